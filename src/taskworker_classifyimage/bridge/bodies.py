@@ -1,0 +1,218 @@
+"""Reads what a client sends, whatever it sends, into values that the store can take.
+
+``bytes -> within the limit -> JSON -> right keys and types -> value``; each arrow that fails is
+the client's mistake and ends in a 400 or a 413 with a sentence that says what to change.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
+
+from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from taskworker_classifyimage.bridge.limits import Limits
+from taskworker_classifyimage.bridge.requirements import requirements_text
+from taskworker_classifyimage.bridge.store import NewTask
+from taskworker_classifyimage.bridge.uploads import Upload, UploadTooLargeError
+
+_TOO_LARGE_A_NUMBER: Final = "the JSON has a number that is too large"
+_CHUNK_BYTES: Final = 2**18
+#: Types and worker names are shown in lists and counted in statistics.
+_NAME_CHARACTERS: Final = 1000
+#: Enough for any count, and few enough for every client's integers.
+_PROGRESS_DIGITS: Final = 9
+
+#: What aiohttp raises for a multipart body that is cut off or makes no sense.
+_BROKEN_FORM: Final = (
+    AssertionError,
+    HttpProcessingError,
+    RuntimeError,
+    ValueError,
+    web.RequestPayloadError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TakeRequest:
+    """A worker asks for a task; `worker` is None for one that gives no name."""
+
+    type: str
+    worker: str | None
+    abilities: dict[str, object]
+
+
+async def read_add(request: web.Request, upload: Upload, limits: Limits) -> NewTask:
+    """Read a form with a field `json` and perhaps a part `file`, in any order.
+
+    Args:
+        request: the call.
+        upload: where the file goes while it arrives; its name becomes the task's id.
+        limits: how much may arrive.
+    """
+    if request.content_type != "multipart/form-data":
+        raise bad_request("send multipart/form-data with a field 'json' and perhaps a file 'file'")
+    _check_length(request, limits.upload_bytes + 2 * limits.json_bytes)
+    try:
+        text = await _read_parts(request, upload, limits)
+    except UploadTooLargeError as error:
+        raise too_large(error.limit_bytes) from error
+    except _BROKEN_FORM as error:
+        raise bad_request("the multipart form is broken or cut off") from error
+    if text is None:
+        raise bad_request("the form has no field 'json'")
+    return _new_task(_object(text), upload, limits)
+
+
+async def read_take(request: web.Request, limits: Limits) -> TakeRequest:
+    """Read ``{"type", "worker", "abilities"}``; all but the type may be missing."""
+    body = await _read_object(request, limits.other_bytes)
+    abilities = body.get("abilities")
+    if abilities is not None and not isinstance(abilities, dict):
+        raise bad_request("'abilities' must be an object")
+    worker = body.get("worker")
+    return TakeRequest(
+        type=_name(body.get("type"), "type"),
+        worker=None if worker is None else _name(worker, "worker"),
+        abilities=abilities or {},
+    )
+
+
+async def read_progress(request: web.Request, limits: Limits) -> int:
+    """Read ``{"progress"}``: digits as a string, or a whole number."""
+    value = (await _read_object(request, limits.other_bytes)).get("progress")
+    if isinstance(value, int | float) and not isinstance(value, bool) and value % 1 == 0:
+        value = str(int(value))
+    if (
+        isinstance(value, str)
+        and value.isascii()
+        and value.isdigit()
+        and len(value) <= _PROGRESS_DIGITS
+    ):
+        return int(value)
+    raise bad_request("'progress' must be a whole number, or a string of digits")
+
+
+async def read_result(request: web.Request, limits: Limits) -> str | None:
+    """Read ``{"result"}`` of any JSON; returns it as JSON text, None where there is none."""
+    body = await _read_object(request, limits.json_bytes)
+    return _json_text(body["result"]) if "result" in body else None
+
+
+def bad_request(reason: str) -> web.HTTPBadRequest:
+    """The error for a client that must send something else."""
+    return web.HTTPBadRequest(text=reason)
+
+
+def too_large(limit_bytes: int) -> web.HTTPRequestEntityTooLarge:
+    """The error for a client that must send less."""
+    return web.HTTPRequestEntityTooLarge(
+        max_size=limit_bytes, actual_size=limit_bytes + 1, text=f"more than {limit_bytes} bytes"
+    )
+
+
+async def _read_parts(request: web.Request, upload: Upload, limits: Limits) -> bytes | None:
+    text: bytes | None = None
+    reader = await request.multipart()
+    while (part := await reader.next()) is not None:
+        if not isinstance(part, BodyPartReader):
+            raise bad_request("a part of the form is itself multipart")
+        if part.name == "json":
+            text = await _read_field(part, limits.json_bytes)
+        elif part.name == "file" and part.filename != "":
+            await _receive(part, upload)
+        elif part.filename:
+            raise bad_request("the part with the file must be called 'file'")
+        else:
+            # A form in a browser sends its other fields, and an empty part if no file was chosen.
+            await _read_field(part, limits.other_bytes)
+    return text
+
+
+async def _receive(part: BodyPartReader, upload: Upload) -> None:
+    if upload.has_begun:
+        raise bad_request("a task has one file")
+    upload.begin()
+    while not part.at_eof():
+        upload.write(await part.read_chunk(_CHUNK_BYTES))
+
+
+async def _read_field(part: BodyPartReader, limit_bytes: int) -> bytes:
+    field = bytearray()
+    while not part.at_eof():
+        field += await part.read_chunk(_CHUNK_BYTES)
+        if len(field) > limit_bytes:
+            raise too_large(limit_bytes)
+    return bytes(field)
+
+
+def _new_task(form: dict[str, Any], upload: Upload, limits: Limits) -> NewTask:
+    requirements = form.get("requirements")
+    if requirements is not None and not isinstance(requirements, dict):
+        raise bad_request("'requirements' must be an object")
+    try:
+        required = requirements_text(requirements or {})
+    except ValueError as error:
+        raise bad_request(_TOO_LARGE_A_NUMBER) from error
+    if len(required) > limits.other_bytes:
+        raise too_large(limits.other_bytes)
+    return NewTask(
+        id=upload.task_id,
+        type=_name(form.get("type"), "type"),
+        data=_json_text(form["data"]) if "data" in form else None,
+        requirements=required,
+        has_file=upload.has_begun,
+    )
+
+
+async def _read_object(request: web.Request, limit_bytes: int) -> dict[str, Any]:
+    if request.content_type != "application/json":
+        raise bad_request("send Content-Type: application/json")
+    _check_length(request, limit_bytes)
+    body = bytearray()
+    try:
+        async for chunk in request.content.iter_any():
+            body += chunk
+            if len(body) > limit_bytes:
+                raise too_large(limit_bytes)
+    except (HttpProcessingError, web.RequestPayloadError) as error:
+        raise bad_request("the body is broken or cut off") from error
+    return _object(bytes(body))
+
+
+def _check_length(request: web.Request, limit_bytes: int) -> None:
+    """Turn a call away that announces too much, before it is sent."""
+    if (request.content_length or 0) > limit_bytes:
+        raise too_large(limit_bytes)
+
+
+def _object(text: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(text.decode(), parse_constant=_refuse_constant)
+    except ValueError as error:
+        raise bad_request(f"not valid JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise bad_request("the JSON must be an object")
+    return value
+
+
+def _refuse_constant(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def _json_text(value: object) -> str:
+    """ASCII, so that every string a client can write comes back, half surrogate pairs too."""
+    try:
+        return json.dumps(value, allow_nan=False)
+    except ValueError as error:
+        raise bad_request(_TOO_LARGE_A_NUMBER) from error
+
+
+def _name(value: object, key: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise bad_request(f"'{key}' must be a string that is not empty")
+    if len(value) > _NAME_CHARACTERS:
+        raise bad_request(f"'{key}' has more than {_NAME_CHARACTERS} characters")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise bad_request(f"'{key}' has half of a surrogate pair")
+    return value

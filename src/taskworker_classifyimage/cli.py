@@ -1,0 +1,59 @@
+"""The command line: one parser, one file in `commands` for each command, one place for exits.
+
+Exit codes: 0 done, 1 something failed, 2 wrong usage or settings, 3 model missing or damaged,
+130 ended by a second signal.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from taskworker_classifyimage import __version__
+from taskworker_classifyimage.commands import bridge, classify, doctor, models, work
+from taskworker_classifyimage.errors import UserError
+from taskworker_classifyimage.pipeline.decode import silence_decoders
+from taskworker_classifyimage.stopping import EXIT_FORCED
+
+PROGRAM = "taskworker-classifyimage"
+
+_COMMANDS = (work, bridge, classify, models, doctor)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns the exit code; what the user can mend is one line."""
+    parsed = build_parser().parse_args(arguments)
+    silence_decoders()
+    try:
+        code: int = parsed.run(parsed)
+    except UserError as err:
+        print(f"{PROGRAM}: {err}", file=sys.stderr)  # noqa: T201 - the last word to a person
+        return err.exit_code
+    except KeyboardInterrupt:
+        return EXIT_FORCED
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; what is left goes nowhere, without a complaint.
+        sys.stdout = None
+        return 1
+    return code
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM,
+        description="Classifies pictures into the 1000 classes of ILSVRC2012, for a TaskBridge.",
+    )
+    _add_version(parser)
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for command in _COMMANDS:
+        name = command.__name__.rpartition(".")[2]
+        summary = (command.__doc__ or "").partition("\n")[0]
+        subparser = commands.add_parser(name, help=summary, description=summary)
+        _add_version(subparser)
+        command.add_arguments(subparser)
+        subparser.set_defaults(run=command.run)
+    return parser
+
+
+def _add_version(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-v", "--version", action="version", version=__version__)

@@ -1,0 +1,74 @@
+"""Run the embedded TaskBridge alone, for workers that run elsewhere."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from taskworker_classifyimage.bridge.server import BridgeServer, PortInUse
+from taskworker_classifyimage.bridge.store import BridgeDataError
+from taskworker_classifyimage.commands.flags import (
+    add_bridge_flags,
+    add_config_flag,
+    settings_of,
+)
+from taskworker_classifyimage.errors import ConfigError
+from taskworker_classifyimage.logs import set_up_logging
+from taskworker_classifyimage.settings import Settings
+from taskworker_classifyimage.stopping import stop_on_signals
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares this command's flags."""
+    add_config_flag(parser)
+    add_bridge_flags(parser)
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Serves until a signal ends it."""
+    settings = settings_of(parsed)
+    set_up_logging(settings.log_level)
+    asyncio.run(_serve(settings))
+    return 0
+
+
+@asynccontextmanager
+async def embedded_bridge(settings: Settings) -> AsyncIterator[str]:
+    """Runs the embedded bridge; gives its root URL.
+
+    Raises:
+        ConfigError: the port is taken or the data folder cannot be used.
+    """
+    host, port = settings.bridge_host, settings.bridge_port
+    server = BridgeServer(host, port, settings.bridge_data)
+    try:
+        await server.start()
+    except PortInUse:
+        raise ConfigError(
+            f"port {port} on {host} is taken; '{_who_has(port)}' shows by whom. Stop that one, "
+            f"choose another port with --bridge-port, or if it is a TaskBridge, work for it with "
+            f"--taskbridgeurl http://{host}:{port}/"
+        ) from None
+    except BridgeDataError as err:
+        raise ConfigError(f"{err}; choose another folder with --bridge-data") from None
+    try:
+        yield server.url
+    finally:
+        await server.stop()
+
+
+async def _serve(settings: Settings) -> None:
+    with stop_on_signals() as stop:
+        async with embedded_bridge(settings) as url:
+            print(f"The bridge and its page: {url}/\nStop with Ctrl-C.", flush=True)
+            await stop.wait()
+
+
+def _who_has(port: int) -> str:
+    """A command of this system that shows which program listens on a port."""
+    if sys.platform == "win32":
+        return f"netstat -ano | findstr :{port}"
+    if sys.platform == "darwin":
+        return f"lsof -i :{port}"
+    return f"ss -ltnp sport = :{port}"

@@ -1,0 +1,112 @@
+"""Check this machine, the models and, with a URL, the bridge; says what to mend."""
+
+import argparse
+import asyncio
+import platform
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from taskworker_classifyimage import __version__
+from taskworker_classifyimage.classify import load_classifier
+from taskworker_classifyimage.classify.catalogue import built_in_packs
+from taskworker_classifyimage.classify.labels import Labels
+from taskworker_classifyimage.commands.flags import add_model_flags, settings_of
+from taskworker_classifyimage.errors import (
+    BridgeRejected,
+    BridgeUnavailable,
+    ModelError,
+    TaskworkerError,
+)
+from taskworker_classifyimage.machine import usable_cores
+from taskworker_classifyimage.pipeline.decode import DecodeLimits
+from taskworker_classifyimage.pipeline.local import SAMPLE, SAMPLE_SYNSET, LocalFiles
+from taskworker_classifyimage.settings import Settings
+from taskworker_classifyimage.taskbridge.address import BridgeAddress
+from taskworker_classifyimage.taskbridge.client import BridgeClient
+from taskworker_classifyimage.tasks import ClassifyRequest
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    subject: str
+    text: str
+    ok: bool = True
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares this command's flags."""
+    parser.add_argument("--taskbridgeurl", metavar="URL", help="a bridge to check as well")
+    add_model_flags(parser)
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Prints one line a check; returns 1 if one of them failed."""
+    settings = settings_of(parsed)
+    failed = 0
+    for finding in _findings(settings):
+        print(
+            f"{'ok  ' if finding.ok else 'FAIL'}  {finding.subject:24} {finding.text}", flush=True
+        )
+        failed += not finding.ok
+    print(f"\n{failed} to mend." if failed else "\nEverything is in order.")
+    return 1 if failed else 0
+
+
+def _findings(settings: Settings) -> Iterator[_Finding]:
+    python = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+    yield _Finding("machine", f"{python}, {usable_cores()} cores; version {__version__}")
+    yield _checked("labels", _labels)
+    try:
+        packs = built_in_packs()
+    except ModelError as err:
+        yield _Finding("models", str(err), ok=False)
+        return
+    for pack in packs:
+        name = pack.name
+        yield _checked(f"model {name}", lambda name=name: _model(name))  # type: ignore[misc]
+    if settings.taskbridgeurl is not None:
+        yield asyncio.run(_bridge(settings.taskbridgeurl))
+
+
+def _checked(subject: str, check: Callable[[], str]) -> _Finding:
+    try:
+        return _Finding(subject, check())
+    except TaskworkerError as err:
+        return _Finding(subject, str(err), ok=False)
+
+
+def _labels() -> str:
+    labels = Labels()
+    for language in labels.languages:
+        labels.names(language)
+    return f"1000 names each in {', '.join(labels.languages)}"
+
+
+def _model(name: str) -> str:
+    classifier = load_classifier(name)
+    files = LocalFiles(classifier, Labels(), DecodeLimits())
+    result = files.classify(SAMPLE, ClassifyRequest(top=1))
+    predictions = result["predictions"]
+    if not isinstance(predictions, list) or not predictions:
+        raise ModelError(f"cannot classify the sample: {result.get('error')}; install again")
+    if predictions[0]["class"] != SAMPLE_SYNSET:
+        raise ModelError(f"takes the sample for {predictions[0]['name']}; install again")
+    return f"checksum right, sample right in {result['duration']} s, {classifier.library}"
+
+
+async def _bridge(address: BridgeAddress) -> _Finding:
+    subject = f"bridge {address.url}"
+    start_s = time.perf_counter()
+    try:
+        async with BridgeClient(address) as client:
+            # No task has this id, and asking for it changes nothing.
+            await client.status(str(uuid.uuid4()))
+    except BridgeUnavailable as err:
+        return _Finding(subject, str(err), ok=False)
+    except BridgeRejected as err:
+        if err.status != 404:
+            return _Finding(subject, f"{err}; is this a TaskBridge?", ok=False)
+    answer_ms = (time.perf_counter() - start_s) * 1000
+    return _Finding(subject, f"answers in {answer_ms:.0f} ms")

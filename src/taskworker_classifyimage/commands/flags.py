@@ -1,0 +1,38 @@
+"""Flags that several commands share, and how they become settings."""
+
+import argparse
+import os
+
+from taskworker_classifyimage.logs import LEVELS
+from taskworker_classifyimage.settings import DEVICES, Settings, load_settings
+
+
+def add_model_flags(parser: argparse.ArgumentParser) -> None:
+    """--model, --device, --config."""
+    parser.add_argument("--model", metavar="NAME", help="model to use; 'models' lists them")
+    parser.add_argument("--device", metavar="DEVICE", help=f"one of {', '.join(DEVICES)}")
+    add_config_flag(parser)
+
+
+def add_config_flag(parser: argparse.ArgumentParser) -> None:
+    """--config."""
+    parser.add_argument("--config", metavar="FILE", help="settings file (TOML, keys as flags)")
+
+
+def add_bridge_flags(parser: argparse.ArgumentParser) -> None:
+    """--bridge-host, --bridge-port, --bridge-data, --log-level."""
+    group = parser.add_argument_group("embedded bridge")
+    group.add_argument("--bridge-host", metavar="HOST", help="default: 127.0.0.1")
+    group.add_argument("--bridge-port", metavar="PORT", help="default: 42000")
+    group.add_argument("--bridge-data", metavar="DIR", help="where its tasks and files are kept")
+    parser.add_argument("--log-level", metavar="LEVEL", help=f"one of {', '.join(LEVELS)}")
+
+
+def settings_of(parsed: argparse.Namespace) -> Settings:
+    """Flags, environment, file and defaults, settled.
+
+    Raises:
+        ConfigError: a value is wrong.
+    """
+    flags = {name.replace("_", "-"): value for name, value in vars(parsed).items()}
+    return load_settings(flags, os.environ)

@@ -1,0 +1,96 @@
+"""Take pictures from a TaskBridge, classify them and report; starts a bridge if none is named."""
+
+import argparse
+import asyncio
+import json
+import logging
+from concurrent.futures import ThreadPoolExecutor
+
+from taskworker_classifyimage.classify import load_classifier
+from taskworker_classifyimage.classify.base import Classifier
+from taskworker_classifyimage.classify.labels import Labels
+from taskworker_classifyimage.commands.bridge import embedded_bridge
+from taskworker_classifyimage.commands.flags import (
+    add_bridge_flags,
+    add_model_flags,
+    settings_of,
+)
+from taskworker_classifyimage.logs import set_up_logging
+from taskworker_classifyimage.machine import usable_cores
+from taskworker_classifyimage.pipeline.decode import DecodeLimits
+from taskworker_classifyimage.pipeline.handle import Handler
+from taskworker_classifyimage.pipeline.local import SAMPLE, LocalFiles
+from taskworker_classifyimage.settings import Settings
+from taskworker_classifyimage.stopping import stop_on_signals
+from taskworker_classifyimage.taskbridge.address import BridgeAddress
+from taskworker_classifyimage.taskbridge.client import BridgeClient
+from taskworker_classifyimage.taskbridge.outage import Outage
+from taskworker_classifyimage.tasks import ClassifyRequest
+from taskworker_classifyimage.worker import Worker, WorkerLimits
+
+_log = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares this command's flags."""
+    parser.add_argument("--taskbridgeurl", metavar="URL", help="the bridge to work for")
+    parser.add_argument("--worker", metavar="NAME", help="unique name; default: the host's name")
+    parser.add_argument("--in-flight", metavar="N", help="tasks at once; default: two a core")
+    add_model_flags(parser)
+    add_bridge_flags(parser)
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Works until a signal ends it."""
+    settings = settings_of(parsed)
+    set_up_logging(settings.log_level)
+    # Both are checked before the first task is taken: a worker that cannot answer takes none.
+    labels = Labels()
+    for language in labels.languages:
+        labels.names(language)
+    classifier = load_classifier(settings.model)
+    asyncio.run(_serve(settings, classifier, labels))
+    return 0
+
+
+async def _serve(settings: Settings, classifier: Classifier, labels: Labels) -> None:
+    with stop_on_signals() as stop:
+        if settings.taskbridgeurl is not None:
+            await _work(settings, settings.taskbridgeurl, classifier, labels, stop)
+            return
+        async with embedded_bridge(settings) as url:
+            _introduce(url, LocalFiles(classifier, labels, DecodeLimits()))
+            await _work(settings, BridgeAddress.parse(url), classifier, labels, stop)
+
+
+async def _work(
+    settings: Settings,
+    address: BridgeAddress,
+    classifier: Classifier,
+    labels: Labels,
+    stop: asyncio.Event,
+) -> None:
+    outage = Outage(address.url)
+    with ThreadPoolExecutor(usable_cores(), thread_name_prefix="compute") as compute:
+        async with BridgeClient(address, max_connections=settings.in_flight + 2) as client:
+            handler = Handler(client, outage, classifier, labels, DecodeLimits(), compute)
+            limits = WorkerLimits(in_flight=settings.in_flight)
+            _log.info(
+                "worker %r works for %s with %s (%s) on %s, %d tasks at once",
+                settings.worker,
+                address.url,
+                classifier.pack.name,
+                classifier.library,
+                classifier.device,
+                settings.in_flight,
+            )
+            await Worker(client, outage, handler, settings.worker, limits).run(stop)
+    _log.info("stopped; %d classified, %d failed", handler.tally.classified, handler.tally.failed)
+
+
+def _introduce(url: str, files: LocalFiles) -> None:
+    """Shows on a picture that comes with the program what this is good for."""
+    result = files.classify(SAMPLE, ClassifyRequest(top=3))
+    print(f"A picture of an espresso, classified:\n{json.dumps(result, indent=2)}\n")
+    print(f"Ready. The bridge and its page: {url}/")
+    print("Stop with Ctrl-C.", flush=True)

@@ -1,0 +1,137 @@
+"""Every error this program raises, sorted by who must act.
+
+    TaskworkerError
+    |-- UserError               the person at the keyboard: one line, then exit
+    |   |-- ConfigError             flags, environment, settings file, ports  (exit 2)
+    |   `-- ModelError              a model or label file is missing or wrong (exit 3)
+    |-- BridgeUnavailable       nobody: the worker waits and tries again
+    |-- BridgeRejected          nobody: this one call can never succeed, it is logged and dropped
+    |-- TaskGone                nobody: the client took the task back, it is dropped
+    `-- TaskError               the client: sent as this task's result, with its `code`
+        |-- BadRequest, FileMissing, EmptyFile, UnsupportedFormat, DamagedPicture,
+        `-- TooLarge, DownloadFailed
+
+Above `taskbridge.client` nobody names the HTTP library, above `classify` nobody the model runtime.
+"""
+
+from enum import StrEnum
+from typing import ClassVar
+
+
+class ErrorCode(StrEnum):
+    """The closed list of codes in an error result; clients may switch on them."""
+
+    #: The task's data cannot be understood, such as a `numberofpredictions` of "abc".
+    BAD_REQUEST = "bad_request"
+    #: The task has no file.
+    FILE_MISSING = "file_missing"
+    #: The file has no bytes.
+    EMPTY_FILE = "empty_file"
+    #: The file is no picture, or one in a format that is not decoded.
+    UNSUPPORTED_FORMAT = "unsupported_format"
+    #: The file starts as a picture and cannot be decoded.
+    DAMAGED = "damaged"
+    #: More bytes or pixels than the worker accepts.
+    TOO_LARGE = "too_large"
+    #: The bridge has the file and could not deliver it.
+    DOWNLOAD_FAILED = "download_failed"
+    #: A fault of this program; its log has the details.
+    INTERNAL = "internal"
+
+
+class TaskworkerError(Exception):
+    """Base of all errors of this program."""
+
+
+class UserError(TaskworkerError):
+    """Something that the person who started the program can mend; shown as one line."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class ConfigError(UserError):
+    """A flag, an environment variable, a settings file or a port is wrong."""
+
+    exit_code = 2
+
+
+class ModelError(UserError):
+    """A model or a label file is missing, broken or not what it claims to be."""
+
+    exit_code = 3
+
+
+class BridgeUnavailable(TaskworkerError):
+    """The bridge is down, slow, broken or refuses us for now; trying again later can help.
+
+    Attributes:
+        retry_after_s: how long the bridge asks us to wait, in seconds; 0 if it does not say.
+    """
+
+    def __init__(self, message: str, retry_after_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class BridgeRejected(TaskworkerError):
+    """The bridge understood this call and will never do it.
+
+    Attributes:
+        status: the HTTP status.
+    """
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class TaskGone(TaskworkerError):
+    """The task was removed, restarted or finished by somebody else."""
+
+
+class TaskError(TaskworkerError):
+    """This one task cannot be done; the message and the code go to the client."""
+
+    code: ClassVar[ErrorCode] = ErrorCode.INTERNAL
+
+
+class BadRequest(TaskError):
+    """The task's data cannot be understood."""
+
+    code = ErrorCode.BAD_REQUEST
+
+
+class FileMissing(TaskError):
+    """The task has no file."""
+
+    code = ErrorCode.FILE_MISSING
+
+
+class EmptyFile(TaskError):
+    """The file has no bytes."""
+
+    code = ErrorCode.EMPTY_FILE
+
+
+class UnsupportedFormat(TaskError):
+    """The file is no picture, or one in a format that is not decoded."""
+
+    code = ErrorCode.UNSUPPORTED_FORMAT
+
+
+class DamagedPicture(TaskError):
+    """The file starts as a picture and cannot be decoded."""
+
+    code = ErrorCode.DAMAGED
+
+
+class TooLarge(TaskError):
+    """The file has more bytes, or the picture more pixels, than the worker accepts."""
+
+    code = ErrorCode.TOO_LARGE
+
+
+class DownloadFailed(TaskError):
+    """The bridge has the file and could not deliver it."""
+
+    code = ErrorCode.DOWNLOAD_FAILED

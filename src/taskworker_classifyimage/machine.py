@@ -1,0 +1,25 @@
+"""What this machine lets the process use."""
+
+import os
+from pathlib import Path
+
+_CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+
+
+def usable_cores(cgroup_quota: Path = _CGROUP_QUOTA) -> int:
+    """Cores that affinity and the container's quota (cgroup v2) leave to this process, at least 1.
+
+    More threads than these only take time from each other.
+    """
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    try:
+        quota_us, period_us = cgroup_quota.read_text(encoding="ascii").split()
+        if quota_us != "max":
+            cores = min(cores, -(-int(quota_us) // int(period_us)))
+    except (OSError, ValueError):
+        # No cgroup v2 here, so no quota to honour.
+        pass
+    return max(1, cores)

@@ -1,0 +1,12 @@
+"""The flow of a task, one file a step.
+
+    take -> fetch -> decode -> infer -> report
+    Task    bytes    pixels    classes  result JSON
+
+`take` finds work, `handle` carries one task through the other four.
+"""
+
+from typing import Final
+
+#: The steps in order; the same words are used for files, functions and log lines.
+STAGES: Final = ("take", "fetch", "decode", "infer", "report")

@@ -1,0 +1,26 @@
+"""infer: pixels to named predictions."""
+
+import numpy as np
+import numpy.typing as npt
+
+from taskworker_classifyimage.classify.base import Classifier
+from taskworker_classifyimage.classify.labels import Labels
+from taskworker_classifyimage.classify.ranking import best
+from taskworker_classifyimage.tasks import ClassifyRequest, Prediction
+
+
+def infer(
+    classifier: Classifier, labels: Labels, image: npt.NDArray[np.uint8], request: ClassifyRequest
+) -> tuple[list[Prediction], list[str]]:
+    """(S, S, 3) uint8 RGB to the best predictions, most probable first, and the warnings."""
+    warnings = list(request.warnings)
+    language, as_asked = labels.resolve(request.language)
+    if not as_asked:
+        warnings.append(f"targetlanguage: {request.language} is not there, names are in {language}")
+    names, synsets = labels.names(language), labels.synsets
+    probabilities = classifier.probabilities(image[np.newaxis])[0]
+    predictions = [
+        Prediction(synsets[index], names[synsets[index]], float(probabilities[index]))
+        for index in best(probabilities, request.top)
+    ]
+    return predictions, warnings

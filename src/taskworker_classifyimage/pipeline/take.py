@@ -1,0 +1,59 @@
+"""take: the bridge's open tasks, and those that an earlier life of this worker left unfinished."""
+
+import logging
+
+from taskworker_classifyimage.errors import BridgeRejected
+from taskworker_classifyimage.taskbridge.client import BridgeClient
+from taskworker_classifyimage.taskbridge.outage import Outage
+from taskworker_classifyimage.tasks import TASK_TYPE, Task
+
+_log = logging.getLogger(__name__)
+
+
+async def take(client: BridgeClient, worker: str) -> Task | None:
+    """Takes the oldest open task, None when there is none.
+
+    Raises:
+        BridgeUnavailable, BridgeRejected: see `BridgeClient`.
+    """
+    taken = await client.take(TASK_TYPE, worker)
+    return None if taken is None else Task(*taken)
+
+
+async def find_left_over(client: BridgeClient, outage: Outage, worker: str) -> list[Task]:
+    """Tasks that are `inprogress` under this worker's name, oldest first.
+
+    A bridge never gives such a task to anyone again, so who took it has to finish it. Waits until
+    the bridge is there.
+    """
+    try:
+        listed = await outage.outlast(client.tasks)
+    except BridgeRejected as err:
+        _log.warning("Cannot look for tasks that were left unfinished: %s", err)
+        return []
+    left_over = []
+    for entry in listed:
+        task_id = entry.get("id")
+        if (
+            isinstance(task_id, str)
+            and entry.get("type") == TASK_TYPE
+            and entry.get("status") == "inprogress"
+            and entry.get("worker") == worker
+        ):
+            task = await _with_data(client, outage, task_id)
+            if task is not None:
+                left_over.append(task)
+    return left_over
+
+
+async def _with_data(client: BridgeClient, outage: Outage, task_id: str) -> Task | None:
+    """The task with its data, None when it is gone in the meantime."""
+
+    async def ask() -> dict[str, object]:
+        return await client.details(task_id)
+
+    try:
+        details = await outage.outlast(ask)
+    except BridgeRejected:
+        return None
+    return Task(task_id, details.get("data"))

@@ -1,0 +1,165 @@
+"""What the operator decides. Order: flags, then environment, then settings file, then defaults.
+
+A setting has one name everywhere: the flag `--bridge-port` is the key `bridge-port` of the file.
+The environment has only the four names that sibling workers' containers use.
+"""
+
+import socket
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from platformdirs import user_data_path
+
+from taskworker_classifyimage import logs
+from taskworker_classifyimage.classify.catalogue import DEFAULT_MODEL
+from taskworker_classifyimage.errors import ConfigError
+from taskworker_classifyimage.machine import usable_cores
+from taskworker_classifyimage.taskbridge.address import BridgeAddress
+
+#: Lower case, as the sibling workers' containers have them.
+ENVIRONMENT_NAMES: Final = ("taskbridgeurl", "worker", "device", "model")
+
+DEVICES: Final = ("auto", "cpu")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set, checked.
+
+    Attributes:
+        taskbridgeurl: the bridge to work for; None starts the embedded one.
+        worker: this worker's name, unique on its bridge.
+        in_flight: tasks taken and not yet reported, at most.
+        bridge_data: folder of the embedded bridge's tasks and files.
+    """
+
+    taskbridgeurl: BridgeAddress | None
+    worker: str
+    model: str
+    device: str
+    in_flight: int
+    log_level: str
+    bridge_host: str
+    bridge_port: int
+    bridge_data: Path
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """One setting's name, how its text is read, and its default."""
+
+    name: str
+    read: Callable[[str], object]
+    default: Callable[[], object]
+
+
+def load_settings(flags: Mapping[str, str | None], environ: Mapping[str, str]) -> Settings:
+    """Settles every setting.
+
+    Args:
+        flags: texts by setting name ("bridge-port"), None where a flag was not given; besides the
+            settings, "config" names the settings file.
+        environ: as `os.environ`; an empty value counts as not given.
+
+    Raises:
+        ConfigError: a key is unknown or a value is wrong; the message says which and where.
+    """
+    config = flags.get("config")
+    in_file = _read_file(Path(config)) if config else {}
+    values: dict[str, Any] = {}
+    for setting in _SETTINGS:
+        text, where = _find(setting.name, flags, environ, in_file, config)
+        try:
+            value = setting.default() if text is None else setting.read(text)
+        except ValueError as err:
+            raise ConfigError(f"{setting.name} {err}; it is {text!r} in {where}") from None
+        values[setting.name.replace("-", "_")] = value
+    return Settings(**values)
+
+
+def _find(
+    name: str,
+    flags: Mapping[str, str | None],
+    environ: Mapping[str, str],
+    in_file: Mapping[str, str],
+    config: str | None,
+) -> tuple[str | None, str]:
+    flag = flags.get(name)
+    if flag is not None:
+        return flag, f"the flag --{name}"
+    if name in ENVIRONMENT_NAMES and environ.get(name):
+        return environ[name], "the environment"
+    return in_file.get(name), f"{config}"
+
+
+def _read_file(path: Path) -> dict[str, str]:
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as err:
+        raise ConfigError(f"settings file {path}: {err.strerror or err}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
+        raise ConfigError(f"settings file {path} is no TOML: {err}") from None
+    known = [setting.name for setting in _SETTINGS]
+    for name, value in table.items():
+        if name not in known:
+            raise ConfigError(f"settings file {path}: {name!r} is unknown; known: {known}")
+        if not isinstance(value, str | int) or isinstance(value, bool):
+            raise ConfigError(f"settings file {path}: {name} must be a text or a whole number")
+    return {name: str(value) for name, value in table.items()}
+
+
+def _address(text: str) -> BridgeAddress:
+    return BridgeAddress.parse(text)
+
+
+def _worker_name(text: str) -> str:
+    if not 1 <= len(text) <= 200 or not text.isprintable():
+        raise ValueError("must have 1 to 200 printable characters")
+    return text
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}")
+        return text
+
+    return read
+
+
+def _whole_number(lowest: int, highest: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and len(text) < 10):
+            raise ValueError(f"must be a whole number from {lowest} to {highest}")
+        if not lowest <= int(text) <= highest:
+            raise ValueError(f"must be from {lowest} to {highest}")
+        return int(text)
+
+    return read
+
+
+def _text(text: str) -> str:
+    if not text:
+        raise ValueError("must not be empty")
+    return text
+
+
+_SETTINGS: Final = (
+    _Setting("taskbridgeurl", _address, lambda: None),
+    _Setting("worker", _worker_name, lambda: socket.gethostname() or "classifyimage"),
+    _Setting("model", _text, lambda: DEFAULT_MODEL),
+    _Setting("device", _one_of(*DEVICES), lambda: "auto"),
+    # Two a core: one computes while the other's file or result is under way.
+    _Setting("in-flight", _whole_number(1, 1000), lambda: 2 * usable_cores()),
+    _Setting("log-level", _one_of(*logs.LEVELS), lambda: "info"),
+    _Setting("bridge-host", _text, lambda: "127.0.0.1"),
+    _Setting("bridge-port", _whole_number(0, 65535), lambda: 42000),
+    _Setting(
+        "bridge-data",
+        lambda text: Path(_text(text)),
+        lambda: user_data_path("taskworker-classifyimage", appauthor=False) / "bridge",
+    ),
+)

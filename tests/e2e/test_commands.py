@@ -1,0 +1,180 @@
+import json
+import os
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from support.api import Api
+from support.photos import ESPRESSO
+from support.programs import (
+    COMMAND,
+    ORIGINAL,
+    ROOT,
+    Program,
+    RunningBridge,
+    clean_environment,
+    free_port,
+)
+from taskworker_classifyimage import __version__
+
+
+def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Runs a command that ends by itself."""
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        env=clean_environment(**environ),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=100,
+        check=False,
+    )
+
+
+def test_work_alone_classifies_its_sample_and_serves(tmp_path: Path) -> None:
+    """The README's first command: a result, the page's address, how to stop, and a bridge."""
+    port = free_port()
+    with Program("work", "--bridge-port", str(port), "--bridge-data", str(tmp_path)) as program:
+        program.wait_for("Stop with Ctrl-C.")
+        assert '"class": "n07920052"' in program.printed
+        assert f"http://127.0.0.1:{port}/" in program.printed
+        api = Api(f"http://127.0.0.1:{port}/")
+        result = api.wait_for_result(api.add({"numberofpredictions": 1}, ESPRESSO))
+        assert result["predictions"][0]["name"] == "espresso"
+        assert program.stop() == 0
+
+
+def test_a_taken_port_is_said_with_a_way_out(tmp_path: Path) -> None:
+    """Who has the port, and which flags help; one line, exit code 2."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = run("work", "--bridge-port", port, "--bridge-data", str(tmp_path))
+    assert ended.returncode == 2
+    assert ended.stderr.count("\n") == 1
+    for word in (port, "is taken", "--bridge-port", "--taskbridgeurl"):
+        assert word in ended.stderr
+
+
+@pytest.mark.parametrize("version_flag", ["-v", "--version"])
+def test_the_original_script_tells_its_version(version_flag: str) -> None:
+    """The original's flags are kept."""
+    ended = subprocess.run(
+        [*ORIGINAL, version_flag],
+        env=clean_environment(),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=True,
+    )
+    assert ended.stdout.strip() == __version__
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_the_original_command_line_works(running_bridge: RunningBridge, slash: str) -> None:
+    """`python classifyimage.py --taskbridgeurl URL --worker NAME`, URL with and without slash."""
+    api = running_bridge.api
+    task_id = api.add({"targetlanguage": "de", "numberofpredictions": "1"}, ESPRESSO)
+    flags = ["--taskbridgeurl", running_bridge.url.rstrip("/") + slash, "--worker", "RH-WORKBOOK"]
+    with Program(*flags, command=ORIGINAL):
+        assert api.wait_for_result(task_id)["predictions"][0]["name"] == "Espresso"
+    assert api.tasks()[0]["worker"] == "RH-WORKBOOK"
+
+
+def test_the_siblings_variables_are_understood(running_bridge: RunningBridge) -> None:
+    """A container is set up by taskbridgeurl, worker, device and model, in lower case."""
+    api = running_bridge.api
+    task_id = api.add({}, ESPRESSO)
+    environ = {"worker": "container", "device": "cpu", "model": "EfficientNetLite0"}
+    with Program("work", environ={"taskbridgeurl": running_bridge.url, **environ}):
+        result = api.wait_for_result(task_id)
+    assert (result["model"], result["device"]) == ("EfficientNetLite0", "cpu")
+    assert api.tasks()[0]["worker"] == "container"
+
+
+def test_classify_gives_a_json_line_a_file(tmp_path: Path) -> None:
+    """Files and folders, good and bad, in order; the exit code tells that one failed."""
+    folder = tmp_path / "pictures" / "deep"
+    folder.mkdir(parents=True)
+    (folder / "a.jpg").write_bytes(ESPRESSO)
+    (folder / "b.txt").write_bytes(b"a text")
+    odd = folder / os.fsdecode(b"c\xff.jpg")
+    odd.write_bytes(ESPRESSO)
+    ended = run("classify", "--language", "de", "--top", "2", str(tmp_path / "pictures"))
+    assert ended.returncode == 1
+    assert ended.stderr == ""
+    first, second, third = (json.loads(line) for line in ended.stdout.splitlines())
+    assert first["path"] == str(folder / "a.jpg")
+    assert first["predictions"][0]["name"] == "Espresso"
+    assert len(first["predictions"]) == 2
+    assert second["code"] == "unsupported_format"
+    assert third["path"] == str(odd)
+    assert third["predictions"] == first["predictions"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "problem"),
+    [
+        (["/no/such/file"], "/no/such/file does not exist"),
+        ([str(ROOT), "--top", "abc"], "--top must be"),
+        ([str(ROOT), "--language", "?"], "--language must be"),
+        ([str(ROOT), "--model", "x"], "model 'x' is not there"),
+    ],
+)
+def test_classify_refuses_what_it_cannot_do(flags: list[str], problem: str) -> None:
+    """One line on the error stream, exit code 2, nothing on the output."""
+    ended = run("classify", *flags)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert problem in ended.stderr
+    assert ended.stderr.count("\n") == 1
+
+
+def test_models_lists_the_three_and_marks_the_default() -> None:
+    """Name, input, accuracy, licence of each."""
+    ended = run("models")
+    assert ended.returncode == 0
+    lines = [line for line in ended.stdout.splitlines() if "EfficientNetLite" in line]
+    assert len(lines) == 3
+    assert [line[:1] for line in lines] == [" ", " ", "*"]
+    assert all("Apache-2.0" in line for line in lines)
+
+
+def test_doctor_finds_a_sound_installation_and_a_living_bridge(
+    running_bridge: RunningBridge,
+) -> None:
+    """Every check passes where nothing is wrong."""
+    ended = run("doctor", "--taskbridgeurl", running_bridge.url)
+    assert ended.returncode == 0, ended.stdout
+    assert ended.stdout.count("ok  ") == 6
+    assert f"bridge {running_bridge.url.rstrip('/')}" in ended.stdout
+    assert running_bridge.api.tasks() == []
+
+
+def test_doctor_finds_a_dead_bridge() -> None:
+    """What does not answer fails the check and the exit code."""
+    ended = run("doctor", "--taskbridgeurl", f"http://127.0.0.1:{free_port()}/")
+    assert ended.returncode == 1
+    assert "FAIL  bridge" in ended.stdout
+    assert "refused" in ended.stdout
+
+
+def test_doctor_finds_a_damaged_model(tmp_path: Path) -> None:
+    """One wrong byte in one model is found, the others are still checked."""
+    package = tmp_path / "taskworker_classifyimage"
+    shutil.copytree(ROOT / "src" / "taskworker_classifyimage", package)
+    with (package / "data" / "models" / "EfficientNetLite1" / "model.onnx").open("r+b") as file:
+        file.seek(1000)
+        file.write(b"damage")
+    ended = run("doctor", PYTHONPATH=str(tmp_path))
+    assert ended.returncode == 1
+    assert ended.stdout.count("FAIL") == 1
+    assert "EfficientNetLite1" in ended.stdout.partition("FAIL")[2].partition("\n")[0]
+    assert "is damaged" in ended.stdout
+
+
+def test_no_command_given_is_told_what_there_is() -> None:
+    """The bare program shows its usage."""
+    ended = run()
+    assert ended.returncode == 2
+    assert "COMMAND" in ended.stderr

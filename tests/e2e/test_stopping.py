@@ -1,0 +1,158 @@
+import io
+import os
+import signal
+import sys
+import time
+
+import pytest
+from PIL import Image
+
+from support.api import Api
+from support.photos import ESPRESSO
+from support.programs import Program, RunningBridge, bridge, worker
+from support.proxy import StallingProxy
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has other signals")
+
+
+def slow_picture() -> bytes:
+    """A picture that takes a good part of a second to decode."""
+    buffer = io.BytesIO()
+    Image.effect_noise((4000, 3000), 50).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def wait_until(api: Api, status: str, count: int) -> None:
+    deadline_s = time.monotonic() + 60
+    while api.statuses().get(status, 0) < count:
+        assert time.monotonic() < deadline_s, api.statuses()
+
+
+def in_flight(running: RunningBridge, count: int) -> Program:
+    return worker(running.url, "w", "--in-flight", str(count))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_leaves_nothing_in_progress(
+    running_bridge: RunningBridge, number: signal.Signals
+) -> None:
+    """4 in flight, 20 queued: what is begun is finished or handed back, the rest stays open."""
+    api = running_bridge.api
+    picture = slow_picture()
+    for _ in range(24):
+        api.add({}, picture)
+    with in_flight(running_bridge, 4) as program:
+        wait_until(api, "inprogress", 4)
+        assert program.stop(number, timeout_s=10) == 0
+        assert "Traceback" not in program.printed
+    statuses = api.statuses()
+    assert "inprogress" not in statuses
+    assert statuses["open"] > 0
+    assert sum(statuses.values()) == 24
+
+
+def test_what_does_not_finish_in_time_is_handed_back(running_bridge: RunningBridge) -> None:
+    """Downloads that hang cannot be waited for; their tasks are open again after the stop."""
+    api = running_bridge.api
+    for _ in range(6):
+        api.add({}, ESPRESSO)
+    with (
+        StallingProxy(running_bridge.port, "/api/tasks/file/") as proxy,
+        worker(proxy.url, "w", "--in-flight", "3") as program,
+    ):
+        wait_until(api, "inprogress", 3)
+        assert program.stop(timeout_s=10) == 0
+        assert proxy.stalled > 0
+    assert api.statuses() == {"open": 6}
+    assert program.printed.count("is handed back") == 3
+
+
+def test_a_killed_worker_takes_up_its_tasks_when_it_is_back(
+    running_bridge: RunningBridge,
+) -> None:
+    """SIGKILL leaves tasks in progress; the next start under the same name does them all."""
+    api = running_bridge.api
+    picture = slow_picture()
+    ids = [api.add({"numberofpredictions": 1}, picture) for _ in range(8)]
+    with in_flight(running_bridge, 4) as program:
+        wait_until(api, "inprogress", 4)
+        program.kill()
+    assert api.statuses()["inprogress"] >= 4
+    with in_flight(running_bridge, 4):
+        results = [api.wait_for_result(task_id) for task_id in ids]
+    assert len({result["predictions"][0]["class"] for result in results}) == 1
+    assert api.statuses() == {"completed": 8}
+
+
+def test_a_neighbours_tasks_are_left_alone(running_bridge: RunningBridge) -> None:
+    """Only what is in progress under the worker's own name is its own."""
+    api = running_bridge.api
+    mine, theirs = api.add({}, ESPRESSO), api.add({}, ESPRESSO)
+    for name in ("w", "neighbour"):
+        api.json("POST", "tasks/take/", {"type": "classifyimage", "worker": name})
+    with in_flight(running_bridge, 4):
+        api.wait_for_result(mine)
+        api.wait_for_result(api.add({}, ESPRESSO))
+        assert api.status(theirs) == "inprogress"
+
+
+def test_a_second_signal_ends_at_once(running_bridge: RunningBridge) -> None:
+    """Who cannot wait need not."""
+    api = running_bridge.api
+    for _ in range(3):
+        api.add({}, ESPRESSO)
+    with (
+        StallingProxy(running_bridge.port, "/api/tasks/file/") as proxy,
+        worker(proxy.url, "w", "--in-flight", "3") as program,
+    ):
+        wait_until(api, "inprogress", 3)
+        program.process.send_signal(signal.SIGTERM)
+        program.wait_for("stopping")
+        assert program.stop() == 130
+
+
+def test_a_worker_without_a_bridge_stops_as_well(running_bridge: RunningBridge) -> None:
+    """Waiting for a bridge that is down must not keep a service from stopping."""
+    with Program("work", "--taskbridgeurl", "http://127.0.0.1:9/", "--worker", "w") as program:
+        program.wait_for("is unavailable")
+        assert program.stop(timeout_s=10) == 0
+    assert running_bridge.api.tasks() == []
+
+
+def test_a_bridge_that_dies_and_comes_back_costs_no_task(running_bridge: RunningBridge) -> None:
+    """One log line when it goes, one when it is back, every task completed."""
+    data, port = running_bridge.data.with_name("mortal"), running_bridge.port + 1
+    api = Api(f"http://127.0.0.1:{port}/")
+    picture = slow_picture()
+    with bridge(data, port) as mortal:
+        api.wait_until_up()
+        ids = [api.add({}, picture) for _ in range(8)]
+        with worker(api.root, "w") as program:
+            wait_until(api, "completed", 1)
+            mortal.kill()
+            program.wait_for("is unavailable")
+            with bridge(data, port):
+                for task_id in ids:
+                    api.wait_until_up()
+                    api.wait_for_result(task_id)
+                assert api.statuses() == {"completed": 8}
+                program.wait_for("is back")
+                assert program.printed.count("is unavailable") == 1
+                assert program.printed.count("is back") == 1
+
+
+def test_a_bridge_that_hangs_does_not_keep_the_worker_from_stopping(
+    running_bridge: RunningBridge,
+) -> None:
+    """A stopped server process accepts connections and never answers."""
+    with bridge(running_bridge.data.with_name("hung"), running_bridge.port + 2) as hung:
+        api = Api(f"http://127.0.0.1:{running_bridge.port + 2}/")
+        api.wait_until_up()
+        with worker(api.root, "w") as program:
+            program.wait_for("works for")
+            time.sleep(1)
+            os.kill(hung.process.pid, signal.SIGSTOP)
+            try:
+                assert program.stop(timeout_s=12) == 0
+            finally:
+                os.kill(hung.process.pid, signal.SIGCONT)

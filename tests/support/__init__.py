@@ -1,0 +1,1 @@
+"""What tests share: a plain TaskBridge client, programs run as a user runs them, pictures."""

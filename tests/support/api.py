@@ -1,0 +1,91 @@
+"""A TaskBridge client of the standard library only, as a real client might be written."""
+
+import json
+import time
+import urllib.error
+import urllib.request
+import uuid
+from typing import Any
+
+
+class Api:
+    """Calls a TaskBridge; statuses other than 200 raise `urllib.error.HTTPError`."""
+
+    def __init__(self, url: str) -> None:
+        self.root = url.rstrip("/")
+
+    def call(
+        self, method: str, path: str, body: bytes | None = None, content_type: str = ""
+    ) -> bytes:
+        request = urllib.request.Request(f"{self.root}/api/{path}", data=body, method=method)
+        if content_type:
+            request.add_header("Content-Type", content_type)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            content: bytes = answer.read()
+        return content
+
+    def json(self, method: str, path: str, body: object = None) -> Any:
+        encoded = None if body is None else json.dumps(body).encode()
+        return json.loads(self.call(method, path, encoded, "application/json" if encoded else ""))
+
+    def add(self, data: object = None, file: bytes | None = None, **task: object) -> str:
+        """Adds a task; without `data` the task has none. Gives its id."""
+        task.setdefault("type", "classifyimage")
+        if data is not None:
+            task["data"] = data
+        mark = uuid.uuid4().hex
+        parts = [
+            f'--{mark}\r\nContent-Disposition: form-data; name="json"\r\n\r\n{json.dumps(task)}\r\n'
+        ]
+        body = parts[0].encode()
+        if file is not None:
+            body += (
+                f'--{mark}\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n'
+                f"Content-Type: application/octet-stream\r\n\r\n"
+            ).encode()
+            body += file + b"\r\n"
+        body += f"--{mark}--\r\n".encode()
+        answer = self.call("POST", "tasks/add/", body, f"multipart/form-data; boundary={mark}")
+        return str(json.loads(answer)["id"])
+
+    def status(self, task_id: str) -> str:
+        return str(self.json("GET", f"tasks/status/{task_id}/")["status"])
+
+    def result(self, task_id: str) -> dict[str, Any]:
+        result = self.json("GET", f"tasks/result/{task_id}/")["result"]
+        assert isinstance(result, dict)
+        return result
+
+    def tasks(self) -> list[dict[str, Any]]:
+        listed = self.json("GET", "tasks/list/")
+        assert isinstance(listed, list)
+        return listed
+
+    def statuses(self) -> dict[str, int]:
+        """How many tasks are in each status."""
+        counts: dict[str, int] = {}
+        for task in self.tasks():
+            counts[task["status"]] = counts.get(task["status"], 0) + 1
+        return counts
+
+    def remove(self, task_id: str) -> None:
+        self.call("DELETE", f"tasks/remove/{task_id}/")
+
+    def wait_for_result(self, task_id: str, timeout_s: float = 60) -> dict[str, Any]:
+        """The result once the task is completed."""
+        deadline_s = time.monotonic() + timeout_s
+        while self.status(task_id) != "completed":
+            assert time.monotonic() < deadline_s, f"{task_id} is {self.status(task_id)}"
+            time.sleep(0.05)
+        return self.result(task_id)
+
+    def wait_until_up(self, timeout_s: float = 60) -> None:
+        deadline_s = time.monotonic() + timeout_s
+        while True:
+            try:
+                self.tasks()
+            except (OSError, urllib.error.URLError):
+                assert time.monotonic() < deadline_s, f"{self.root} does not answer"
+                time.sleep(0.05)
+            else:
+                return

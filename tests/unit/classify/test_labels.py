@@ -1,0 +1,113 @@
+import re
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+from taskworker_classifyimage.classify.labels import Labels
+from taskworker_classifyimage.errors import ModelError
+
+LANGUAGES = Labels().languages
+
+#: Letters beyond a-z that a language's names may have, loan words among them.
+LETTERS = {"en": "éèêñç", "de": "äöüßéèêñç"}
+
+#: Pairs of classes that share a word, and that a list translated word by word gives one name.
+HOMONYMS = [
+    ("n02012849", "n03126707"),  # crane: the bird, the machine
+    ("n03710637", "n03710721"),  # maillot, twice
+    ("n02190166", "n02883205"),  # de: Fliege, the insect and the bow tie
+    ("n02113186", "n02963159"),  # Cardigan: the dog, the jacket
+    ("n04592741", "n03452741"),  # de: Flügel, of a plane and the piano
+    ("n02086910", "n02883205"),  # papillon: the dog; bow tie
+    ("n04355933", "n04356056"),  # sunglass, sunglasses
+]
+
+
+def test_english_and_german_are_there() -> None:
+    """The two languages of the original."""
+    assert {"en", "de"} <= set(LANGUAGES)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_names_the_same_classes(language: str) -> None:
+    """1000 of 1000, under ids that are written as the models' classes are."""
+    names = Labels().names(language)
+    assert len(names) == 1000
+    assert list(names) == Labels().synsets
+    assert all(re.fullmatch(r"n\d{8}", synset) for synset in names)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_two_classes_share_a_name(language: str) -> None:
+    """A name is all that an examiner sees."""
+    folded = [name.casefold().replace(" ", "") for name in Labels().names(language).values()]
+    assert sorted(name for name in folded if folded.count(name) > 1) == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_names_are_written_as_people_write(language: str) -> None:
+    """Letters of the language, no underscores, no stray spaces, no invisible characters."""
+    allowed = re.compile(rf"[A-Za-z0-9{LETTERS[language]}{LETTERS[language].upper()} .,'()&-]+")
+    for synset, name in Labels().names(language).items():
+        assert allowed.fullmatch(name), (synset, name)
+        assert name == unicodedata.normalize("NFC", name).strip(), (synset, name)
+        assert "  " not in name, (synset, name)
+        assert 1 <= len(name) <= 60, (synset, name)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(("one", "other"), HOMONYMS)
+def test_homonyms_are_told_apart(language: str, one: str, other: str) -> None:
+    """The original's list calls a bow tie and a fly the same."""
+    names = Labels().names(language)
+    assert names[one].casefold() != names[other].casefold()
+
+
+def test_german_names_have_the_right_sense_and_orthography() -> None:
+    """What the original's list had wrong: ids in upper case, senses, umlauts."""
+    names = Labels().names("de")
+    assert names["n02123394"] == "Perserkatze"
+    assert names["n02124075"] == "Ägyptische Katze"
+    assert names["n04074963"] == "Fernbedienung"
+    assert names["n02113186"] != "Strickjacke"
+    assert names["n02129165"] == "Löwe"
+    wrong = {"n04065272": "Rollstuhl", "n13133613": "Ohr", "n02096177": "Steinhaufen"}
+    assert [synset for synset, name in wrong.items() if names[synset] == name] == []
+
+
+@pytest.mark.parametrize(
+    ("tag", "answer"),
+    [
+        ("de", ("de", True)),
+        ("DE", ("de", True)),
+        ("de-AT", ("de", False)),
+        ("de_CH", ("de", False)),
+        ("en-GB", ("en", False)),
+        ("xx", ("en", False)),
+        ("deu", ("en", False)),
+    ],
+)
+def test_a_language_that_is_not_there_falls_back(tag: str, answer: tuple[str, bool]) -> None:
+    """From the special to the general, and to English in the end; never a failure."""
+    assert Labels().resolve(tag) == answer
+
+
+@pytest.mark.parametrize(
+    "damage", ["n01440764 again", "N01440764 upper case", "n01440764", "", "n0144076 tench"]
+)
+def test_a_damaged_label_file_is_refused(tmp_path: Path, damage: str) -> None:
+    """A wrong line stops the start and is named; the original failed whole tasks later."""
+    lines = [f"{synset} {name}" for synset, name in Labels().names("en").items()]
+    lines[500] = damage
+    (tmp_path / "en.names").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with pytest.raises(ModelError, match="line 501"):
+        Labels(tmp_path).names("en")
+
+
+def test_an_incomplete_label_file_is_refused(tmp_path: Path) -> None:
+    """999 names would fail one task in a thousand."""
+    lines = [f"{synset} {name}" for synset, name in Labels().names("en").items()]
+    (tmp_path / "en.names").write_text("\n".join(lines[:-1]) + "\n", encoding="utf-8")
+    with pytest.raises(ModelError, match="999 names"):
+        Labels(tmp_path).names("en")

@@ -1,0 +1,26 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from taskworker_classifyimage.machine import usable_cores
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="affinity is a thing of Linux")
+@pytest.mark.parametrize(
+    ("quota", "cores"), [("50000 100000", 1), ("100001 100000", 2), ("max 100000", None)]
+)
+def test_a_containers_quota_limits_the_cores(tmp_path: Path, quota: str, cores: int | None) -> None:
+    """Half a core is one thread, a bit more than one is two, none is what affinity gives."""
+    file = tmp_path / "cpu.max"
+    file.write_text(quota, encoding="ascii")
+    available = len(os.sched_getaffinity(0))
+    assert usable_cores(file) == (available if cores is None else min(cores, available))
+
+
+@pytest.mark.parametrize("content", ["", "nonsense", "1 2 3", "x y"])
+def test_a_file_that_says_nothing_is_ignored(tmp_path: Path, content: str) -> None:
+    """An unknown kernel's answer must not keep the worker from starting."""
+    file = tmp_path / "cpu.max"
+    file.write_text(content, encoding="ascii")
+    assert usable_cores(file) == usable_cores(tmp_path / "absent")
