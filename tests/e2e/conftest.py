@@ -11,7 +11,6 @@ from support.programs import RunningBridge, bridge, free_port
 def running_bridge(tmp_path: Path) -> Iterator[RunningBridge]:
     port = free_port()
     url = f"http://127.0.0.1:{port}/"
-    with bridge(tmp_path / "bridge", port):
-        api = Api(url)
-        api.wait_until_up()
-        yield RunningBridge(api, url, port, tmp_path / "bridge")
+    with bridge(tmp_path / "bridge", port) as program:
+        program.wait_for("Stop with")
+        yield RunningBridge(Api(url), url, port, tmp_path / "bridge")

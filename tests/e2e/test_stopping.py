@@ -3,13 +3,14 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from support.api import Api
 from support.photos import ESPRESSO
-from support.programs import Program, RunningBridge, bridge, worker
+from support.programs import Program, RunningBridge, bridge, free_port, worker
 from support.proxy import StallingProxy
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has other signals")
@@ -119,21 +120,21 @@ def test_a_worker_without_a_bridge_stops_as_well(running_bridge: RunningBridge) 
     assert running_bridge.api.tasks() == []
 
 
-def test_a_bridge_that_dies_and_comes_back_costs_no_task(running_bridge: RunningBridge) -> None:
+def test_a_bridge_that_dies_and_comes_back_costs_no_task(tmp_path: Path) -> None:
     """One log line when it goes, one when it is back, every task completed."""
-    data, port = running_bridge.data.with_name("mortal"), running_bridge.port + 1
+    port = free_port()
     api = Api(f"http://127.0.0.1:{port}/")
     picture = slow_picture()
-    with bridge(data, port) as mortal:
-        api.wait_until_up()
+    with bridge(tmp_path, port) as mortal:
+        mortal.wait_for("Stop with")
         ids = [api.add({}, picture) for _ in range(8)]
         with worker(api.root, "w") as program:
             wait_until(api, "completed", 1)
             mortal.kill()
             program.wait_for("is unavailable")
-            with bridge(data, port):
+            with bridge(tmp_path, port) as risen:
+                risen.wait_for("Stop with")
                 for task_id in ids:
-                    api.wait_until_up()
                     api.wait_for_result(task_id)
                 assert api.statuses() == {"completed": 8}
                 program.wait_for("is back")
@@ -141,14 +142,12 @@ def test_a_bridge_that_dies_and_comes_back_costs_no_task(running_bridge: Running
                 assert program.printed.count("is back") == 1
 
 
-def test_a_bridge_that_hangs_does_not_keep_the_worker_from_stopping(
-    running_bridge: RunningBridge,
-) -> None:
+def test_a_bridge_that_hangs_does_not_keep_the_worker_from_stopping(tmp_path: Path) -> None:
     """A stopped server process accepts connections and never answers."""
-    with bridge(running_bridge.data.with_name("hung"), running_bridge.port + 2) as hung:
-        api = Api(f"http://127.0.0.1:{running_bridge.port + 2}/")
-        api.wait_until_up()
-        with worker(api.root, "w") as program:
+    port = free_port()
+    with bridge(tmp_path, port) as hung:
+        hung.wait_for("Stop with")
+        with worker(f"http://127.0.0.1:{port}/", "w") as program:
             program.wait_for("works for")
             time.sleep(1)
             os.kill(hung.process.pid, signal.SIGSTOP)

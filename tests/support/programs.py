@@ -1,6 +1,8 @@
 """Programs of this project run as a user runs them: as processes, with real signals."""
 
+import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -27,11 +29,12 @@ _OWN_NAMES = ("taskbridgeurl", "worker", "device", "model")
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """A port of 127.0.0.1 that nobody listens on, and that no connection is given by chance."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def clean_environment(**more: str) -> dict[str, str]:

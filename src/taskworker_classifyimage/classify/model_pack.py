@@ -36,7 +36,13 @@ class InputSpec:
 
 @dataclass(frozen=True, slots=True)
 class ModelPack:
-    """A described and verified model on disk."""
+    """A described model on disk.
+
+    Attributes:
+        published_top1: accuracy on the ImageNet validation set as its publisher gives it, 0 to 1.
+        saturation_safe: whether sums of its 8-bit products fit the 16 bits in which CPUs with AVX2
+            and without VNNI add them up.
+    """
 
     name: str
     version: str
@@ -44,6 +50,7 @@ class ModelPack:
     licence: str
     source: str
     published_top1: float
+    saturation_safe: bool
     sha256: str
     input: InputSpec
     folder: Path
@@ -120,6 +127,7 @@ class _Reader:
             licence=self._text("licence"),
             source=self._text("source"),
             published_top1=self._number("published_top1"),
+            saturation_safe=self._value("saturation_safe") is True,
             sha256=sha256,
             input=InputSpec(size=int(size), crop=crop),
             folder=folder,

@@ -1,3 +1,4 @@
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -95,6 +96,22 @@ def test_a_picture_gets_the_same_bits_in_any_batch(pack: ModelPack) -> None:
     together = classifier.probabilities(images)
     alone = np.concatenate([classifier.probabilities(image[None]) for image in images])
     assert (together == alone).all()
+
+
+@pytest.mark.parametrize("pack", PACKS, ids=lambda pack: pack.name)
+def test_sums_do_not_saturate_on_this_cpu(pack: ModelPack) -> None:
+    """The kernel that cannot saturate gives the same bits as the one that a plain model could."""
+    size = pack.input.size
+    noise = np.random.default_rng(2).integers(0, 256, (1, size, size, 3), dtype=np.uint8)
+    board = (np.indices((size, size)).sum(axis=0) % 2 * 255).astype(np.uint8)
+    images = np.concatenate([noise, np.broadcast_to(board[None, :, :, None], noise.shape)])
+    assert pack.saturation_safe
+    answers = []
+    for claim in (True, False):
+        classifier = OnnxClassifier(dataclasses.replace(pack, saturation_safe=claim))
+        classifier.load()
+        answers.append(classifier.probabilities(images))
+    assert (answers[0] == answers[1]).all()
 
 
 def test_a_network_of_another_shape_is_refused(tmp_path: Path) -> None:
