@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 something failed, 2 wrong usage or settings, 3 model missi
 """
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 
@@ -23,6 +24,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns the exit code; what the user can mend is one line."""
     parsed = build_parser().parse_args(arguments)
     silence_decoders()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that lacks a letter shows its number instead of ending the program.
+            stream.reconfigure(errors="backslashreplace")
     try:
         code: int = parsed.run(parsed)
     except UserError as err:

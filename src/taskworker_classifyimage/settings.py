@@ -33,7 +33,7 @@ class Settings:
         taskbridgeurl: the bridge to work for; None starts the embedded one.
         worker: this worker's name, unique on its bridge.
         in_flight: tasks taken and not yet reported, at most.
-        bridge_data: folder of the embedded bridge's tasks and files.
+        bridge_data: folder of the embedded bridge's tasks and files; None: see `bridge_folder`.
     """
 
     taskbridgeurl: BridgeAddress | None
@@ -44,7 +44,20 @@ class Settings:
     log_level: str
     bridge_host: str
     bridge_port: int
-    bridge_data: Path
+    bridge_data: Path | None
+
+    def bridge_folder(self) -> Path:
+        """The embedded bridge's folder, in the user's own data if none was named.
+
+        Raises:
+            ConfigError: none was named and the user has no home, as in a container.
+        """
+        if self.bridge_data is not None:
+            return self.bridge_data
+        try:
+            return user_data_path("taskworker-classifyimage", appauthor=False) / "bridge"
+        except RuntimeError:
+            raise ConfigError("there is no home folder; name a folder with --bridge-data") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +170,5 @@ _SETTINGS: Final = (
     _Setting("log-level", _one_of(*logs.LEVELS), lambda: "info"),
     _Setting("bridge-host", _text, lambda: "127.0.0.1"),
     _Setting("bridge-port", _whole_number(0, 65535), lambda: 42000),
-    _Setting(
-        "bridge-data",
-        lambda text: Path(_text(text)),
-        lambda: user_data_path("taskworker-classifyimage", appauthor=False) / "bridge",
-    ),
+    _Setting("bridge-data", lambda text: Path(_text(text)), lambda: None),
 )

@@ -1,4 +1,5 @@
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,15 @@ def test_a_missing_file_is_said() -> None:
     """A file that was named has to be there."""
     with pytest.raises(ConfigError, match="No such file"):
         load_settings({"config": "/nowhere/settings.toml"}, {})
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="every user of Windows has a home")
+def test_a_user_without_a_home_is_told_only_if_it_matters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container's user has no home: a worker needs none, the embedded bridge asks for a folder."""
+    monkeypatch.delenv("HOME")
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    settings = load_settings({"taskbridgeurl": "http://127.0.0.1:42000/"}, {})
+    with pytest.raises(ConfigError, match="--bridge-data"):
+        settings.bridge_folder()
+    assert load_settings({"bridge-data": "/data"}, {}).bridge_folder() == Path("/data")

@@ -90,7 +90,6 @@ class BridgeServer:
                 raise PortInUse(self._host, self._port) from error
             raise
         self._runner = runner
-        _log.info("bridge.started url=%s", self.url)
 
     async def stop(self) -> None:
         """Finish the calls that are being answered, then close; a second stop does no harm."""

@@ -1,5 +1,6 @@
 """Runs a model pack with ONNX Runtime on the CPU."""
 
+import os
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,9 +35,10 @@ class OnnxClassifier:
         Raises:
             ModelError: the file is damaged or is no network as described.
         """
+        # From 1.29 on it sends usage data to its maker unless this is set before it is loaded.
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         import onnxruntime  # noqa: PLC0415 - a heavy import that only a loaded model needs
 
-        onnxruntime.disable_telemetry_events()
         content = self.pack.read_verified()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1

@@ -41,7 +41,7 @@ async def embedded_bridge(settings: Settings) -> AsyncIterator[str]:
         ConfigError: the port is taken or the data folder cannot be used.
     """
     host, port = settings.bridge_host, settings.bridge_port
-    server = BridgeServer(host, port, settings.bridge_data)
+    server = BridgeServer(host, port, settings.bridge_folder())
     try:
         await server.start()
     except PortInUse:

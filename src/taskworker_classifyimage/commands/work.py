@@ -91,6 +91,7 @@ async def _work(
 def _introduce(url: str, files: LocalFiles) -> None:
     """Shows on a picture that comes with the program what this is good for."""
     result = files.classify(SAMPLE, ClassifyRequest(top=3))
-    print(f"A picture of an espresso, classified:\n{json.dumps(result, indent=2)}\n")
+    shown = json.dumps(result, indent=2, ensure_ascii=False)
+    print(f"A picture of an espresso, classified:\n{shown}\n")
     print(f"Ready. The bridge and its page: {url}/")
     print("Stop with Ctrl-C.", flush=True)

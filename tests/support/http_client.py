@@ -1,0 +1,67 @@
+"""A client that sends what it is told to, right or wrong, and tells all that was answered.
+
+`support.api.Api` is the other one: a client that means well and expects every call to succeed.
+"""
+
+import http.client
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+JSON_TYPE = {"Content-Type": "application/json"}
+_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server said."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class HttpClient:
+    """Calls one server, on a new connection each time.
+
+    Attributes:
+        url: the root URL without a slash at its end.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: bytes | Iterable[bytes] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """One request to a path below the root URL."""
+        parts = urlsplit(self.url)
+        connection = http.client.HTTPConnection(parts.netloc, timeout=_TIMEOUT_S)
+        try:
+            connection.request(method, parts.path + path, body, headers or {})
+            answer = connection.getresponse()
+            return Answer(answer.status, answer.headers, answer.read())
+        finally:
+            connection.close()
+
+    def get(self, path: str) -> Answer:
+        return self.call("GET", f"/api/{path}")
+
+    def post(self, path: str, value: object) -> Answer:
+        return self.post_text(path, json.dumps(value).encode())
+
+    def post_text(self, path: str, text: bytes | Iterable[bytes]) -> Answer:
+        """Post what is said to be JSON."""
+        return self.call("POST", f"/api/{path}", text, JSON_TYPE)
+
+    def delete(self, path: str) -> Answer:
+        return self.call("DELETE", f"/api/{path}")
