@@ -2,7 +2,7 @@
 
 import pytest
 
-from support.contract import Bridge, NOBODY, V2, V3
+from support.contract import NOBODY, V2, V3, Bridge
 
 
 def test_pages_of_other_servers_may_read_answers(bridge: Bridge, task_type: str) -> None:

@@ -1,6 +1,6 @@
 """The life of a task: status, progress, result, restart and removal."""
 
-from support.contract import Bridge, EMBEDDED, V1, V2, V3
+from support.contract import EMBEDDED, V1, V2, V3, Bridge
 
 
 def test_the_status_follows_the_task(bridge: Bridge, task_type: str) -> None:

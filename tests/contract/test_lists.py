@@ -1,6 +1,6 @@
 """Lists, details and statistics: what is told of tasks and workers."""
 
-from support.contract import Bridge, V2, V3
+from support.contract import V2, V3, Bridge
 
 #: Seconds since the epoch are far below it.
 MILLISECONDS_OF_2001 = 1_000_000_000_000

@@ -4,7 +4,7 @@ import http.client
 
 import pytest
 
-from support.contract import Bridge, NOBODY, V2
+from support.contract import NOBODY, V2, Bridge
 
 CALLS_BY_ID = ("status", "result", "details", "file", "restart")
 

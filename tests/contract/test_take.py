@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from support.contract import Bridge, EMBEDDED, V1, V2
+from support.contract import EMBEDDED, V1, V2, Bridge
 
 
 def test_an_added_task_is_taken_with_its_data(bridge: Bridge, task_type: str) -> None:

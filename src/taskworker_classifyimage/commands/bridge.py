@@ -52,6 +52,9 @@ async def embedded_bridge(settings: Settings) -> AsyncIterator[str]:
         ) from None
     except BridgeDataError as err:
         raise ConfigError(f"{err}; choose another folder with --bridge-data") from None
+    except OSError as err:
+        reason = err.strerror or err
+        raise ConfigError(f"cannot serve on {host}, port {port}: {reason}") from None
     try:
         yield server.url
     finally:
