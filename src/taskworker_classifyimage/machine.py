@@ -1,6 +1,7 @@
 """What this machine lets the process use."""
 
 import os
+import sys
 from pathlib import Path
 
 _CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
@@ -23,3 +24,13 @@ def usable_cores(cgroup_quota: Path = _CGROUP_QUOTA) -> int:
         # No cgroup v2 here, so no quota to honour.
         pass
     return max(1, cores)
+
+
+def peak_memory_bytes() -> int | None:
+    """The most memory this process had at once; None on Windows, which counts otherwise."""
+    if sys.platform == "win32":
+        return None
+    import resource  # noqa: PLC0415 - there is none on Windows
+
+    unit_bytes = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit_bytes

@@ -16,7 +16,6 @@ from platformdirs import user_data_path
 from taskworker_classifyimage import logs
 from taskworker_classifyimage.classify.catalogue import DEFAULT_MODEL
 from taskworker_classifyimage.errors import ConfigError
-from taskworker_classifyimage.machine import usable_cores
 from taskworker_classifyimage.taskbridge.address import BridgeAddress
 
 #: Lower case, as the sibling workers' containers have them.
@@ -32,7 +31,7 @@ class Settings:
     Attributes:
         taskbridgeurl: the bridge to work for; None starts the embedded one.
         worker: this worker's name, unique on its bridge.
-        in_flight: tasks taken and not yet reported, at most.
+        in_flight: tasks taken and not yet reported, at most; None: as many as the network needs.
         bridge_data: folder of the embedded bridge's tasks and files; None: see `bridge_folder`.
     """
 
@@ -40,7 +39,7 @@ class Settings:
     worker: str
     model: str
     device: str
-    in_flight: int
+    in_flight: int | None
     log_level: str
     bridge_host: str
     bridge_port: int
@@ -165,8 +164,7 @@ _SETTINGS: Final = (
     _Setting("worker", _worker_name, lambda: socket.gethostname() or "classifyimage"),
     _Setting("model", _text, lambda: DEFAULT_MODEL),
     _Setting("device", _one_of(*DEVICES), lambda: "auto"),
-    # Two a core: one computes while the other's file or result is under way.
-    _Setting("in-flight", _whole_number(1, 1000), lambda: 2 * usable_cores()),
+    _Setting("in-flight", _whole_number(1, 1000), lambda: None),
     _Setting("log-level", _one_of(*logs.LEVELS), lambda: "info"),
     _Setting("bridge-host", _text, lambda: "127.0.0.1"),
     _Setting("bridge-port", _whole_number(0, 65535), lambda: 42000),

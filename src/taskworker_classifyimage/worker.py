@@ -7,12 +7,14 @@ nearly paid for), hand back what does not finish in time (a bridge would never d
 import asyncio
 import contextlib
 import logging
+import time
 from collections import deque
 from dataclasses import dataclass
 
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable
 from taskworker_classifyimage.pipeline.handle import Handler
-from taskworker_classifyimage.pipeline.take import find_left_over, take
+from taskworker_classifyimage.pipeline.slots import Slots
+from taskworker_classifyimage.pipeline.take import Taker, find_left_over, take
 from taskworker_classifyimage.taskbridge.client import BridgeClient
 from taskworker_classifyimage.taskbridge.outage import Outage
 from taskworker_classifyimage.tasks import Task
@@ -25,14 +27,16 @@ class WorkerLimits:
     """How much at once, how often, how long.
 
     Attributes:
-        in_flight: tasks taken and not yet reported, at most.
+        cores: cores to keep busy.
+        in_flight: tasks taken and not yet reported, at most; None: as many as the network needs.
         poll_interval_s: pause after the bridge had nothing to do.
         drain_s: how long begun tasks may go on after a stop.
         hand_back_s: how long handing back may take after that.
         tally_interval_s: how often the log says what was done.
     """
 
-    in_flight: int
+    cores: int
+    in_flight: int | None = None
     poll_interval_s: float = 0.25
     drain_s: float = 6.0
     hand_back_s: float = 2.0
@@ -47,17 +51,19 @@ class Worker:
         client: BridgeClient,
         outage: Outage,
         handler: Handler,
-        name: str,
+        taker: Taker,
         limits: WorkerLimits,
     ) -> None:
         self._client = client
         self._outage = outage
         self._handler = handler
-        self._name = name
+        self._taker = taker
         self._limits = limits
         self._running: dict[asyncio.Task[None], Task] = {}
         self._left_over: deque[Task] = deque()
-        self._slots = asyncio.Semaphore(limits.in_flight)
+        self._slots = Slots(limits.cores, limits.in_flight)
+        self._asking: set[asyncio.Task[None]] = set()
+        self._is_busy = False
 
     async def run(self, stop: asyncio.Event) -> None:
         """Works until `stop` is set, then leaves no task behind that the bridge can be told of."""
@@ -75,40 +81,55 @@ class Worker:
             taking.result()
 
     async def _take_all(self, stop: asyncio.Event) -> None:
-        self._left_over += await find_left_over(self._client, self._outage, self._name)
+        self._left_over += await find_left_over(self._client, self._outage, self._taker)
         while self._left_over and not stop.is_set():
             await self._slots.acquire()
             task = self._left_over.popleft()
             _log.info("task %r was left unfinished by an earlier run and is taken up", task.id)
-            self._begin(task)
+            self._begin(task, take_s=0.0)
         await self._take_open(stop)
 
     async def _take_open(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             await self._slots.acquire()
-            task = None
-            try:
-                task = None if stop.is_set() else await self._take()
-            finally:
-                if task is None:
-                    self._slots.release()
-            if task is not None:
-                self._begin(task)
-            else:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), self._limits.poll_interval_s)
+            if stop.is_set():
+                self._slots.release()
+                return
+            asking = asyncio.create_task(self._ask())
+            self._asking.add(asking)
+            asking.add_done_callback(self._asking.discard)
+            if not self._is_busy:
+                # As long as there is nothing to do, one question at a time and then a pause.
+                await asyncio.wait({asking})
+                if not self._is_busy:
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(stop.wait(), self._limits.poll_interval_s)
 
-    async def _take(self) -> Task | None:
+    async def _ask(self) -> None:
+        """Takes a task if there is one, and begins it in the slot that was acquired."""
+        start_s = time.perf_counter()
+        task = None
         try:
-            return await self._outage.outlast(lambda: take(self._client, self._name))
+            task = await self._outage.outlast(lambda: take(self._client, self._taker))
         except BridgeRejected as err:
             _log.error("the bridge refuses to give tasks: %s", err)
-            return None
+        finally:
+            self._is_busy = task is not None
+            # 2.2.1 may give one task to two questions at the same instant.
+            if task is None or any(task.id == other.id for other in self._running.values()):
+                self._slots.release()
+            else:
+                self._begin(task, time.perf_counter() - start_s)
 
-    def _begin(self, task: Task) -> None:
-        running = asyncio.create_task(self._handler.handle(task))
+    def _begin(self, task: Task, take_s: float) -> None:
+        running = asyncio.create_task(self._handle(task, take_s))
         self._running[running] = task
         running.add_done_callback(self._note_end)
+
+    async def _handle(self, task: Task, take_s: float) -> None:
+        timing = await self._handler.handle(task)
+        if timing.compute_s:
+            self._slots.observe(take_s + timing.network_s, timing.compute_s)
 
     def _note_end(self, running: asyncio.Task[None]) -> None:
         task = self._running.pop(running)
@@ -120,11 +141,13 @@ class Worker:
         _log.info("stopping, %d tasks are in flight", len(self._running))
         loop = asyncio.get_running_loop()
         deadline_s = loop.time() + self._limits.drain_s
+        asking = {taking, *self._asking}
         if not self._outage.is_down:
             # A take that is cut off may have got a task that nobody would ever know of.
-            await asyncio.wait({taking}, timeout=self._limits.drain_s)
-        taking.cancel()
-        await asyncio.wait({taking})
+            await asyncio.wait(asking, timeout=self._limits.drain_s)
+        for each in asking:
+            each.cancel()
+        await asyncio.wait(asking)
         if self._running:
             await asyncio.wait(set(self._running), timeout=max(0.0, deadline_s - loop.time()))
         await self._hand_back()
@@ -157,15 +180,17 @@ class Worker:
             )
 
     async def _tell_tally(self) -> None:
-        tally, told = self._handler.tally, (0, 0)
+        tally, told = self._handler.tally, (0, 0, 0)
         while True:
             await asyncio.sleep(self._limits.tally_interval_s)
-            now = (tally.classified, tally.failed)
+            now = (tally.classified, tally.failed, self._handler.repeated)
             if now != told:
+                done, failed, repeated = (new - old for new, old in zip(now, told, strict=True))
                 _log.info(
-                    "%d pictures classified and %d failed in the last %.0f s",
-                    now[0] - told[0],
-                    now[1] - told[1],
+                    "in the last %.0f s %d pictures classified, %d of them seen before; %d failed",
                     self._limits.tally_interval_s,
+                    done,
+                    repeated,
+                    failed,
                 )
             told = now

@@ -1,7 +1,19 @@
+import io
+
+import numpy as np
 import pytest
+from PIL import Image
 
 from support.photos import ESPRESSO, labelled_photos, synset_of
 from support.programs import RunningBridge, worker
+
+
+def jpeg_of_noise(number: int) -> bytes:
+    """A picture that shows nothing, different for each number."""
+    noise = np.random.default_rng(number).integers(0, 256, (400, 300, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(noise).save(buffer, "JPEG")
+    return buffer.getvalue()
 
 
 def test_the_packaged_picture_is_classified_in_german(running_bridge: RunningBridge) -> None:
@@ -38,3 +50,35 @@ def test_a_hundred_photographs(running_bridge: RunningBridge) -> None:
     )
     assert right >= 0.88 * len(photos)
     assert api.statuses() == {"completed": len(photos)}
+
+
+def test_the_same_pixels_get_the_same_bits_whatever_else_is_in_flight(
+    running_bridge: RunningBridge,
+) -> None:
+    """Alone, among others, or among its own copies: not one digit differs."""
+    api = running_bridge.api
+    with worker(running_bridge.url, "w", "--in-flight", "8"):
+        alone = api.wait_for_result(api.add({}, ESPRESSO))["predictions"]
+        ids = []
+        for number in range(20):
+            # What follows a JPEG's end changes its hash and not its pixels, so no answer is reused.
+            ids.append(api.add({}, ESPRESSO + b"%d" % number))
+            api.add({"numberofpredictions": 1000}, jpeg_of_noise(number))
+        among_others = [api.wait_for_result(task_id)["predictions"] for task_id in ids]
+    assert among_others == [alone] * 20
+
+
+def test_a_picture_that_comes_again_gets_the_same_answer(running_bridge: RunningBridge) -> None:
+    """Answers are reused by content; language and count are each task's own."""
+    api = running_bridge.api
+    ids = [
+        api.add({"targetlanguage": language, "numberofpredictions": count}, ESPRESSO)
+        for language, count in [("en", 1), ("de", 3), ("en", 5)] * 5
+    ]
+    with worker(running_bridge.url) as program:
+        results = [api.wait_for_result(task_id)["predictions"] for task_id in ids]
+        program.stop()
+    assert [len(result) for result in results] == [1, 3, 5] * 5
+    assert {result[0]["probability"] for result in results} == {results[0][0]["probability"]}
+    assert {result[0]["name"] for result in results} == {"espresso", "Espresso"}
+    assert "15 classified, 14 of them seen before" in program.printed

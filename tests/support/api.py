@@ -7,6 +7,8 @@ import urllib.request
 import uuid
 from typing import Any
 
+from support.multipart import file_part, form_type, json_part, multipart
+
 
 class Api:
     """Calls a TaskBridge; statuses other than 200 raise `urllib.error.HTTPError`."""
@@ -33,19 +35,12 @@ class Api:
         task.setdefault("type", "classifyimage")
         if data is not None:
             task["data"] = data
-        mark = uuid.uuid4().hex
-        parts = [
-            f'--{mark}\r\nContent-Disposition: form-data; name="json"\r\n\r\n{json.dumps(task)}\r\n'
-        ]
-        body = parts[0].encode()
+        parts = [json_part(json.dumps(task).encode())]
         if file is not None:
-            body += (
-                f'--{mark}\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n'
-                f"Content-Type: application/octet-stream\r\n\r\n"
-            ).encode()
-            body += file + b"\r\n"
-        body += f"--{mark}--\r\n".encode()
-        answer = self.call("POST", "tasks/add/", body, f"multipart/form-data; boundary={mark}")
+            parts.append(file_part(file, "a.jpg", "application/octet-stream"))
+        boundary = uuid.uuid4().hex
+        body = multipart(boundary, parts)
+        answer = self.call("POST", "tasks/add/", body, form_type(boundary)["Content-Type"])
         return str(json.loads(answer)["id"])
 
     def status(self, task_id: str) -> str:

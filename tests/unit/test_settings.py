@@ -89,7 +89,7 @@ def test_a_missing_file_is_said() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="every user of Windows has a home")
 def test_a_user_without_a_home_is_told_only_if_it_matters(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A container's user has no home: a worker needs none, the embedded bridge asks for a folder."""
+    """A container's user has none: a worker needs none, the embedded bridge asks for a folder."""
     monkeypatch.delenv("HOME")
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
     monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)

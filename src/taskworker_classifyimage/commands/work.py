@@ -20,6 +20,7 @@ from taskworker_classifyimage.machine import usable_cores
 from taskworker_classifyimage.pipeline.decode import DecodeLimits
 from taskworker_classifyimage.pipeline.handle import Handler
 from taskworker_classifyimage.pipeline.local import SAMPLE, LocalFiles
+from taskworker_classifyimage.pipeline.take import Taker
 from taskworker_classifyimage.settings import Settings
 from taskworker_classifyimage.stopping import stop_on_signals
 from taskworker_classifyimage.taskbridge.address import BridgeAddress
@@ -35,7 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares this command's flags."""
     parser.add_argument("--taskbridgeurl", metavar="URL", help="the bridge to work for")
     parser.add_argument("--worker", metavar="NAME", help="unique name; default: the host's name")
-    parser.add_argument("--in-flight", metavar="N", help="tasks at once; default: two a core")
+    parser.add_argument(
+        "--in-flight", metavar="N", help="tasks at once; default: what the network needs"
+    )
     add_model_flags(parser)
     add_bridge_flags(parser)
 
@@ -70,22 +73,27 @@ async def _work(
     labels: Labels,
     stop: asyncio.Event,
 ) -> None:
-    outage = Outage(address.url)
-    with ThreadPoolExecutor(usable_cores(), thread_name_prefix="compute") as compute:
-        async with BridgeClient(address, max_connections=settings.in_flight + 2) as client:
+    outage, cores = Outage(address.url), usable_cores()
+    with ThreadPoolExecutor(cores, thread_name_prefix="compute") as compute:
+        async with BridgeClient(address) as client:
             handler = Handler(client, outage, classifier, labels, DecodeLimits(), compute)
-            limits = WorkerLimits(in_flight=settings.in_flight)
+            limits = WorkerLimits(cores=cores, in_flight=settings.in_flight)
             _log.info(
-                "worker %r works for %s with %s (%s) on %s, %d tasks at once",
+                "worker %r works for %s with %s (%s) on %s, %d cores",
                 settings.worker,
                 address.url,
                 classifier.pack.name,
                 classifier.library,
                 classifier.device,
-                settings.in_flight,
+                cores,
             )
-            await Worker(client, outage, handler, settings.worker, limits).run(stop)
-    _log.info("stopped; %d classified, %d failed", handler.tally.classified, handler.tally.failed)
+            await Worker(client, outage, handler, Taker(settings.worker), limits).run(stop)
+    _log.info(
+        "stopped; %d classified, %d of them seen before; %d failed",
+        handler.tally.classified,
+        handler.repeated,
+        handler.tally.failed,
+    )
 
 
 def _introduce(url: str, files: LocalFiles) -> None:

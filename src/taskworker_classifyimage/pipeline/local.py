@@ -9,7 +9,7 @@ from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.classify.labels import Labels
 from taskworker_classifyimage.errors import EmptyFile, FileMissing, TaskError, TooLarge
 from taskworker_classifyimage.pipeline.decode import DecodeLimits, decode
-from taskworker_classifyimage.pipeline.infer import infer
+from taskworker_classifyimage.pipeline.infer import infer, name_best
 from taskworker_classifyimage.tasks import ClassifyRequest, Provenance, error_json, result_json
 
 #: A picture that comes with the program, and what is to be seen on it: a cup of espresso.
@@ -32,7 +32,7 @@ class LocalFiles:
         provenance = Provenance(classifier.library, classifier.pack.name, classifier.device)
         try:
             image = decode(self._read(path), classifier.pack.input, self.limits)
-            predictions, warnings = infer(classifier, self.labels, image, request)
+            predictions, warnings = name_best(infer(classifier, image), self.labels, request)
         except TaskError as err:
             return error_json(str(err), err.code, provenance, time.perf_counter() - start_s)
         return result_json(predictions, provenance, time.perf_counter() - start_s, warnings)

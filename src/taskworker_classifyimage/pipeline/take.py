@@ -1,6 +1,7 @@
 """take: the bridge's open tasks, and those that an earlier life of this worker left unfinished."""
 
 import logging
+from dataclasses import dataclass
 
 from taskworker_classifyimage.errors import BridgeRejected
 from taskworker_classifyimage.taskbridge.client import BridgeClient
@@ -10,17 +11,25 @@ from taskworker_classifyimage.tasks import TASK_TYPE, Task
 _log = logging.getLogger(__name__)
 
 
-async def take(client: BridgeClient, worker: str) -> Task | None:
+@dataclass(frozen=True, slots=True)
+class Taker:
+    """As whom tasks are taken, and of which type."""
+
+    worker: str
+    task_type: str = TASK_TYPE
+
+
+async def take(client: BridgeClient, taker: Taker) -> Task | None:
     """Takes the oldest open task, None when there is none.
 
     Raises:
         BridgeUnavailable, BridgeRejected: see `BridgeClient`.
     """
-    taken = await client.take(TASK_TYPE, worker)
+    taken = await client.take(taker.task_type, taker.worker)
     return None if taken is None else Task(*taken)
 
 
-async def find_left_over(client: BridgeClient, outage: Outage, worker: str) -> list[Task]:
+async def find_left_over(client: BridgeClient, outage: Outage, taker: Taker) -> list[Task]:
     """Tasks that are `inprogress` under this worker's name, oldest first.
 
     A bridge never gives such a task to anyone again, so who took it has to finish it. Waits until
@@ -36,9 +45,9 @@ async def find_left_over(client: BridgeClient, outage: Outage, worker: str) -> l
         task_id = entry.get("id")
         if (
             isinstance(task_id, str)
-            and entry.get("type") == TASK_TYPE
+            and entry.get("type") == taker.task_type
             and entry.get("status") == "inprogress"
-            and entry.get("worker") == worker
+            and entry.get("worker") == taker.worker
         ):
             task = await _with_data(client, outage, task_id)
             if task is not None:

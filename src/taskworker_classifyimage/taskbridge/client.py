@@ -8,7 +8,8 @@ import json
 import os
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from yarl import URL
@@ -40,10 +41,9 @@ class BridgeClient:
     `BridgeRejected` with the HTTP status when it cannot.
     """
 
-    def __init__(self, address: BridgeAddress, *, max_connections: int = 16) -> None:
+    def __init__(self, address: BridgeAddress) -> None:
         self._api = f"{address.url}/api/"
         self._address = address
-        self._max_connections = max_connections
         self._session: aiohttp.ClientSession | None = None
 
     @property
@@ -56,13 +56,13 @@ class BridgeClient:
         if self._address.username is not None:
             auth = aiohttp.encode_basic_auth(self._address.username, self._address.password or "")
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=self._max_connections, keepalive_timeout=_KEEP_ALIVE_S
-            ),
+            # No limit of connections: how many calls are under way is the worker's to say.
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_S),
             headers={"Authorization": auth} if auth else None,
             # Cookies of an untrusted server serve nobody here.
             cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=True,
+            # Asked once: the library would read the environment and files again at every call.
+            proxy=_proxy(self._address.url),
         )
         return self
 
@@ -75,6 +75,18 @@ class BridgeClient:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+    async def add(self, task_type: str, data: dict[str, object], file: bytes) -> str:
+        """Adds a task; gives its id."""
+        form = aiohttp.FormData()
+        form.add_field("json", json.dumps({"type": task_type, "data": data}))
+        form.add_field("file", file, filename="file", content_type="application/octet-stream")
+        body = await self._json("POST", "tasks/add/", form=form)
+        return str(body.get("id")) if isinstance(body, dict) else ""
+
+    async def remove(self, task_id: str) -> None:
+        """Deletes a task and its file."""
+        await self._call("DELETE", f"tasks/remove/{_quoted(task_id)}/")
 
     async def take(self, task_type: str, worker: str) -> tuple[str, object] | None:
         """Takes the oldest open task: its id and data, or None when there is none."""
@@ -140,9 +152,10 @@ class BridgeClient:
         path: str,
         body: dict[str, object] | None = None,
         *,
+        form: aiohttp.FormData | None = None,
         limit_bytes: int = _JSON_LIMIT_BYTES,
     ) -> Any:
-        answer = await self._call(method, path, body, limit_bytes=limit_bytes)
+        answer = await self._call(method, path, body, form=form, limit_bytes=limit_bytes)
         try:
             return json.loads(answer)
         except (ValueError, RecursionError):
@@ -154,6 +167,7 @@ class BridgeClient:
         path: str,
         body: dict[str, object] | None = None,
         *,
+        form: aiohttp.FormData | None = None,
         limit_bytes: int = _JSON_LIMIT_BYTES,
         total_s: float = _CALL_S,
     ) -> bytes:
@@ -164,6 +178,7 @@ class BridgeClient:
                 method,
                 URL(self._api + path, encoded=True),
                 json=body,
+                data=form,
                 # A redirected POST would arrive as a GET, and credentials might go elsewhere.
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(
@@ -211,6 +226,14 @@ def _check_status(response: aiohttp.ClientResponse, path: str) -> None:
             f"the bridge answers {status}", _seconds(response.headers.get("Retry-After"))
         )
     raise BridgeRejected(f"the bridge answers {status} to {path}", status)
+
+
+def _proxy(url: str) -> str | None:
+    """The proxy that the environment names for a URL, if it does not exempt the host."""
+    parts = urlsplit(url)
+    if proxy_bypass(parts.hostname or ""):
+        return None
+    return getproxies().get(parts.scheme)
 
 
 def _seconds(retry_after: str | None) -> float:

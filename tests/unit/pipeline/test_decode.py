@@ -65,6 +65,14 @@ def png_header(width: int, height: int) -> bytes:
     )
 
 
+def test_a_large_jpeg_is_decoded_small_and_looks_the_same() -> None:
+    """Decoding at a fraction of the size changes little; a PNG of the picture is decoded whole."""
+    large = upright().resize((3000, 2000))
+    exact = decoded(encoded(large))
+    scaled = decoded(encoded(large, "JPEG", quality=95, subsampling=0))
+    assert np.abs(scaled - exact).mean() < 1
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM", "TGA"])
 def test_formats_give_the_same_picture(kind: str) -> None:
     """Found by content; lossy ones within a small difference, GIF with its 256 colours."""

@@ -1,0 +1,169 @@
+"""Measure this machine: decode, infer, and the whole loop through a bridge."""
+
+import argparse
+import asyncio
+import contextlib
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+from taskworker_classifyimage.classify import load_classifier
+from taskworker_classifyimage.classify.base import Classifier
+from taskworker_classifyimage.classify.labels import Labels
+from taskworker_classifyimage.commands.flags import add_model_flags, settings_of
+from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, ConfigError
+from taskworker_classifyimage.machine import peak_memory_bytes, usable_cores
+from taskworker_classifyimage.pipeline.decode import DecodeLimits, decode
+from taskworker_classifyimage.pipeline.handle import Handler
+from taskworker_classifyimage.pipeline.infer import infer
+from taskworker_classifyimage.pipeline.local import SAMPLE
+from taskworker_classifyimage.pipeline.take import Taker
+from taskworker_classifyimage.taskbridge.address import BridgeAddress
+from taskworker_classifyimage.taskbridge.client import BridgeClient
+from taskworker_classifyimage.taskbridge.outage import Outage
+from taskworker_classifyimage.worker import Worker, WorkerLimits
+
+#: Enough for a p95 that means something, and over in seconds.
+_PICTURES: Final = 400
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """What one step took: wall seconds of each picture, CPU seconds and wall seconds of all."""
+
+    name: str
+    each_s: Sequence[float]
+    cpu_s: float
+    all_s: float
+
+    def __str__(self) -> str:
+        ordered = sorted(self.each_s)
+        p50_ms, p95_ms = (ordered[int(len(ordered) * share)] * 1000 for share in (0.5, 0.95))
+        rate = len(ordered) / self.all_s
+        cpu_ms = self.cpu_s / len(ordered) * 1000
+        return f"{self.name:22} {rate:>10.1f} {cpu_ms:>8.2f} {p50_ms:>8.2f} {p95_ms:>8.2f}"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares this command's flags."""
+    parser.add_argument(
+        "--bridge", dest="taskbridgeurl", metavar="URL", help="default: an embedded one"
+    )
+    add_model_flags(parser)
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Prints a table."""
+    settings = settings_of(parsed)
+    classifier = load_classifier(settings.model)
+    cores = usable_cores()
+    print(f"{classifier.pack.name}, {classifier.library}, {classifier.device}, {cores} cores\n")
+    print(f"{'':22} {'pictures/s':>10} {'CPU ms':>8} {'p50 ms':>8} {'p95 ms':>8}")
+    for row in _computing(classifier, cores):
+        print(row, flush=True)
+    with contextlib.ExitStack() as stack:
+        address = settings.taskbridgeurl or stack.enter_context(_own_bridge())
+        print(asyncio.run(_whole_loop(address, classifier, cores)))
+    memory = peak_memory_bytes()
+    print(f"\n{_PICTURES} pictures a row; CPU is this process's, a bridge's is not counted.")
+    print(f"Peak memory: {'unknown' if memory is None else f'{memory / 1e6:.0f} MB'}")
+    return 0
+
+
+def _computing(classifier: Classifier, cores: int) -> Iterator[_Row]:
+    encoded, spec, limits = SAMPLE.read_bytes(), classifier.pack.input, DecodeLimits()
+    image = decode(encoded, spec, limits)
+
+    def both() -> None:
+        infer(classifier, decode(encoded, spec, limits))
+
+    yield _measured("decode", lambda: decode(encoded, spec, limits), 1)
+    yield _measured("infer", lambda: infer(classifier, image), 1)
+    yield _measured("both", both, 1)
+    if cores > 1:
+        yield _measured(f"both, on {cores} cores", both, cores)
+
+
+def _measured(name: str, step: Callable[[], object], threads: int) -> _Row:
+    def timed(_number: int) -> float:
+        start_s = time.perf_counter()
+        step()
+        return time.perf_counter() - start_s
+
+    with ThreadPoolExecutor(threads) as compute:
+        start_s, start_cpu_s = time.perf_counter(), time.process_time()
+        each_s = list(compute.map(timed, range(_PICTURES)))
+        all_s, cpu_s = time.perf_counter() - start_s, time.process_time() - start_cpu_s
+    return _Row(name, each_s, cpu_s, all_s)
+
+
+@contextlib.contextmanager
+def _own_bridge() -> Iterator[BridgeAddress]:
+    """An embedded bridge in a process of its own, so that its CPU time is not ours."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        command = [sys.executable, "-m", "taskworker_classifyimage", "bridge"]
+        command += ["--bridge-port", "0", "--bridge-data", folder]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") as process:  # noqa: S603
+            try:
+                assert process.stdout is not None  # noqa: S101 - PIPE gives one
+                line = process.stdout.readline()
+                if not line:
+                    raise ConfigError("the embedded bridge did not start")
+                yield BridgeAddress.parse(line.rpartition(" ")[2].strip())
+            finally:
+                process.terminate()
+
+
+async def _whole_loop(address: BridgeAddress, classifier: Classifier, cores: int) -> _Row:
+    """Adds pictures under a type of their own, lets a worker do them, and removes them."""
+    taker = Taker("bench", f"bench-{uuid.uuid4()}")
+    added: list[str] = []
+    try:
+        async with BridgeClient(address) as client:
+            try:
+                for number in range(_PICTURES):
+                    # Each is another file, so none is answered from memory.
+                    file = SAMPLE.read_bytes() + b"%d" % number
+                    added.append(await client.add(taker.task_type, {}, file))
+                all_s, cpu_s = await _worked_off(client, classifier, cores, taker)
+                each_s = [await _duration_s(client, task_id) for task_id in added]
+            finally:
+                for task_id in added:
+                    await client.remove(task_id)
+    except (BridgeUnavailable, BridgeRejected) as err:
+        raise ConfigError(f"{address.url}: {err}") from None
+    return _Row("whole loop", each_s, cpu_s, all_s)
+
+
+async def _worked_off(
+    client: BridgeClient, classifier: Classifier, cores: int, taker: Taker
+) -> tuple[float, float]:
+    """Wall and CPU seconds until every picture is reported."""
+    outage = Outage(client.url)
+    with ThreadPoolExecutor(cores) as compute:
+        handler = Handler(client, outage, classifier, Labels(), DecodeLimits(), compute)
+        stop = asyncio.Event()
+        start_s, start_cpu_s = time.perf_counter(), time.process_time()
+        worker = Worker(client, outage, handler, taker, WorkerLimits(cores=cores))
+        working = asyncio.create_task(worker.run(stop))
+        while handler.tally.classified + handler.tally.failed + handler.tally.gone < _PICTURES:
+            if working.done() or outage.is_down:
+                break
+            await asyncio.sleep(0.01)
+        all_s, cpu_s = time.perf_counter() - start_s, time.process_time() - start_cpu_s
+        stop.set()
+        await working
+    if handler.tally.classified < _PICTURES:
+        raise BridgeUnavailable("the bridge went away")
+    return all_s, cpu_s
+
+
+async def _duration_s(client: BridgeClient, task_id: str) -> float:
+    result = (await client.details(task_id)).get("result")
+    return float(result["duration"]) if isinstance(result, dict) else 0.0

@@ -1,0 +1,60 @@
+"""How many tasks are in flight: enough to hide the network, and no more.
+
+A bridge without leases never gives a taken task to anyone else, so each task in flight is a debt
+that a kill leaves behind. By Little's law, cores that compute for c seconds a task and a network
+that takes n seconds a task are all kept busy by cores * (1 + n / c) tasks; one more a core covers
+what is uneven.
+"""
+
+import asyncio
+import math
+from collections import deque
+from typing import Final
+
+#: Tasks whose times are remembered: the newest, so that a change of the network shows soon.
+_REMEMBERED: Final = 64
+#: However slow the network, a kill strands no more than this.
+_MOST_A_CORE: Final = 32
+
+
+class Slots:
+    """A semaphore whose size follows the measured times, unless it is given."""
+
+    def __init__(self, cores: int, fixed: int | None = None) -> None:
+        self._cores = cores
+        self._fixed = fixed
+        self._used = 0
+        self._freed = asyncio.Event()
+        self._network_s: deque[float] = deque(maxlen=_REMEMBERED)
+        self._compute_s: deque[float] = deque(maxlen=_REMEMBERED)
+
+    @property
+    def limit(self) -> int:
+        """Tasks that may be in flight now."""
+        if self._fixed is not None:
+            return self._fixed
+        wanted = 2 * self._cores
+        if self._network_s:
+            # The least is the network's own; anything above it is a queue, and a longer queue at
+            # a busy bridge would only ask for more of itself.
+            network_s = min(self._network_s)
+            compute_s = sum(self._compute_s) / len(self._compute_s)
+            wanted += math.ceil(self._cores * network_s / max(compute_s, 1e-4))
+        return min(wanted, _MOST_A_CORE * self._cores)
+
+    def observe(self, network_s: float, compute_s: float) -> None:
+        """Notes what a finished task took on the network and on a core."""
+        self._network_s.append(network_s)
+        self._compute_s.append(compute_s)
+
+    async def acquire(self) -> None:
+        """Waits for a free slot and takes it."""
+        while self._used >= self.limit:
+            self._freed.clear()
+            await self._freed.wait()
+        self._used += 1
+
+    def release(self) -> None:
+        """Gives a slot back."""
+        self._used -= 1
+        self._freed.set()

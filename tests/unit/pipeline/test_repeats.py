@@ -1,0 +1,100 @@
+import asyncio
+
+import numpy as np
+import pytest
+
+from taskworker_classifyimage.errors import DamagedPicture
+from taskworker_classifyimage.pipeline.repeats import Probabilities, Repeats, content_key
+
+
+class Model:
+    """Counts how often it is asked; fails while it is told to."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.fails = False
+
+    async def compute(self) -> Probabilities:
+        self.calls += 1
+        answer = np.array([float(self.calls)])
+        await asyncio.sleep(0.01)
+        if self.fails:
+            raise DamagedPicture("the picture is damaged")
+        return answer
+
+
+def test_the_same_content_is_computed_once() -> None:
+    """In flight together or one after the other: one inference, the same answer, hits counted."""
+
+    async def run() -> None:
+        repeats, model = Repeats(), Model()
+        together = await asyncio.gather(*(repeats.get(b"a", model.compute) for _ in range(20)))
+        later = await repeats.get(b"a", model.compute)
+        assert model.calls == 1
+        assert all(answer is later for answer in together)
+        assert repeats.hits == 20
+
+    asyncio.run(run())
+
+
+def test_different_content_is_told_apart() -> None:
+    """One changed byte is another picture."""
+    assert content_key(b"picture") != content_key(b"picturE")
+
+    async def run() -> None:
+        repeats, model = Repeats(), Model()
+        first = await repeats.get(b"a", model.compute)
+        second = await repeats.get(b"b", model.compute)
+        assert (model.calls, repeats.hits) == (2, 0)
+        assert first != second
+
+    asyncio.run(run())
+
+
+def test_a_failure_is_told_and_not_kept() -> None:
+    """Whoever waited for the one that failed computes itself; later there may be an answer."""
+
+    async def run() -> None:
+        repeats, model = Repeats(), Model()
+        model.fails = True
+        answers = await asyncio.gather(
+            *(repeats.get(b"a", model.compute) for _ in range(3)), return_exceptions=True
+        )
+        assert [type(answer) for answer in answers] == [DamagedPicture] * 3
+        model.fails = False
+        await repeats.get(b"a", model.compute)
+        assert repeats.hits == 0
+
+    asyncio.run(run())
+
+
+def test_one_that_is_cancelled_leaves_the_others_their_answer() -> None:
+    """A stop cuts off a task; its twins in flight are not left waiting for ever."""
+
+    async def run() -> None:
+        repeats, model = Repeats(), Model()
+        first = asyncio.create_task(repeats.get(b"a", model.compute))
+        twin = asyncio.create_task(repeats.get(b"a", model.compute))
+        await asyncio.sleep(0)
+        first.cancel()
+        assert await twin == [2.0]
+        with pytest.raises(asyncio.CancelledError):
+            await first
+
+    asyncio.run(run())
+
+
+def test_no_more_than_so_many_are_kept() -> None:
+    """Memory is bounded; what was used last stays."""
+
+    async def run() -> None:
+        repeats, model = Repeats(kept=2), Model()
+        for key in (b"a", b"b", b"a", b"c"):
+            await repeats.get(key, model.compute)
+        assert (model.calls, repeats.hits) == (3, 1)
+        await repeats.get(b"a", model.compute)
+        assert repeats.hits == 2
+        await repeats.get(b"b", model.compute)
+        assert repeats.hits == 2
+
+    asyncio.run(run())

@@ -1,0 +1,79 @@
+import asyncio
+
+import pytest
+
+from taskworker_classifyimage.pipeline.slots import Slots
+
+
+def limit_after(cores: int, network_s: float, compute_s: float) -> int:
+    async def run() -> int:
+        slots = Slots(cores)
+        for _ in range(10):
+            slots.observe(network_s, compute_s)
+        return slots.limit
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("network_s", "compute_s", "limit"),
+    [
+        (0.0, 0.010, 4),  # no network: one that computes and one that waits, a core
+        (0.004, 0.010, 5),
+        (0.299, 0.020, 34),  # 100 ms of round trip, three calls: two cores finish 30 in that time
+        (60.0, 0.001, 64),  # never more than 32 a core
+    ],
+)
+def test_slots_cover_the_network(network_s: float, compute_s: float, limit: int) -> None:
+    """Little's law, with a bound on what a kill may strand."""
+    assert limit_after(2, network_s, compute_s) == limit
+
+
+def test_a_queue_at_the_bridge_asks_for_no_longer_queue() -> None:
+    """The fastest of the newest tasks counts: what is above it is waiting, not distance."""
+
+    async def run() -> tuple[int, int]:
+        slots = Slots(2)
+        slots.observe(0.009, 0.010)
+        before = slots.limit
+        for _ in range(20):
+            slots.observe(0.199, 0.010)
+        return before, slots.limit
+
+    before, after = asyncio.run(run())
+    assert before == after == 6
+
+
+def test_a_network_that_became_slow_is_seen() -> None:
+    """Old times are forgotten."""
+
+    async def run() -> int:
+        slots = Slots(2)
+        slots.observe(0.009, 0.010)
+        for _ in range(100):
+            slots.observe(0.199, 0.010)
+        return slots.limit
+
+    assert asyncio.run(run()) == 44
+
+
+def test_no_more_than_the_limit_at_once() -> None:
+    """Whoever comes too late waits for a release."""
+
+    async def run() -> None:
+        slots, inside, most = Slots(2, fixed=3), 0, 0
+
+        async def use() -> None:
+            nonlocal inside, most
+            await slots.acquire()
+            inside += 1
+            most = max(most, inside)
+            await asyncio.sleep(0)
+            inside -= 1
+            slots.release()
+
+        await asyncio.gather(*(use() for _ in range(50)))
+        assert most == 3
+        assert inside == 0
+
+    asyncio.run(run())
