@@ -27,7 +27,7 @@ class WorkerLimits:
     """How much at once, how often, how long.
 
     Attributes:
-        cores: cores to keep busy.
+        threads: that compute, and are to be kept busy.
         in_flight: tasks taken and not yet reported, at most; None: as many as the network needs.
         poll_interval_s: pause after the bridge had nothing to do.
         drain_s: how long begun tasks may go on after a stop.
@@ -35,7 +35,7 @@ class WorkerLimits:
         tally_interval_s: how often the log says what was done.
     """
 
-    cores: int
+    threads: int
     in_flight: int | None = None
     poll_interval_s: float = 0.25
     drain_s: float = 6.0
@@ -61,7 +61,7 @@ class Worker:
         self._limits = limits
         self._running: dict[asyncio.Task[None], Task] = {}
         self._left_over: deque[Task] = deque()
-        self._slots = Slots(limits.cores, limits.in_flight)
+        self._slots = Slots(limits.threads, limits.in_flight)
         self._asking: set[asyncio.Task[None]] = set()
         self._is_busy = False
 

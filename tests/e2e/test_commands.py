@@ -93,6 +93,17 @@ def test_the_siblings_variables_are_understood(running_bridge: RunningBridge) ->
     assert api.tasks()[0]["worker"] == "container"
 
 
+def test_a_gpu_that_is_not_there_is_said_and_the_cpu_works(running_bridge: RunningBridge) -> None:
+    """The fallback is loud, and the result tells the truth."""
+    task_id = running_bridge.api.add({}, ESPRESSO)
+    with Program("work", "--taskbridgeurl", running_bridge.url, "--device", "cuda") as program:
+        result = running_bridge.api.wait_for_result(task_id)
+        if result["device"] == "cuda":
+            pytest.skip("there is a GPU here")
+        assert result["device"] == "cpu"
+        assert "WARNING device cuda cannot be used, working on the CPU" in program.printed
+
+
 def test_classify_gives_a_json_line_a_file(tmp_path: Path) -> None:
     """Files and folders, good and bad, in order; the exit code tells that one failed."""
     folder = tmp_path / "pictures" / "deep"

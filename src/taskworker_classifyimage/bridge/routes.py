@@ -84,13 +84,15 @@ class TaskRoutes:
         state = self._known(request)
         if not state.has_file:
             raise web.HTTPNotFound(text="the task has no file")
-        return web.FileResponse(
-            self._uploads.path(state.id),
-            headers={
-                "Content-Type": "application/octet-stream",
-                "Content-Disposition": f'attachment; filename="{state.id}"',
-            },
-        )
+        headers = {
+            "Content-Type": "application/octet-stream",
+            "Content-Disposition": f'attachment; filename="{state.id}"',
+        }
+        if "Range" not in request.headers:
+            content = self._uploads.read_small(state.id)
+            if content is not None:
+                return web.Response(body=content, headers=headers)
+        return web.FileResponse(self._uploads.path(state.id), headers=headers)
 
     async def progress(self, request: web.Request) -> web.Response:
         """POST tasks/progress/:id: how far the worker is."""

@@ -23,5 +23,9 @@ class Classifier(Protocol):
     def device(self) -> str:
         """Where it really runs, such as "cpu"."""
 
+    @property
+    def threads(self) -> int:
+        """How many threads that call `probabilities` keep the device busy."""
+
     def probabilities(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
         """(N, S, S, 3) uint8 RGB to (N, 1000) probabilities, 0 to 1, in order of synset id."""

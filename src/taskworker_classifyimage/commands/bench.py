@@ -18,7 +18,7 @@ from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.classify.labels import Labels
 from taskworker_classifyimage.commands.flags import add_model_flags, settings_of
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, ConfigError
-from taskworker_classifyimage.machine import peak_memory_bytes, usable_cores
+from taskworker_classifyimage.machine import peak_memory_bytes
 from taskworker_classifyimage.pipeline.decode import DecodeLimits, decode
 from taskworker_classifyimage.pipeline.handle import Handler
 from taskworker_classifyimage.pipeline.infer import infer
@@ -61,22 +61,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(parsed: argparse.Namespace) -> int:
     """Prints a table."""
     settings = settings_of(parsed)
-    classifier = load_classifier(settings.model)
-    cores = usable_cores()
-    print(f"{classifier.pack.name}, {classifier.library}, {classifier.device}, {cores} cores\n")
+    classifier = load_classifier(settings.model, settings.device)
+    threads = classifier.threads
+    print(f"{classifier.pack.name}, {classifier.library}, {classifier.device}, {threads} threads\n")
     print(f"{'':22} {'pictures/s':>10} {'CPU ms':>8} {'p50 ms':>8} {'p95 ms':>8}")
-    for row in _computing(classifier, cores):
+    for row in _computing(classifier):
         print(row, flush=True)
     with contextlib.ExitStack() as stack:
         address = settings.taskbridgeurl or stack.enter_context(_own_bridge())
-        print(asyncio.run(_whole_loop(address, classifier, cores)))
+        print(asyncio.run(_whole_loop(address, classifier)))
     memory = peak_memory_bytes()
     print(f"\n{_PICTURES} pictures a row; CPU is this process's, a bridge's is not counted.")
     print(f"Peak memory: {'unknown' if memory is None else f'{memory / 1e6:.0f} MB'}")
     return 0
 
 
-def _computing(classifier: Classifier, cores: int) -> Iterator[_Row]:
+def _computing(classifier: Classifier) -> Iterator[_Row]:
     encoded, spec, limits = SAMPLE.read_bytes(), classifier.pack.input, DecodeLimits()
     image = decode(encoded, spec, limits)
 
@@ -86,8 +86,8 @@ def _computing(classifier: Classifier, cores: int) -> Iterator[_Row]:
     yield _measured("decode", lambda: decode(encoded, spec, limits), 1)
     yield _measured("infer", lambda: infer(classifier, image), 1)
     yield _measured("both", both, 1)
-    if cores > 1:
-        yield _measured(f"both, on {cores} cores", both, cores)
+    if classifier.threads > 1:
+        yield _measured(f"both, on {classifier.threads} threads", both, classifier.threads)
 
 
 def _measured(name: str, step: Callable[[], object], threads: int) -> _Row:
@@ -120,7 +120,7 @@ def _own_bridge() -> Iterator[BridgeAddress]:
                 process.terminate()
 
 
-async def _whole_loop(address: BridgeAddress, classifier: Classifier, cores: int) -> _Row:
+async def _whole_loop(address: BridgeAddress, classifier: Classifier) -> _Row:
     """Adds pictures under a type of their own, lets a worker do them, and removes them."""
     taker = Taker("bench", f"bench-{uuid.uuid4()}")
     added: list[str] = []
@@ -131,7 +131,7 @@ async def _whole_loop(address: BridgeAddress, classifier: Classifier, cores: int
                     # Each is another file, so none is answered from memory.
                     file = SAMPLE.read_bytes() + b"%d" % number
                     added.append(await client.add(taker.task_type, {}, file))
-                all_s, cpu_s = await _worked_off(client, classifier, cores, taker)
+                all_s, cpu_s = await _worked_off(client, classifier, taker)
                 each_s = [await _duration_s(client, task_id) for task_id in added]
             finally:
                 for task_id in added:
@@ -142,15 +142,15 @@ async def _whole_loop(address: BridgeAddress, classifier: Classifier, cores: int
 
 
 async def _worked_off(
-    client: BridgeClient, classifier: Classifier, cores: int, taker: Taker
+    client: BridgeClient, classifier: Classifier, taker: Taker
 ) -> tuple[float, float]:
     """Wall and CPU seconds until every picture is reported."""
     outage = Outage(client.url)
-    with ThreadPoolExecutor(cores) as compute:
+    with ThreadPoolExecutor(classifier.threads) as compute:
         handler = Handler(client, outage, classifier, Labels(), DecodeLimits(), compute)
         stop = asyncio.Event()
         start_s, start_cpu_s = time.perf_counter(), time.process_time()
-        worker = Worker(client, outage, handler, taker, WorkerLimits(cores=cores))
+        worker = Worker(client, outage, handler, taker, WorkerLimits(threads=classifier.threads))
         working = asyncio.create_task(worker.run(stop))
         while handler.tally.classified + handler.tally.failed + handler.tally.gone < _PICTURES:
             if working.done() or outage.is_down:

@@ -34,7 +34,7 @@ def run(parsed: argparse.Namespace) -> int:
     for path in paths:
         if not path.exists():
             raise ConfigError(f"{path} does not exist")
-    files = LocalFiles(load_classifier(settings.model), Labels(), DecodeLimits())
+    files = LocalFiles(load_classifier(settings.model, settings.device), Labels(), DecodeLimits())
     failed = 0
     for path, result in _classify_all(files, _walk(paths), request):
         line = json.dumps({"path": str(path), **result}, ensure_ascii=False)

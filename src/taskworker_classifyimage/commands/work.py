@@ -16,7 +16,6 @@ from taskworker_classifyimage.commands.flags import (
     settings_of,
 )
 from taskworker_classifyimage.logs import set_up_logging
-from taskworker_classifyimage.machine import usable_cores
 from taskworker_classifyimage.pipeline.decode import DecodeLimits
 from taskworker_classifyimage.pipeline.handle import Handler
 from taskworker_classifyimage.pipeline.local import SAMPLE, LocalFiles
@@ -51,7 +50,7 @@ def run(parsed: argparse.Namespace) -> int:
     labels = Labels()
     for language in labels.languages:
         labels.names(language)
-    classifier = load_classifier(settings.model)
+    classifier = load_classifier(settings.model, settings.device)
     asyncio.run(_serve(settings, classifier, labels))
     return 0
 
@@ -73,19 +72,19 @@ async def _work(
     labels: Labels,
     stop: asyncio.Event,
 ) -> None:
-    outage, cores = Outage(address.url), usable_cores()
-    with ThreadPoolExecutor(cores, thread_name_prefix="compute") as compute:
+    outage, threads = Outage(address.url), classifier.threads
+    with ThreadPoolExecutor(threads, thread_name_prefix="compute") as compute:
         async with BridgeClient(address) as client:
             handler = Handler(client, outage, classifier, labels, DecodeLimits(), compute)
-            limits = WorkerLimits(cores=cores, in_flight=settings.in_flight)
+            limits = WorkerLimits(threads=threads, in_flight=settings.in_flight)
             _log.info(
-                "worker %r works for %s with %s (%s) on %s, %d cores",
+                "worker %r works for %s with %s (%s) on %s, %d threads",
                 settings.worker,
                 address.url,
                 classifier.pack.name,
                 classifier.library,
                 classifier.device,
-                cores,
+                threads,
             )
             await Worker(client, outage, handler, Taker(settings.worker), limits).run(stop)
     _log.info(

@@ -1,9 +1,9 @@
 """How many tasks are in flight: enough to hide the network, and no more.
 
 A bridge without leases never gives a taken task to anyone else, so each task in flight is a debt
-that a kill leaves behind. By Little's law, cores that compute for c seconds a task and a network
-that takes n seconds a task are all kept busy by cores * (1 + n / c) tasks; one more a core covers
-what is uneven.
+that a kill leaves behind. By Little's law, threads that compute for c seconds a task, over a network
+that takes n seconds a task, are all kept busy by threads * (1 + n / c) tasks; one more a thread
+covers what is uneven.
 """
 
 import asyncio
@@ -14,14 +14,14 @@ from typing import Final
 #: Tasks whose times are remembered: the newest, so that a change of the network shows soon.
 _REMEMBERED: Final = 64
 #: However slow the network, a kill strands no more than this.
-_MOST_A_CORE: Final = 32
+_MOST_A_THREAD: Final = 32
 
 
 class Slots:
     """A semaphore whose size follows the measured times, unless it is given."""
 
-    def __init__(self, cores: int, fixed: int | None = None) -> None:
-        self._cores = cores
+    def __init__(self, threads: int, fixed: int | None = None) -> None:
+        self._threads = threads
         self._fixed = fixed
         self._used = 0
         self._freed = asyncio.Event()
@@ -33,17 +33,17 @@ class Slots:
         """Tasks that may be in flight now."""
         if self._fixed is not None:
             return self._fixed
-        wanted = 2 * self._cores
+        wanted = 2 * self._threads
         if self._network_s:
             # The least is the network's own; anything above it is a queue, and a longer queue at
             # a busy bridge would only ask for more of itself.
             network_s = min(self._network_s)
             compute_s = sum(self._compute_s) / len(self._compute_s)
-            wanted += math.ceil(self._cores * network_s / max(compute_s, 1e-4))
-        return min(wanted, _MOST_A_CORE * self._cores)
+            wanted += math.ceil(self._threads * network_s / max(compute_s, 1e-4))
+        return min(wanted, _MOST_A_THREAD * self._threads)
 
     def observe(self, network_s: float, compute_s: float) -> None:
-        """Notes what a finished task took on the network and on a core."""
+        """Notes what a finished task took on the network and on a thread."""
         self._network_s.append(network_s)
         self._compute_s.append(compute_s)
 

@@ -1,0 +1,69 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from taskworker_classifyimage.classify.batching import BATCH, BatchingClassifier
+from taskworker_classifyimage.classify.catalogue import find_pack
+from taskworker_classifyimage.classify.onnx_runtime import OnnxClassifier
+
+SIZE = find_pack("EfficientNetLite0").input.size
+
+
+class Watched(OnnxClassifier):
+    """The real classifier; notes the sizes of its batches and waits until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__(find_pack("EfficientNetLite0"))
+        self.batches: list[int] = []
+        self.let_go = threading.Event()
+        self.load()
+        self.batches.clear()
+
+    def probabilities(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+        self.batches.append(len(images))
+        if len(self.batches) > 1:
+            self.let_go.wait(10)
+        if images.max() == 255 and images.min() == 255:
+            raise ValueError("white pictures are not for me")
+        return super().probabilities(images)
+
+
+def picture(number: int) -> npt.NDArray[np.uint8]:
+    return np.random.default_rng(number).integers(0, 250, (1, SIZE, SIZE, 3), dtype=np.uint8)
+
+
+def test_pictures_that_wait_run_together_and_get_their_own_answers() -> None:
+    """50 callers: batches of what is waiting, none over the limit, each answer to its picture."""
+    classifier = Watched()
+    batching = BatchingClassifier(classifier)
+    pictures = [picture(number) for number in range(50)]
+    expected = [OnnxClassifier.probabilities(classifier, each) for each in pictures]
+    with ThreadPoolExecutor(50) as callers:
+        answers = [callers.submit(batching.probabilities, each) for each in pictures]
+        classifier.let_go.set()
+        for answer, right in zip(answers, expected, strict=True):
+            assert (answer.result(30) == right).all()
+    assert sum(classifier.batches) == 50
+    assert max(classifier.batches) <= BATCH
+    assert len(classifier.batches) < 50
+
+
+def test_a_picture_alone_does_not_wait_for_others() -> None:
+    """One caller, one batch of one."""
+    classifier = Watched()
+    assert BatchingClassifier(classifier).probabilities(picture(1)).shape == (1, 1000)
+    assert classifier.batches == [1]
+
+
+def test_an_error_reaches_its_callers_and_the_next_batch_runs() -> None:
+    """No caller is left waiting for an answer that never comes."""
+    classifier = Watched()
+    batching = BatchingClassifier(classifier)
+    white = np.full((1, SIZE, SIZE, 3), 255, dtype=np.uint8)
+    classifier.let_go.set()
+    with pytest.raises(ValueError, match="white pictures"):
+        batching.probabilities(white)
+    assert batching.probabilities(picture(2)).shape == (1, 1000)
