@@ -1,7 +1,7 @@
 """How many tasks are in flight: enough to hide the network, and no more.
 
 A bridge without leases never gives a taken task to anyone else, so each task in flight is a debt
-that a kill leaves behind. By Little's law, threads that compute for c seconds a task, over a network
+that a kill leaves behind. By Little's law, threads that compute for c seconds a task over a network
 that takes n seconds a task, are all kept busy by threads * (1 + n / c) tasks; one more a thread
 covers what is uneven.
 """
