@@ -111,8 +111,6 @@ class Worker:
         task = None
         try:
             task = await self._outage.outlast(lambda: take(self._client, self._taker))
-        except BridgeRejected as err:
-            _log.error("the bridge refuses to give tasks: %s", err)
         finally:
             self._is_busy = task is not None
             # 2.2.1 may give one task to two questions at the same instant.

@@ -23,7 +23,7 @@ async def take(client: BridgeClient, taker: Taker) -> Task | None:
     """Takes the oldest open task, None when there is none.
 
     Raises:
-        BridgeUnavailable, BridgeRejected: see `BridgeClient`.
+        BridgeUnavailable: see `BridgeClient`.
     """
     taken = await client.take(taker.task_type, taker.worker)
     return None if taken is None else Task(*taken)
@@ -38,7 +38,7 @@ async def find_left_over(client: BridgeClient, outage: Outage, taker: Taker) -> 
     try:
         listed = await outage.outlast(client.tasks)
     except BridgeRejected as err:
-        _log.warning("Cannot look for tasks that were left unfinished: %s", err)
+        _log.warning("cannot look for unfinished tasks: %s; is this a TaskBridge?", err)
         return []
     left_over = []
     for entry in listed:

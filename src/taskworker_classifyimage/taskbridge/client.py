@@ -89,7 +89,10 @@ class BridgeClient:
         await self._call("DELETE", f"tasks/remove/{_quoted(task_id)}/")
 
     async def take(self, task_type: str, worker: str) -> tuple[str, object] | None:
-        """Takes the oldest open task: its id and data, or None when there is none."""
+        """Takes the oldest open task: its id and data, or None when there is none.
+
+        Raises only `BridgeUnavailable`: a server that refuses this call gives no work either way.
+        """
         try:
             # 3.1.0 gives a task whose requirements are `{}` only to a worker that sends abilities.
             asked: dict[str, object] = {"type": task_type, "worker": worker, "abilities": {}}
@@ -97,7 +100,7 @@ class BridgeClient:
         except BridgeRejected as err:
             if err.status == 404:
                 return None
-            raise
+            raise BridgeUnavailable(f"{err}; is this a TaskBridge?") from None
         task_id = body.get("id") if isinstance(body, dict) else None
         if not isinstance(task_id, str) or not task_id:
             raise BridgeUnavailable("tasks/take/ answered without a task's id")

@@ -82,6 +82,8 @@ def test_nothing_to_do_is_none(server: CannedServer) -> None:
         http(502),
         http(429, b"", "Retry-After: 7"),
         http(401),
+        http(400),
+        http(405),
         http(301, b"", "Location: https://elsewhere.example/"),
         http(200, b"<html>a proxy's page</html>"),
         http(200, b"[" * 100_000),
