@@ -4,8 +4,11 @@ Works unchanged with the releases 1.3.0, 2.2.1 and 3.1.0 and with the embedded b
 ends in a slash (2.2.1 redirects otherwise), and answers to a report are never parsed.
 """
 
+import asyncio
 import json
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
@@ -45,6 +48,8 @@ class BridgeClient:
         self._api = f"{address.url}/api/"
         self._address = address
         self._session: aiohttp.ClientSession | None = None
+        self._one_change = asyncio.Lock()
+        self._is_sturdy = False
 
     @property
     def url(self) -> str:
@@ -96,7 +101,8 @@ class BridgeClient:
         try:
             # 3.1.0 gives a task whose requirements are `{}` only to a worker that sends abilities.
             asked: dict[str, object] = {"type": task_type, "worker": worker, "abilities": {}}
-            body = await self._json("POST", "tasks/take/", asked)
+            async with self._change():
+                body = await self._json("POST", "tasks/take/", asked)
         except BridgeRejected as err:
             if err.status == 404:
                 return None
@@ -104,6 +110,8 @@ class BridgeClient:
         task_id = body.get("id") if isinstance(body, dict) else None
         if not isinstance(task_id, str) or not task_id:
             raise BridgeUnavailable("tasks/take/ answered without a task's id")
+        # Only 2.2.1 gives the whole task.
+        self._is_sturdy = "status" not in body
         return task_id, body.get("data")
 
     async def file(self, task_id: str, limit_bytes: int) -> bytes:
@@ -120,11 +128,13 @@ class BridgeClient:
 
     async def complete(self, task_id: str, result: dict[str, object]) -> None:
         """Reports a task's result."""
-        await self._call("POST", f"tasks/complete/{_quoted(task_id)}/", {"result": result})
+        async with self._change():
+            await self._call("POST", f"tasks/complete/{_quoted(task_id)}/", {"result": result})
 
     async def restart(self, task_id: str) -> None:
         """Makes a task open again."""
-        await self._call("GET", f"tasks/restart/{_quoted(task_id)}/")
+        async with self._change():
+            await self._call("GET", f"tasks/restart/{_quoted(task_id)}/")
 
     async def status(self, task_id: str) -> str:
         """A task's status: "open", "inprogress" or "completed"."""
@@ -148,6 +158,19 @@ class BridgeClient:
         except BridgeRejected:
             return None
         return answer.decode("utf-8", "replace").strip()[:40]
+
+    @asynccontextmanager
+    async def _change(self) -> AsyncIterator[None]:
+        """Holds back other changes from a server that may not stand two at the same instant.
+
+        2.2.1 writes its maps without a lock, and ends ("fatal error: concurrent map writes") when
+        two calls meet there. A server is taken for one of those until a take has shown otherwise.
+        """
+        if self._is_sturdy:
+            yield
+            return
+        async with self._one_change:
+            yield
 
     async def _json(
         self,
