@@ -18,9 +18,7 @@ def colour_network(
     *, dtype: str = "uint8", layout: str = "NHWC", colours: str = "RGB", outputs: int = 3
 ) -> onnx.ModelProto:
     """A network whose logits are the means of the three channels, red first."""
-    shape: list[str | int | None] = (
-        ["N", SIZE, SIZE, 3] if layout == "NHWC" else ["N", 3, SIZE, SIZE]
-    )
+    sides: list[str | int | None] = [SIZE, SIZE, 3] if layout == "NHWC" else [3, SIZE, SIZE]
     kind = TensorProto.UINT8 if dtype == "uint8" else TensorProto.FLOAT
     weights = np.eye(3, outputs, dtype=np.float32) / (20 if dtype == "uint8" else 1)
     if colours == "BGR":
