@@ -54,7 +54,7 @@ class ClassifyRequest:
 class Prediction:
     """One class that the picture may belong to; `probability` is 0 to 1."""
 
-    synset: str
+    class_id: str
     name: str
     probability: float
 
@@ -100,7 +100,7 @@ def result_json(
     """The result of a picture that was classified."""
     result: dict[str, object] = {
         "predictions": [
-            {"class": p.synset, "name": p.name, "probability": p.probability} for p in predictions
+            {"class": p.class_id, "name": p.name, "probability": p.probability} for p in predictions
         ],
         **_provenance_json(provenance, duration_s),
     }

@@ -17,7 +17,7 @@ def load_classifier(model: str, device: str = "cpu") -> Classifier:
     """The model of that name, loaded and tried on a blank picture.
 
     Args:
-        model: a name in the catalogue.
+        model: a name in the catalogue, or the path of a model pack.
         device: "cpu"; "cuda", which falls back to the CPU with a warning if it does not work; or
             "auto", which falls back without one.
 

@@ -28,4 +28,4 @@ class Classifier(Protocol):
         """How many threads that call `probabilities` keep the device busy."""
 
     def probabilities(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
-        """(N, S, S, 3) uint8 RGB to (N, 1000) probabilities, 0 to 1, in order of synset id."""
+        """(N, S, S, 3) uint8 RGB to (N, C) probabilities, 0 to 1, in the order of the classes."""

@@ -51,7 +51,7 @@ class BatchingClassifier:
         return 2 * BATCH
 
     def probabilities(self, images: Images) -> Probabilities:
-        """(N, S, S, 3) uint8 RGB to (N, 1000) probabilities, 0 to 1, in order of synset id."""
+        """(N, S, S, 3) uint8 RGB to (N, C) probabilities, 0 to 1, in the order of the classes."""
         answer: Future[Probabilities] = Future()
         self._waiting.append((images, answer))
         # Whoever finds the device free runs what is waiting, its own picture or others'.

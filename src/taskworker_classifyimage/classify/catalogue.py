@@ -1,10 +1,11 @@
-"""The models that this installation has."""
+"""The models that this installation has, and those that a path leads to."""
 
 from functools import cache
 from pathlib import Path
 from typing import Final
 
-from taskworker_classifyimage.classify.model_pack import ModelPack, read_pack
+from taskworker_classifyimage.classify.description import read_pack
+from taskworker_classifyimage.classify.model_pack import ModelPack
 from taskworker_classifyimage.errors import ConfigError, ModelError
 
 DEFAULT_MODEL: Final = "EfficientNetLite2"
@@ -25,14 +26,19 @@ def built_in_packs() -> tuple[ModelPack, ...]:
     return tuple(read_pack(folder) for folder in folders)
 
 
-def find_pack(name: str) -> ModelPack:
-    """The pack of that name.
+def find_pack(model: str) -> ModelPack:
+    """The built-in pack of that name, or the pack in the folder or zip at that path.
 
     Raises:
-        ConfigError: there is none; the message lists those that are there.
-        ModelError: a pack is broken.
+        ConfigError: there is none; the message lists those that are built in.
+        ModelError: the pack is broken.
     """
     packs = {pack.name: pack for pack in built_in_packs()}
-    if name not in packs:
-        raise ConfigError(f"model {name!r} is not there; there are {', '.join(packs)}")
-    return packs[name]
+    if model in packs:
+        return packs[model]
+    if Path(model).exists():
+        return read_pack(Path(model))
+    raise ConfigError(
+        f"model {model!r} is not there; there are {', '.join(packs)}, "
+        f"or the path of a model pack, a folder or a zip"
+    )

@@ -1,22 +1,68 @@
-"""Names of the 1000 classes in several languages, keyed by synset id."""
+"""Names of a model's classes in several languages."""
 
 import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Final
 
-from taskworker_classifyimage.classify.model_pack import ILSVRC2012_CLASSES
+from taskworker_classifyimage.classify.model_pack import (
+    ILSVRC2012_CLASSES,
+    ModelPack,
+    OwnClasses,
+)
 from taskworker_classifyimage.errors import ModelError
 
-#: Has to be there: what every language falls back to in the end.
+#: What every language falls back to in the end, where it is there.
 LAST_RESORT: Final = "en"
 
 _FOLDER = Path(__file__).parent.parent / "data" / "labels"
 _LINE = re.compile(r"(n\d{8}) (\S.*)")
 
 
-class Labels:
-    """The label files of a folder, one `LANGUAGE.names` a language, each read when first asked for.
+class Labels(ABC):
+    """The classes of a model, and their names by language."""
+
+    @property
+    @abstractmethod
+    def languages(self) -> list[str]:
+        """The languages there are, sorted; at least one."""
+
+    @property
+    @abstractmethod
+    def ids(self) -> Sequence[str]:
+        """Class ids by class index."""
+
+    @abstractmethod
+    def names(self, language: str) -> Mapping[str, str]:
+        """Names of one language that is in `languages`, by class id.
+
+        Raises:
+            ModelError: they are damaged or incomplete.
+        """
+
+    def resolve(self, tag: str) -> tuple[str, bool]:
+        """The best language there is for a BCP 47 tag, and whether it is the one asked for.
+
+        With de and en there, "DE" gives ("de", True), "de-AT" ("de", False), "xx" ("en", False).
+        """
+        subtags = tag.lower().replace("_", "-").split("-")
+        known = {language.lower(): language for language in self.languages}
+        for length in range(len(subtags), 0, -1):
+            language = known.get("-".join(subtags[:length]))
+            if language is not None:
+                return language, length == len(subtags)
+        return known.get(LAST_RESORT, self.languages[0]), False
+
+
+def labels_of(pack: ModelPack) -> Labels:
+    """The names of a pack's classes."""
+    return LabelFiles() if pack.classes is None else OwnLabels(pack.classes)
+
+
+class LabelFiles(Labels):
+    """The 1000 classes of ILSVRC2012: a folder of `LANGUAGE.names`, each read when asked for.
 
     A file has 1000 lines "n02123394 Perserkatze".
     """
@@ -31,11 +77,11 @@ class Labels:
         return sorted(path.stem for path in self._folder.glob("*.names"))
 
     @cached_property
-    def synsets(self) -> list[str]:
+    def ids(self) -> Sequence[str]:
         """Synset ids by class index: ILSVRC2012 numbers its classes in the order of their ids."""
         return sorted(self.names(LAST_RESORT))
 
-    def names(self, language: str) -> dict[str, str]:
+    def names(self, language: str) -> Mapping[str, str]:
         """Names of one language that is in `languages`, by synset id.
 
         Raises:
@@ -43,18 +89,30 @@ class Labels:
         """
         return self._read(self._folder / f"{language}.names")
 
-    def resolve(self, tag: str) -> tuple[str, bool]:
-        """The best language there is for a BCP 47 tag, and whether it is the one asked for.
 
-        "DE" gives ("de", True), "de-AT" gives ("de", False), "xx" gives ("en", False).
-        """
-        subtags = tag.lower().replace("_", "-").split("-")
-        known = {language.lower(): language for language in self.languages}
-        for length in range(len(subtags), 0, -1):
-            language = known.get("-".join(subtags[:length]))
-            if language is not None:
-                return language, length == len(subtags)
-        return LAST_RESORT, False
+class OwnLabels(Labels):
+    """The classes of a pack of one's own; without names, the ids are shown."""
+
+    def __init__(self, classes: OwnClasses) -> None:
+        self._ids = classes.ids
+        self._names = {
+            language: dict(zip(classes.ids, names, strict=True))
+            for language, names in classes.names.items()
+        } or {LAST_RESORT: {each: each for each in classes.ids}}
+
+    @property
+    def languages(self) -> list[str]:
+        """The languages there are, sorted."""
+        return sorted(self._names)
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """Class ids by class index."""
+        return self._ids
+
+    def names(self, language: str) -> Mapping[str, str]:
+        """Names of one language that is in `languages`, by class id."""
+        return self._names[language]
 
 
 def _read_names(path: Path) -> dict[str, str]:

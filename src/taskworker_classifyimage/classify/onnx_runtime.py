@@ -1,18 +1,22 @@
 """Runs a model pack with ONNX Runtime on the CPU."""
 
 import os
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
-from taskworker_classifyimage.classify.model_pack import ILSVRC2012_CLASSES, ModelPack
+from taskworker_classifyimage.classify.model_pack import MODEL_FILE, ModelPack
 from taskworker_classifyimage.classify.ranking import softmax
+from taskworker_classifyimage.classify.tensor import to_tensor
 from taskworker_classifyimage.errors import ModelError
 from taskworker_classifyimage.machine import usable_cores
 
 if TYPE_CHECKING:
     import onnxruntime
+
+#: Half-precision networks round; anything beyond is no distribution.
+_SUM_TOLERANCE: Final = 0.01
 
 _PROVIDERS: Final = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
@@ -62,36 +66,62 @@ class OnnxClassifier:
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        # Weights in other files would escape the checksum; below this there can be none.
+        options.add_session_config_entry(
+            "session.model_external_initializers_file_folder_path", f"{os.devnull}/none"
+        )
         if not self.pack.saturation_safe:
             # Makes signed weights unsigned where they could saturate: a third slower, but right.
             options.add_session_config_entry("session.x64quantprecision", "1")
         try:
             session = onnxruntime.InferenceSession(content, options, providers=[provider])
         except Exception as err:
-            raise ModelError(f"{self.pack.model_path} cannot be loaded: {err}") from err
+            raise ModelError(
+                f"{self.pack.path}: {MODEL_FILE} cannot be loaded: {_one_line(err)}"
+            ) from err
         if session.get_providers()[0] != provider:
             # It falls back to the CPU by itself, and without a word.
             raise DeviceUnusable(f"{provider} does not start here")
         self._session = session
-        self._input_name = session.get_inputs()[0].name
+        self._input_name = self._check_signature(session)
         self.library = f"onnxruntime-{onnxruntime.__version__}"
         self._try_blank_picture()
 
     def probabilities(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
-        """(N, S, S, 3) uint8 RGB to (N, 1000) probabilities, 0 to 1, in order of synset id."""
+        """(N, S, S, 3) uint8 RGB to (N, C) probabilities, 0 to 1, in the order of the classes."""
         if self._session is None:
             raise RuntimeError("OnnxClassifier is used before load()")
-        (logits,) = self._session.run(None, {self._input_name: images})
-        return softmax(logits)
+        tensor = to_tensor(images, self.pack.tensor)
+        (scores,) = self._session.run(None, {self._input_name: tensor})
+        return softmax(scores) if self.pack.output == "logits" else scores.astype(np.float64)
+
+    def _check_signature(self, session: "onnxruntime.InferenceSession") -> str:
+        """One input as described, one output; gives the input's name."""
+        inputs, outputs = session.get_inputs(), session.get_outputs()
+        if (len(inputs), len(outputs)) != (1, 1):
+            self._refuse(f"has {len(inputs)} inputs and {len(outputs)} outputs, not one of each")
+        wanted = {"uint8": "tensor(uint8)", "float32": "tensor(float)"}[self.pack.tensor.dtype]
+        if inputs[0].type != wanted:
+            self._refuse(f"takes {inputs[0].type}, not {wanted}")
+        return str(inputs[0].name)
 
     def _try_blank_picture(self) -> None:
         size = self.pack.input.size
         blank = np.zeros((1, size, size, 3), dtype=np.uint8)
         try:
-            shape = self.probabilities(blank).shape
+            answer = self.probabilities(blank)
         except Exception as err:
-            raise ModelError(f"{self.pack.model_path} does not run: {err}") from err
-        if shape != (1, ILSVRC2012_CLASSES):
             raise ModelError(
-                f"{self.pack.model_path} answers with {shape}, not (1, {ILSVRC2012_CLASSES})"
-            )
+                f"{self.pack.path}: {MODEL_FILE} does not run as described: {_one_line(err)}"
+            ) from err
+        if answer.shape != (1, self.pack.class_count):
+            self._refuse(f"answers with {answer.shape}, not (1, {self.pack.class_count})")
+        if not abs(answer.sum() - 1) < _SUM_TOLERANCE:
+            self._refuse(f"gives probabilities that sum to {answer.sum():.3f}, not 1")
+
+    def _refuse(self, problem: str) -> NoReturn:
+        raise ModelError(f"{self.pack.path}: {MODEL_FILE} {problem}")
+
+
+def _one_line(err: Exception) -> str:
+    return " ".join(str(err).split())[:300]

@@ -15,7 +15,6 @@ from typing import Final
 
 from taskworker_classifyimage.classify import load_classifier
 from taskworker_classifyimage.classify.base import Classifier
-from taskworker_classifyimage.classify.labels import Labels
 from taskworker_classifyimage.commands.flags import add_model_flags, settings_of
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, ConfigError
 from taskworker_classifyimage.machine import peak_memory_bytes
@@ -147,7 +146,7 @@ async def _worked_off(
     """Wall and CPU seconds until every picture is reported."""
     outage = Outage(client.url)
     with ThreadPoolExecutor(classifier.threads) as compute:
-        handler = Handler(client, outage, classifier, Labels(), DecodeLimits(), compute)
+        handler = Handler(client, outage, classifier, DecodeLimits(), compute)
         stop = asyncio.Event()
         start_s, start_cpu_s = time.perf_counter(), time.process_time()
         worker = Worker(client, outage, handler, taker, WorkerLimits(threads=classifier.threads))

@@ -9,7 +9,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from taskworker_classifyimage.classify import load_classifier
-from taskworker_classifyimage.classify.labels import Labels
 from taskworker_classifyimage.commands.flags import add_model_flags, settings_of
 from taskworker_classifyimage.errors import BadRequest, ConfigError
 from taskworker_classifyimage.machine import usable_cores
@@ -34,7 +33,7 @@ def run(parsed: argparse.Namespace) -> int:
     for path in paths:
         if not path.exists():
             raise ConfigError(f"{path} does not exist")
-    files = LocalFiles(load_classifier(settings.model, settings.device), Labels(), DecodeLimits())
+    files = LocalFiles(load_classifier(settings.model, settings.device), DecodeLimits())
     failed = 0
     for path, result in _classify_all(files, _walk(paths), request):
         line = json.dumps({"path": str(path), **result}, ensure_ascii=False)

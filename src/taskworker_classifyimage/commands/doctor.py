@@ -7,11 +7,12 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from taskworker_classifyimage import __version__
 from taskworker_classifyimage.classify import load_classifier
 from taskworker_classifyimage.classify.catalogue import built_in_packs
-from taskworker_classifyimage.classify.labels import Labels
+from taskworker_classifyimage.classify.labels import LabelFiles
 from taskworker_classifyimage.commands.flags import add_model_flags, settings_of
 from taskworker_classifyimage.errors import (
     BridgeRejected,
@@ -65,7 +66,9 @@ def _findings(settings: Settings) -> Iterator[_Finding]:
         return
     for pack in packs:
         name = pack.name
-        yield _checked(f"model {name}", lambda name=name: _model(name))  # type: ignore[misc]
+        yield _checked(f"model {name}", partial(_model, name))
+    if settings.model not in [pack.name for pack in packs]:
+        yield _checked(f"model {settings.model}", partial(_model, settings.model))
     if settings.taskbridgeurl is not None:
         yield asyncio.run(_bridge(settings.taskbridgeurl))
 
@@ -78,7 +81,7 @@ def _checked(subject: str, check: Callable[[], str]) -> _Finding:
 
 
 def _labels() -> str:
-    labels = Labels()
+    labels = LabelFiles()
     for language in labels.languages:
         labels.names(language)
     return f"1000 names each in {', '.join(labels.languages)}"
@@ -86,11 +89,13 @@ def _labels() -> str:
 
 def _model(name: str) -> str:
     classifier = load_classifier(name)
-    files = LocalFiles(classifier, Labels(), DecodeLimits())
+    files = LocalFiles(classifier, DecodeLimits())
     result = files.classify(SAMPLE, ClassifyRequest(top=1))
     predictions = result["predictions"]
     if not isinstance(predictions, list) or not predictions:
         raise ModelError(f"cannot classify the sample: {result.get('error')}; install again")
+    if classifier.pack.classes is not None:
+        return f"checksum right, runs in {result['duration']} s, {classifier.library}"
     if predictions[0]["class"] != SAMPLE_SYNSET:
         raise ModelError(f"takes the sample for {predictions[0]['name']}; install again")
     return f"checksum right, sample right in {result['duration']} s, {classifier.library}"

@@ -15,9 +15,10 @@ def run(_parsed: argparse.Namespace) -> int:
     for pack in built_in_packs():
         mark = "*" if pack.name == DEFAULT_MODEL else ""
         side = f"{pack.input.size}x{pack.input.size}"
-        size_mb = pack.model_path.stat().st_size / 1e6
+        size_mb = len(pack.read_verified()) / 1e6
+        top1 = "" if pack.published_top1 is None else f"{pack.published_top1:.1%}"
         print(
-            f"{mark:2}{pack.name:20} {side:>9} {pack.published_top1:>7.1%} {size_mb:>5.1f} MB  "
+            f"{mark:2}{pack.name:20} {side:>9} {top1:>7} {size_mb:>5.1f} MB  "
             f"{pack.licence:11} {pack.source}"
         )
     print("\n* runs by default. top-1: published accuracy on the ImageNet validation set.")

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from taskworker_classifyimage.classify import load_classifier
 from taskworker_classifyimage.classify.base import Classifier
-from taskworker_classifyimage.classify.labels import Labels
+from taskworker_classifyimage.classify.labels import labels_of
 from taskworker_classifyimage.commands.bridge import embedded_bridge
 from taskworker_classifyimage.commands.flags import (
     add_bridge_flags,
@@ -46,36 +46,35 @@ def run(parsed: argparse.Namespace) -> int:
     """Works until a signal ends it."""
     settings = settings_of(parsed)
     set_up_logging(settings.log_level)
-    # Both are checked before the first task is taken: a worker that cannot answer takes none.
-    labels = Labels()
+    # All is checked before the first task is taken: a worker that cannot answer takes none.
+    classifier = load_classifier(settings.model, settings.device)
+    labels = labels_of(classifier.pack)
     for language in labels.languages:
         labels.names(language)
-    classifier = load_classifier(settings.model, settings.device)
-    asyncio.run(_serve(settings, classifier, labels))
+    asyncio.run(_serve(settings, classifier))
     return 0
 
 
-async def _serve(settings: Settings, classifier: Classifier, labels: Labels) -> None:
+async def _serve(settings: Settings, classifier: Classifier) -> None:
     with stop_on_signals() as stop:
         if settings.taskbridgeurl is not None:
-            await _work(settings, settings.taskbridgeurl, classifier, labels, stop)
+            await _work(settings, settings.taskbridgeurl, classifier, stop)
             return
         async with embedded_bridge(settings) as url:
-            _introduce(url, LocalFiles(classifier, labels, DecodeLimits()))
-            await _work(settings, BridgeAddress.parse(url), classifier, labels, stop)
+            _introduce(url, LocalFiles(classifier, DecodeLimits()))
+            await _work(settings, BridgeAddress.parse(url), classifier, stop)
 
 
 async def _work(
     settings: Settings,
     address: BridgeAddress,
     classifier: Classifier,
-    labels: Labels,
     stop: asyncio.Event,
 ) -> None:
     outage, threads = Outage(address.url), classifier.threads
     with ThreadPoolExecutor(threads, thread_name_prefix="compute") as compute:
         async with BridgeClient(address) as client:
-            handler = Handler(client, outage, classifier, labels, DecodeLimits(), compute)
+            handler = Handler(client, outage, classifier, DecodeLimits(), compute)
             limits = WorkerLimits(threads=threads, in_flight=settings.in_flight)
             _log.info(
                 "worker %r works for %s with %s (%s) on %s, %d threads",

@@ -37,6 +37,13 @@ _GROUND: Final = (127, 127, 127)
 #: probabilities of Lite2 moved by 0.012 (median) and 0.09 (most); with 1 by up to 0.11.
 _LEAST_SCALE: Final = 2.0
 
+_RESAMPLING: Final = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+
 #: What brings a picture upright, by its EXIF orientation (EXIF 2.32, section 4.6.4).
 _TURNS: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -73,11 +80,11 @@ def decode(encoded: bytes, spec: InputSpec, limits: DecodeLimits) -> npt.NDArray
     image = _open(encoded, limits.pixels)
     try:
         # A JPEG can be decoded at 1/2, 1/4 or 1/8; what is left is still enough to resize well.
-        least = math.ceil(_LEAST_SCALE * spec.size / spec.crop)
+        least = math.ceil(_LEAST_SCALE * spec.size / (spec.crop or 1))
         image.draft(None, (least, least))
         image.load()
-        square = _centre_square(_to_rgb(image), spec)
-        # A centre square stays one however it is turned, and the small one is turned for less.
+        square = _to_square(_to_rgb(image), spec)
+        # The square stays what it is however it is turned, and the small one is turned for less.
         turn = _TURNS.get(_orientation(image))
         return np.asarray(square if turn is None else square.transpose(turn))
     except MemoryError:
@@ -123,13 +130,13 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _centre_square(image: Image.Image, spec: InputSpec) -> Image.Image:
-    """RGB of any size to (S, S) RGB: the centre, bicubic with anti-aliasing."""
+def _to_square(image: Image.Image, spec: InputSpec) -> Image.Image:
+    """RGB of any size to (S, S) RGB: the centre, or the whole of it stretched."""
     width, height = image.size
-    side = min(width, height) * spec.crop
-    left, top = (width - side) / 2, (height - side) / 2
+    across, down = (width, height) if spec.crop is None else (min(width, height) * spec.crop,) * 2
+    left, top = (width - across) / 2, (height - down) / 2
     return image.resize(
-        (spec.size, spec.size), Image.Resampling.BICUBIC, (left, top, left + side, top + side)
+        (spec.size, spec.size), _RESAMPLING[spec.resize], (left, top, left + across, top + down)
     )
 
 

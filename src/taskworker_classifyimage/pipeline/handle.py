@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from taskworker_classifyimage.classify.base import Classifier
-from taskworker_classifyimage.classify.labels import Labels
+from taskworker_classifyimage.classify.labels import labels_of
 from taskworker_classifyimage.errors import BridgeRejected, ErrorCode, TaskError, TaskGone
 from taskworker_classifyimage.pipeline.decode import DecodeLimits, decode
 from taskworker_classifyimage.pipeline.fetch import fetch
@@ -50,14 +50,13 @@ class Handler:
         client: BridgeClient,
         outage: Outage,
         classifier: Classifier,
-        labels: Labels,
         limits: DecodeLimits,
         compute: Executor,
     ) -> None:
         self._client = client
         self._outage = outage
         self._classifier = classifier
-        self._labels = labels
+        self._labels = labels_of(classifier.pack)
         self._limits = limits
         self._compute = compute
         self._repeats = Repeats()

@@ -10,7 +10,7 @@ from taskworker_classifyimage.tasks import ClassifyRequest, Prediction
 
 
 def infer(classifier: Classifier, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
-    """(S, S, 3) uint8 RGB to (1000,) probabilities, 0 to 1, in order of synset id."""
+    """(S, S, 3) uint8 RGB to (C,) probabilities, 0 to 1, in the order of the classes."""
     (probabilities,) = classifier.probabilities(image[np.newaxis])
     return np.asarray(probabilities)
 
@@ -18,14 +18,14 @@ def infer(classifier: Classifier, image: npt.NDArray[np.uint8]) -> npt.NDArray[n
 def name_best(
     probabilities: npt.NDArray[np.float64], labels: Labels, request: ClassifyRequest
 ) -> tuple[list[Prediction], list[str]]:
-    """(1000,) probabilities to the best predictions, most probable first, and the warnings."""
+    """(C,) probabilities to the best predictions, most probable first, and the warnings."""
     warnings = list(request.warnings)
     language, as_asked = labels.resolve(request.language)
     if not as_asked:
         warnings.append(f"targetlanguage: {request.language} is not there, names are in {language}")
-    names, synsets = labels.names(language), labels.synsets
+    names, ids = labels.names(language), labels.ids
     predictions = [
-        Prediction(synsets[index], names[synsets[index]], float(probabilities[index]))
+        Prediction(ids[index], names[ids[index]], float(probabilities[index]))
         for index in best(probabilities, request.top)
     ]
     return predictions, warnings

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-#: (1000,) float64 each: 16 MB in all.
+#: 8 bytes a class each: 16 MB in all for 1000 classes.
 _KEPT: Final = 2000
 
 Probabilities = npt.NDArray[np.float64]
@@ -40,7 +40,7 @@ class Repeats:
     async def get(
         self, key: bytes, compute: Callable[[], Awaitable[Probabilities]]
     ) -> Probabilities:
-        """The (1000,) probabilities for a key; of equal pictures in flight only one is computed.
+        """The (C,) probabilities for a key; of equal pictures in flight only one is computed.
 
         Raises:
             TaskError: whatever `compute` raised; failures are not kept.

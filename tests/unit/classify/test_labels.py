@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from taskworker_classifyimage.classify.labels import Labels
+from taskworker_classifyimage.classify.labels import LabelFiles
 from taskworker_classifyimage.errors import ModelError
 
-LANGUAGES = Labels().languages
+LANGUAGES = LabelFiles().languages
 
 #: Letters beyond a-z that a language's names may have, loan words among them.
 LETTERS = {"en": "éèêñç", "de": "äöüßéèêñç"}
@@ -32,16 +32,16 @@ def test_english_and_german_are_there() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_language_names_the_same_classes(language: str) -> None:
     """1000 of 1000, under ids that are written as the models' classes are."""
-    names = Labels().names(language)
+    names = LabelFiles().names(language)
     assert len(names) == 1000
-    assert list(names) == Labels().synsets
+    assert list(names) == list(LabelFiles().ids)
     assert all(re.fullmatch(r"n\d{8}", synset) for synset in names)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_two_classes_share_a_name(language: str) -> None:
     """A name is all that an examiner sees."""
-    folded = [name.casefold().replace(" ", "") for name in Labels().names(language).values()]
+    folded = [name.casefold().replace(" ", "") for name in LabelFiles().names(language).values()]
     assert sorted(name for name in folded if folded.count(name) > 1) == []
 
 
@@ -49,7 +49,7 @@ def test_no_two_classes_share_a_name(language: str) -> None:
 def test_names_are_written_as_people_write(language: str) -> None:
     """Letters of the language, no underscores, no stray spaces, no invisible characters."""
     allowed = re.compile(rf"[A-Za-z0-9{LETTERS[language]}{LETTERS[language].upper()} .,'()&-]+")
-    for synset, name in Labels().names(language).items():
+    for synset, name in LabelFiles().names(language).items():
         assert allowed.fullmatch(name), (synset, name)
         assert name == unicodedata.normalize("NFC", name).strip(), (synset, name)
         assert "  " not in name, (synset, name)
@@ -60,13 +60,13 @@ def test_names_are_written_as_people_write(language: str) -> None:
 @pytest.mark.parametrize(("one", "other"), HOMONYMS)
 def test_homonyms_are_told_apart(language: str, one: str, other: str) -> None:
     """The original's list calls a bow tie and a fly the same."""
-    names = Labels().names(language)
+    names = LabelFiles().names(language)
     assert names[one].casefold() != names[other].casefold()
 
 
 def test_german_names_have_the_right_sense_and_orthography() -> None:
     """What the original's list had wrong: ids in upper case, senses, umlauts."""
-    names = Labels().names("de")
+    names = LabelFiles().names("de")
     assert names["n02123394"] == "Perserkatze"
     assert names["n02124075"] == "Ägyptische Katze"
     assert names["n04074963"] == "Fernbedienung"
@@ -90,7 +90,7 @@ def test_german_names_have_the_right_sense_and_orthography() -> None:
 )
 def test_a_language_that_is_not_there_falls_back(tag: str, answer: tuple[str, bool]) -> None:
     """From the special to the general, and to English in the end; never a failure."""
-    assert Labels().resolve(tag) == answer
+    assert LabelFiles().resolve(tag) == answer
 
 
 @pytest.mark.parametrize(
@@ -98,16 +98,16 @@ def test_a_language_that_is_not_there_falls_back(tag: str, answer: tuple[str, bo
 )
 def test_a_damaged_label_file_is_refused(tmp_path: Path, damage: str) -> None:
     """A wrong line stops the start and is named; the original failed whole tasks later."""
-    lines = [f"{synset} {name}" for synset, name in Labels().names("en").items()]
+    lines = [f"{synset} {name}" for synset, name in LabelFiles().names("en").items()]
     lines[500] = damage
     (tmp_path / "en.names").write_text("\n".join(lines) + "\n", encoding="utf-8")
     with pytest.raises(ModelError, match="line 501"):
-        Labels(tmp_path).names("en")
+        LabelFiles(tmp_path).names("en")
 
 
 def test_an_incomplete_label_file_is_refused(tmp_path: Path) -> None:
     """999 names would fail one task in a thousand."""
-    lines = [f"{synset} {name}" for synset, name in Labels().names("en").items()]
+    lines = [f"{synset} {name}" for synset, name in LabelFiles().names("en").items()]
     (tmp_path / "en.names").write_text("\n".join(lines[:-1]) + "\n", encoding="utf-8")
     with pytest.raises(ModelError, match="999 names"):
-        Labels(tmp_path).names("en")
+        LabelFiles(tmp_path).names("en")

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from taskworker_classifyimage.classify.catalogue import built_in_packs, find_pack
-from taskworker_classifyimage.classify.model_pack import ModelPack, read_pack
+from taskworker_classifyimage.classify.description import read_pack
+from taskworker_classifyimage.classify.model_pack import ModelPack
 from taskworker_classifyimage.classify.onnx_runtime import OnnxClassifier
 from taskworker_classifyimage.errors import ConfigError, ModelError
 
@@ -14,7 +15,7 @@ PACKS = built_in_packs()
 
 
 def copy_of(name: str, folder: Path) -> Path:
-    return Path(shutil.copytree(find_pack(name).folder, folder / name))
+    return Path(shutil.copytree(find_pack(name).path, folder / name))
 
 
 def test_the_three_models_are_there() -> None:
@@ -30,8 +31,8 @@ def test_the_three_models_are_there() -> None:
 def test_every_model_is_as_its_checksum_says_and_ships_its_licence(pack: ModelPack) -> None:
     """Weights under Apache-2.0 travel with the licence and a notice of what was changed."""
     assert 4e6 < len(pack.read_verified()) < 8e6
-    assert "Apache License" in (pack.folder / "LICENSE").read_text(encoding="utf-8")
-    assert "quantised" in (pack.folder / "NOTICE").read_text(encoding="utf-8")
+    assert "Apache License" in (pack.path / "LICENSE").read_text(encoding="utf-8")
+    assert "quantised" in (pack.path / "NOTICE").read_text(encoding="utf-8")
 
 
 def test_an_unknown_model_is_refused_with_those_that_are_there() -> None:
@@ -66,8 +67,8 @@ def test_a_missing_model_file_is_named(tmp_path: Path) -> None:
         ("size =", "size = 3", "input.size must be"),
         ("size =", 'size = "260"', "input.size must be a number"),
         ("crop =", "crop = 2.0", "input.crop must be"),
-        ("layout =", 'layout = "NCHW"', "input.layout must be 'NHWC'"),
-        ("classes =", 'classes = "own"', "output.classes must be 'ILSVRC2012'"),
+        ("layout =", 'layout = "CHWN"', "input.layout must be one of 'NHWC', 'NCHW'"),
+        ("classes =", 'classes = "own"', "output.classes must be a list"),
         ("name =", 'name = "../x"', "name must be"),
         ("name =", "name = ", "is no TOML"),
     ],

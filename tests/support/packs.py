@@ -1,0 +1,84 @@
+"""Model packs made for tests: a network that tells red, green and blue pictures apart."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+SIZE = 16
+IDS = ["red", "green", "blue"]
+NAMES = {"en": ["red thing", "green thing", "blue thing"], "de": ["Rotes", "Grünes", "Blaues"]}
+
+
+def colour_network(
+    *, dtype: str = "uint8", layout: str = "NHWC", colours: str = "RGB", outputs: int = 3
+) -> onnx.ModelProto:
+    """A network whose logits are the means of the three channels, red first."""
+    sides: list[str | int | None] = [SIZE, SIZE, 3] if layout == "NHWC" else [3, SIZE, SIZE]
+    kind = TensorProto.UINT8 if dtype == "uint8" else TensorProto.FLOAT
+    weights = np.eye(3, outputs, dtype=np.float32) / (20 if dtype == "uint8" else 1)
+    if colours == "BGR":
+        weights = weights[::-1].copy()
+    axes = [1, 2] if layout == "NHWC" else [2, 3]
+    nodes = [
+        helper.make_node("Cast", ["image"], ["pixels"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["pixels"], ["means"], axes=axes, keepdims=0),
+        helper.make_node("MatMul", ["means", "weights"], ["logits"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "colours",
+        [helper.make_tensor_value_info("image", kind, ["N", *sides])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", outputs])],
+        [numpy_helper.from_array(weights, "weights")],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+
+
+def write_pack(folder: Path, network: onnx.ModelProto | bytes, **changes: Any) -> Path:
+    """Writes a pack that fits `colour_network`; `changes` are keys such as input__dtype."""
+    folder.mkdir(parents=True, exist_ok=True)
+    content = network if isinstance(network, bytes) else network.SerializeToString()
+    (folder / "model.onnx").write_bytes(content)
+    table: dict[str, Any] = {
+        "name": "Colours",
+        "version": "1",
+        "licence": "MIT",
+        "source": "made by a test",
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "input": {
+            "size": SIZE,
+            "dtype": "uint8",
+            "layout": "NHWC",
+            "colours": "RGB",
+            "scaling": "none",
+            "crop": 0.875,
+            "resize": "bicubic",
+        },
+        "output": {"kind": "logits", "classes": IDS, "names": NAMES},
+    }
+    for key, value in changes.items():
+        *sections, last = key.split("__")
+        place = table
+        for section in sections:
+            place = place[section]
+        place[last] = value
+    (folder / "model.toml").write_text(_toml(table), encoding="utf-8")
+    return folder
+
+
+def _toml(table: dict[str, Any], section: str = "") -> str:
+    lines = [
+        f"{key} = {json.dumps(value, ensure_ascii=False)}"
+        for key, value in table.items()
+        if not isinstance(value, dict)
+    ]
+    text = "\n".join([f"[{section}]" if section else "", *lines, ""])
+    for key, value in table.items():
+        if isinstance(value, dict):
+            text += _toml(value, f"{section}.{key}" if section else key)
+    return text
