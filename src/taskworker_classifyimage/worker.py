@@ -126,7 +126,7 @@ class Worker:
 
     async def _handle(self, task: Task, take_s: float) -> None:
         timing = await self._handler.handle(task)
-        if timing.compute_s:
+        if timing is not None:
             self._slots.observe(take_s + timing.network_s, timing.compute_s)
 
     def _note_end(self, running: asyncio.Task[None]) -> None:

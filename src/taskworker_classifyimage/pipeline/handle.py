@@ -62,8 +62,12 @@ class Handler:
         self._repeats = Repeats()
         self.tally = Tally()
 
-    async def handle(self, task: Task) -> Timing:
-        """Does one task and reports its result; raises nothing but cancellation."""
+    async def handle(self, task: Task) -> Timing | None:
+        """Does one task and reports its result; raises nothing but cancellation.
+
+        Returns:
+            What it cost, None if it did not go all the way to a classified picture.
+        """
         timing = Timing()
         try:
             result = await self._result(task, timing)
@@ -77,7 +81,9 @@ class Handler:
             _log.error("task %r is given up, its result is refused: %s", task.id, err)
         else:
             self._note(task, result)
-        return timing
+            if "error" not in result:
+                return timing
+        return None
 
     async def _result(self, task: Task, timing: Timing) -> dict[str, object]:
         try:

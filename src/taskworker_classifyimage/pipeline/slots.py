@@ -13,6 +13,8 @@ from typing import Final
 
 #: Tasks whose times are remembered: the newest, so that a change of the network shows soon.
 _REMEMBERED: Final = 64
+#: Even a picture that was seen before costs the calls to the bridge.
+_LEAST_COMPUTE_S: Final = 1e-3
 #: However slow the network, a kill strands no more than this.
 _MOST_A_THREAD: Final = 32
 
@@ -39,7 +41,7 @@ class Slots:
             # a busy bridge would only ask for more of itself.
             network_s = min(self._network_s)
             compute_s = sum(self._compute_s) / len(self._compute_s)
-            wanted += math.ceil(self._threads * network_s / max(compute_s, 1e-4))
+            wanted += math.ceil(self._threads * network_s / max(compute_s, _LEAST_COMPUTE_S))
         return min(wanted, _MOST_A_THREAD * self._threads)
 
     def observe(self, network_s: float, compute_s: float) -> None:
