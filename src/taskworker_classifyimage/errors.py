@@ -4,6 +4,7 @@
     |-- UserError               the person at the keyboard: one line, then exit
     |   |-- ConfigError             flags, environment, settings file, ports  (exit 2)
     |   `-- ModelError              a model or label file is missing or wrong (exit 3)
+    |       `-- DeviceUnusable          a GPU or a runtime is not there: the CPU takes over
     |-- BridgeUnavailable       nobody: the worker waits and tries again
     |-- BridgeRejected          nobody: this one call can never succeed, it is logged and dropped
     |-- TaskGone                nobody: the client took the task back, it is dropped
@@ -59,6 +60,10 @@ class ModelError(UserError):
     """A model or a label file is missing, broken or not what it claims to be."""
 
     exit_code = 3
+
+
+class DeviceUnusable(ModelError):
+    """The device that was asked for is not there, or does not run the model as it should."""
 
 
 class BridgeUnavailable(TaskworkerError):

@@ -21,7 +21,7 @@ from taskworker_classifyimage.taskbridge.address import BridgeAddress
 #: Lower case, as the sibling workers' containers have them.
 ENVIRONMENT_NAMES: Final = ("taskbridgeurl", "worker", "device", "model")
 
-DEVICES: Final = ("auto", "cpu", "cuda")
+DEVICES: Final = ("auto", "cpu", "cuda", "openvino")
 
 
 @dataclass(frozen=True, slots=True)

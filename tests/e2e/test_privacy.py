@@ -13,7 +13,8 @@ _SILENCING = ("CI", "ORT_DISABLE_TELEMETRY", "ORT_TELEMETRY_DISABLED", "ORT_RUNN
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps users' data elsewhere")
-def test_classifying_leaves_no_trace_of_telemetry(tmp_path: Path) -> None:
+@pytest.mark.parametrize("device", ["cpu", "openvino"])
+def test_classifying_leaves_no_trace_of_telemetry(tmp_path: Path, device: str) -> None:
     """ONNX Runtime sends usage data unless told not to; its first step is a device id in the home.
 
     No picture's name or network's shape may leave an examiner's machine.
@@ -21,5 +22,6 @@ def test_classifying_leaves_no_trace_of_telemetry(tmp_path: Path) -> None:
     environ = clean_environment(HOME=str(tmp_path))
     for name in (*_SILENCING, "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"):
         environ.pop(name, None)
-    subprocess.run([*COMMAND, "classify", os.fspath(SAMPLE)], env=environ, check=True)
+    command = [*COMMAND, "classify", "--device", device, os.fspath(SAMPLE)]
+    subprocess.run(command, env=environ, check=True)
     assert list(tmp_path.rglob("*")) == []

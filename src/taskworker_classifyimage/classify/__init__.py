@@ -8,7 +8,10 @@ import logging
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.classify.batching import BatchingClassifier
 from taskworker_classifyimage.classify.catalogue import find_pack
-from taskworker_classifyimage.classify.onnx_runtime import DeviceUnusable, OnnxClassifier
+from taskworker_classifyimage.classify.model_pack import ModelPack
+from taskworker_classifyimage.classify.onnx_runtime import OnnxClassifier
+from taskworker_classifyimage.classify.openvino_runtime import OpenVinoClassifier
+from taskworker_classifyimage.errors import DeviceUnusable
 
 _log = logging.getLogger(__name__)
 
@@ -18,23 +21,33 @@ def load_classifier(model: str, device: str = "cpu") -> Classifier:
 
     Args:
         model: a name in the catalogue, or the path of a model pack.
-        device: "cpu"; "cuda", which falls back to the CPU with a warning if it does not work; or
-            "auto", which falls back without one.
+        device: "cpu"; "cuda" or "openvino", which fall back to it with a warning if they do not
+            work; "auto", a GPU if there is one.
 
     Raises:
         ConfigError: there is no such model.
         ModelError: its files are damaged.
     """
     pack = find_pack(model)
-    if device != "cpu":
-        on_gpu = OnnxClassifier(pack, "cuda")
+    classifiers = {"cuda": _on_gpu, "auto": _on_gpu, "openvino": _on_openvino}
+    if device in classifiers:
         try:
-            on_gpu.load()
+            return classifiers[device](pack)
         except DeviceUnusable as err:
-            level = logging.WARNING if device == "cuda" else logging.DEBUG
-            _log.log(level, "device cuda cannot be used, working on the CPU: %s", err)
-        else:
-            return BatchingClassifier(on_gpu)
+            level = logging.DEBUG if device == "auto" else logging.WARNING
+            _log.log(level, "device %s cannot be used, working on the CPU: %s", device, err)
     on_cpu = OnnxClassifier(pack)
     on_cpu.load()
     return on_cpu
+
+
+def _on_gpu(pack: ModelPack) -> Classifier:
+    classifier = OnnxClassifier(pack, "cuda")
+    classifier.load()
+    return BatchingClassifier(classifier)
+
+
+def _on_openvino(pack: ModelPack) -> Classifier:
+    classifier = OpenVinoClassifier(pack)
+    classifier.load()
+    return classifier

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from taskworker_classifyimage.classify.model_pack import MODEL_FILE, ModelPack
 from taskworker_classifyimage.classify.ranking import softmax
 from taskworker_classifyimage.classify.tensor import to_tensor
-from taskworker_classifyimage.errors import ModelError
+from taskworker_classifyimage.errors import DeviceUnusable, ModelError
 from taskworker_classifyimage.machine import usable_cores
 
 if TYPE_CHECKING:
@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 _SUM_TOLERANCE: Final = 0.01
 
 _PROVIDERS: Final = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
-
-
-class DeviceUnusable(ModelError):
-    """The device that was asked for is not there, or does not run the model."""
 
 
 class OnnxClassifier:

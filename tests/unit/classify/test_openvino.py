@@ -1,0 +1,70 @@
+import builtins
+import logging
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from support.packs import SIZE, colour_network, write_pack
+from taskworker_classifyimage.classify import load_classifier
+from taskworker_classifyimage.classify.base import Classifier
+from taskworker_classifyimage.pipeline.decode import DecodeLimits, decode
+from taskworker_classifyimage.pipeline.local import SAMPLE
+
+
+@pytest.fixture(scope="module")
+def on_openvino() -> Classifier:
+    classifier = load_classifier("EfficientNetLite0", "openvino")
+    if classifier.device != "openvino":
+        assert os.environ.get("CI") != "true", "OpenVINO has to be there"
+        pytest.skip("OpenVINO is not installed")
+    return classifier
+
+
+def test_openvino_says_so_and_sees_the_same(on_openvino: Classifier) -> None:
+    """The result names the runtime, and the sample is what it is, to a few hundredths."""
+    assert on_openvino.library.startswith("openvino-20")
+    image = decode(SAMPLE.read_bytes(), on_openvino.pack.input, DecodeLimits())[None]
+    there = on_openvino.probabilities(image)[0]
+    here = load_classifier("EfficientNetLite0").probabilities(image)[0]
+    assert there.argmax() == here.argmax()
+    assert np.abs(there - here).max() < 0.1
+
+
+def test_openvino_gives_the_same_bits_from_any_thread(on_openvino: Classifier) -> None:
+    """What else is in flight changes no digit of an answer."""
+    size = on_openvino.pack.input.size
+    images = np.random.default_rng(3).integers(0, 256, (12, size, size, 3), dtype=np.uint8)
+    alone = [on_openvino.probabilities(image[None])[0] for image in images]
+    with ThreadPoolExecutor(4) as callers:
+        together = list(callers.map(lambda i: on_openvino.probabilities(i[None])[0], images))
+    assert all((one == other).all() for one, other in zip(alone, together, strict=True))
+
+
+def test_openvino_runs_packs_of_ones_own(on_openvino: Classifier, tmp_path: Path) -> None:
+    """The same packs, the same answers."""
+    assert on_openvino.device == "openvino"
+    path = str(write_pack(tmp_path / "pack", colour_network(layout="NCHW"), input__layout="NCHW"))
+    blue = np.full((2, SIZE, SIZE, 3), (0, 0, 100), dtype=np.uint8)
+    there = load_classifier(path, "openvino").probabilities(blue)
+    assert np.abs(there - load_classifier(path).probabilities(blue)).max() < 1e-5
+
+
+def test_without_the_extra_the_cpu_works_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log names what to install; the result tells the truth."""
+    real_import = builtins.__import__
+
+    def import_without(name: str, *arguments: Any, **options: Any) -> Any:
+        if name == "openvino":
+            raise ImportError(name)
+        return real_import(name, *arguments, **options)
+
+    monkeypatch.setattr(builtins, "__import__", import_without)
+    with caplog.at_level(logging.WARNING, logger="taskworker_classifyimage"):
+        assert load_classifier("EfficientNetLite0", "openvino").device == "cpu"
+    assert "pip install 'taskworker-classifyimage[openvino]'" in caplog.text
