@@ -117,7 +117,9 @@ def _read_file(path: Path) -> dict[str, str]:
     known = [setting.name for setting in _SETTINGS]
     for name, value in table.items():
         if name not in known:
-            raise ConfigError(f"settings file {path}: {name!r} is unknown; known: {known}")
+            raise ConfigError(
+                f"settings file {path}: {name!r} is unknown; known: {', '.join(known)}"
+            )
         if not isinstance(value, str | int) or isinstance(value, bool):
             raise ConfigError(f"settings file {path}: {name} must be a text or a whole number")
     return {name: str(value) for name, value in table.items()}

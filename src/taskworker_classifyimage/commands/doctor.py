@@ -109,7 +109,7 @@ async def _bridge(address: BridgeAddress) -> _Finding:
             # No task has this id, and asking for it changes nothing.
             await client.status(str(uuid.uuid4()))
     except BridgeUnavailable as err:
-        return _Finding(subject, str(err), ok=False)
+        return _Finding(subject, f"{err}; start it, or check the address", ok=False)
     except BridgeRejected as err:
         if err.status != 404:
             return _Finding(subject, f"{err}; is this a TaskBridge?", ok=False)
