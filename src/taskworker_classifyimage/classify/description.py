@@ -62,7 +62,6 @@ class _Description:
         return ModelPack(
             name=name,
             version=self._text("version"),
-            description=self._text("description", ""),
             licence=self._text("licence"),
             source=self._text("source"),
             published_top1=top1,
@@ -136,10 +135,7 @@ class _Description:
             self._refuse(key, "is missing")
         return value
 
-    def _text(self, key: str, default: str | None = None) -> str:
-        value = self._find(key)
-        if value is None and default is not None:
-            return default
+    def _text(self, key: str) -> str:
         return self._checked_text(key, self._value(key))
 
     def _texts(self, key: str) -> tuple[str, ...]:

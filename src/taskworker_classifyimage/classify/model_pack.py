@@ -86,7 +86,6 @@ class ModelPack:
 
     name: str
     version: str
-    description: str
     licence: str
     source: str
     published_top1: float | None

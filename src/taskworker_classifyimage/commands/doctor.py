@@ -103,15 +103,17 @@ def _model(name: str) -> str:
 
 async def _bridge(address: BridgeAddress) -> _Finding:
     subject = f"bridge {address.url}"
-    start_s = time.perf_counter()
     try:
         async with BridgeClient(address) as client:
-            # No task has this id, and asking for it changes nothing.
-            await client.status(str(uuid.uuid4()))
+            start_s = time.perf_counter()
+            try:
+                # No task has this id, and asking for it changes nothing.
+                await client.status(str(uuid.uuid4()))
+            except BridgeRejected as err:
+                if err.status != 404:
+                    return _Finding(subject, f"{err}; is this a TaskBridge?", ok=False)
+            answer_ms = (time.perf_counter() - start_s) * 1000
+            release = await client.version() or "untold"
     except BridgeUnavailable as err:
         return _Finding(subject, f"{err}; start it, or check the address", ok=False)
-    except BridgeRejected as err:
-        if err.status != 404:
-            return _Finding(subject, f"{err}; is this a TaskBridge?", ok=False)
-    answer_ms = (time.perf_counter() - start_s) * 1000
-    return _Finding(subject, f"answers in {answer_ms:.0f} ms")
+    return _Finding(subject, f"answers in {answer_ms:.0f} ms, release {release}")

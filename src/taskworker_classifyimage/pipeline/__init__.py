@@ -3,10 +3,6 @@
     take -> fetch -> decode -> infer -> report
     Task    bytes    pixels    classes  result JSON
 
-`take` finds work, `handle` carries one task through the other four.
+`take` finds work, `handle` carries one task through the other four; the same words are used for
+files, functions and log lines.
 """
-
-from typing import Final
-
-#: The steps in order; the same words are used for files, functions and log lines.
-STAGES: Final = ("take", "fetch", "decode", "infer", "report")
