@@ -140,3 +140,8 @@ class DownloadFailed(TaskError):
     """The bridge has the file and could not deliver it."""
 
     code = ErrorCode.DOWNLOAD_FAILED
+
+
+def one_line(err: Exception) -> str:
+    """What a foreign error says, fit for one of our messages."""
+    return " ".join(str(err).split())[:300]

@@ -5,6 +5,7 @@ process that dies between two steps leaves a file without a row; `sweep` clears 
 """
 
 import logging
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -128,10 +129,10 @@ class Uploads:
         """The bytes of a task's file if they are few, else None; `path` then leads to them."""
         try:
             with self.path(task_id).open("rb") as stream:
-                content = stream.read(_SMALL_BYTES + 1)
+                is_small = os.fstat(stream.fileno()).st_size <= _SMALL_BYTES
+                return stream.read() if is_small else None
         except OSError:
             return None
-        return content if len(content) <= _SMALL_BYTES else None
 
     def remove(self, task_id: str) -> None:
         """Delete the file of a task whose row is gone."""

@@ -42,6 +42,15 @@ class Labels(ABC):
             ModelError: they are damaged or incomplete.
         """
 
+    def check(self) -> None:
+        """Reads every language, so that damage is found before it is in the way.
+
+        Raises:
+            ModelError: names are damaged or incomplete.
+        """
+        for language in self.languages:
+            self.names(language)
+
     def resolve(self, tag: str) -> tuple[str, bool]:
         """The best language there is for a BCP 47 tag, and whether it is the one asked for.
 
@@ -69,7 +78,6 @@ class LabelFiles(Labels):
 
     def __init__(self, folder: Path = _FOLDER) -> None:
         self._folder = folder
-        self._read = cache(_read_names)
 
     @cached_property
     def languages(self) -> list[str]:
@@ -87,7 +95,7 @@ class LabelFiles(Labels):
         Raises:
             ModelError: the file is missing, damaged or incomplete.
         """
-        return self._read(self._folder / f"{language}.names")
+        return _read_names(self._folder / f"{language}.names")
 
 
 class OwnLabels(Labels):
@@ -115,6 +123,7 @@ class OwnLabels(Labels):
         return self._names[language]
 
 
+@cache
 def _read_names(path: Path) -> dict[str, str]:
     names: dict[str, str] = {}
     try:

@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from taskworker_classifyimage.classify.model_pack import MODEL_FILE, ModelPack
-from taskworker_classifyimage.classify.ranking import softmax
+from taskworker_classifyimage.classify.ranking import to_probabilities
 from taskworker_classifyimage.classify.tensor import to_tensor
-from taskworker_classifyimage.errors import DeviceUnusable, ModelError
+from taskworker_classifyimage.errors import DeviceUnusable, ModelError, one_line
 from taskworker_classifyimage.machine import usable_cores
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class OnnxClassifier:
             session = onnxruntime.InferenceSession(content, options, providers=[provider])
         except Exception as err:
             raise ModelError(
-                f"{self.pack.path}: {MODEL_FILE} cannot be loaded: {_one_line(err)}"
+                f"{self.pack.path}: {MODEL_FILE} cannot be loaded: {one_line(err)}"
             ) from err
         if session.get_providers()[0] != provider:
             # It falls back to the CPU by itself, and without a word.
@@ -89,7 +89,7 @@ class OnnxClassifier:
             raise RuntimeError("OnnxClassifier is used before load()")
         tensor = to_tensor(images, self.pack.tensor)
         (scores,) = self._session.run(None, {self._input_name: tensor})
-        return softmax(scores) if self.pack.output == "logits" else scores.astype(np.float64)
+        return to_probabilities(scores, self.pack.output)
 
     def _check_signature(self, session: "onnxruntime.InferenceSession") -> str:
         """One input as described, one output; gives the input's name."""
@@ -108,7 +108,7 @@ class OnnxClassifier:
             answer = self.probabilities(blank)
         except Exception as err:
             raise ModelError(
-                f"{self.pack.path}: {MODEL_FILE} does not run as described: {_one_line(err)}"
+                f"{self.pack.path}: {MODEL_FILE} does not run as described: {one_line(err)}"
             ) from err
         if answer.shape != (1, self.pack.class_count):
             self._refuse(f"answers with {answer.shape}, not (1, {self.pack.class_count})")
@@ -117,7 +117,3 @@ class OnnxClassifier:
 
     def _refuse(self, problem: str) -> NoReturn:
         raise ModelError(f"{self.pack.path}: {MODEL_FILE} {problem}")
-
-
-def _one_line(err: Exception) -> str:
-    return " ".join(str(err).split())[:300]

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from taskworker_classifyimage.classify.model_pack import ModelPack
 from taskworker_classifyimage.classify.onnx_runtime import OnnxClassifier
-from taskworker_classifyimage.classify.ranking import softmax
+from taskworker_classifyimage.classify.ranking import to_probabilities
 from taskworker_classifyimage.classify.tensor import to_tensor
-from taskworker_classifyimage.errors import DeviceUnusable
+from taskworker_classifyimage.errors import DeviceUnusable, one_line
 from taskworker_classifyimage.machine import usable_cores
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class OpenVinoClassifier:
             )
             self._check_against(reference)
         except RuntimeError as err:
-            raise DeviceUnusable(" ".join(str(err).split())[:300]) from err
+            raise DeviceUnusable(one_line(err)) from err
         self.library = f"openvino-{openvino.__version__.partition('-')[0]}"
 
     def probabilities(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
@@ -80,7 +80,7 @@ class OpenVinoClassifier:
             self._own.request = self._network.create_infer_request()
         tensor = to_tensor(images, self.pack.tensor)
         scores = np.concatenate([self._own.request.infer({0: each[None]})[0] for each in tensor])
-        return softmax(scores) if self.pack.output == "logits" else scores.astype(np.float64)
+        return to_probabilities(scores, self.pack.output)
 
     def _check_against(self, reference: OnnxClassifier) -> None:
         size = self.pack.input.size

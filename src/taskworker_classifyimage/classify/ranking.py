@@ -1,7 +1,16 @@
 """From a network's scores to its best classes."""
 
+from typing import Literal
+
 import numpy as np
 import numpy.typing as npt
+
+
+def to_probabilities(
+    scores: npt.NDArray[np.float32], kind: Literal["logits", "probabilities"]
+) -> npt.NDArray[np.float64]:
+    """(N, C) scores of a network to (N, C) probabilities, 0 to 1, whatever it gives."""
+    return softmax(scores) if kind == "logits" else scores.astype(np.float64)
 
 
 def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:

@@ -82,8 +82,7 @@ def _checked(subject: str, check: Callable[[], str]) -> _Finding:
 
 def _labels() -> str:
     labels = LabelFiles()
-    for language in labels.languages:
-        labels.names(language)
+    labels.check()
     return f"1000 names each in {', '.join(labels.languages)}"
 
 

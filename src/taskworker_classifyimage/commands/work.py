@@ -48,9 +48,7 @@ def run(parsed: argparse.Namespace) -> int:
     set_up_logging(settings.log_level)
     # All is checked before the first task is taken: a worker that cannot answer takes none.
     classifier = load_classifier(settings.model, settings.device)
-    labels = labels_of(classifier.pack)
-    for language in labels.languages:
-        labels.names(language)
+    labels_of(classifier.pack).check()
     asyncio.run(_serve(settings, classifier))
     return 0
 

@@ -25,14 +25,10 @@ async def fetch(client: BridgeClient, outage: Outage, task: Task, limit_bytes: i
         TaskGone: the task was removed or reopened.
         FileMissing, EmptyFile, TooLarge, DownloadFailed: this task cannot be done.
     """
-
-    async def download() -> bytes:
-        return await client.file(task.id, limit_bytes)
-
     problem = ""
     for _ in range(_TRIES):
         try:
-            encoded = await download()
+            encoded = await client.file(task.id, limit_bytes)
         except BridgeRejected as err:
             await _check_still_ours(client, outage, task)
             raise FileMissing(f"the bridge has no file for this task ({err.status})") from None
@@ -49,12 +45,8 @@ async def fetch(client: BridgeClient, outage: Outage, task: Task, limit_bytes: i
 
 async def _check_still_ours(client: BridgeClient, outage: Outage, task: Task) -> None:
     """Waits until the bridge answers; raises `TaskGone` if the task is not to be done any more."""
-
-    async def ask() -> str:
-        return await client.status(task.id)
-
     try:
-        status = await outage.outlast(ask)
+        status = await outage.outlast(lambda: client.status(task.id))
     except BridgeRejected:
         raise TaskGone("it was removed") from None
     if status != "inprogress":

@@ -15,12 +15,8 @@ async def report(
         TaskGone: the client removed the task.
         BridgeRejected: the bridge refuses this result.
     """
-
-    async def complete() -> None:
-        await client.complete(task.id, result)
-
     try:
-        await outage.outlast(complete)
+        await outage.outlast(lambda: client.complete(task.id, result))
     except BridgeRejected as err:
         if err.status == 404:
             raise TaskGone("it was removed") from None

@@ -57,12 +57,8 @@ async def find_left_over(client: BridgeClient, outage: Outage, taker: Taker) -> 
 
 async def _with_data(client: BridgeClient, outage: Outage, task_id: str) -> Task | None:
     """The task with its data, None when it is gone in the meantime."""
-
-    async def ask() -> dict[str, object]:
-        return await client.details(task_id)
-
     try:
-        details = await outage.outlast(ask)
+        details = await outage.outlast(lambda: client.details(task_id))
     except BridgeRejected:
         return None
     return Task(task_id, details.get("data"))

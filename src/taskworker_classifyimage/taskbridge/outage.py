@@ -44,7 +44,7 @@ class Outage:
         while True:
             if not self.is_down:
                 try:
-                    return await self.attempt(call)
+                    return await self._attempt(call)
                 except BridgeUnavailable:
                     continue
             async with self._knocking:
@@ -52,12 +52,12 @@ class Outage:
                     # Jitter, so that the workers of a lab do not all knock at once.
                     await asyncio.sleep(self._delay_s * random.uniform(0.5, 1.0))  # noqa: S311
                     try:
-                        return await self.attempt(call)
+                        return await self._attempt(call)
                     except BridgeUnavailable as err:
                         doubled = min(self._delay_s * 2, _LAST_DELAY_S)
                         self._delay_s = max(doubled, err.retry_after_s)
 
-    async def attempt(self, call: Callable[[], Awaitable[T]]) -> T:
+    async def _attempt(self, call: Callable[[], Awaitable[T]]) -> T:
         """Calls once and notes what that says about the bridge.
 
         Raises:
