@@ -1,14 +1,28 @@
 """Where a model pack's files lie: a folder, or a zip that is read without being unpacked."""
 
 import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from taskworker_classifyimage.errors import ModelError
 
 #: A protobuf message, which an ONNX file is, cannot be larger.
 MODEL_LIMIT_BYTES: Final = 2**31
 DESCRIPTION_LIMIT_BYTES: Final = 4 * 2**20
+
+#: A zip's member is missing, damaged, cut off, encrypted, or packed in an unknown way.
+_UNREADABLE: Final = (
+    KeyError,
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    RuntimeError,
+    NotImplementedError,
+    ValueError,
+)
 
 
 def read_member(pack: Path, name: str, limit_bytes: int) -> bytes:
@@ -23,31 +37,26 @@ def read_member(pack: Path, name: str, limit_bytes: int) -> bytes:
         ModelError: it is missing, unreadable or too large; the message names the file.
     """
     try:
-        if pack.is_dir():
-            return _read_file(pack / name, limit_bytes)
-        with zipfile.ZipFile(pack) as archive:
-            return _read_zipped(archive, f"{pack}: {name}", name, limit_bytes)
-    except zipfile.BadZipFile as err:
-        raise ModelError(f"{pack} is no folder and no zip: {err}") from None
+        with _open_member(pack, name) as stream:
+            content = stream.read(limit_bytes + 1)
     except OSError as err:
         raise ModelError(f"{pack}: {name}: {err.strerror or err}") from None
-
-
-def _read_file(path: Path, limit_bytes: int) -> bytes:
-    with path.open("rb") as file:
-        content = file.read(limit_bytes + 1)
+    except _UNREADABLE as err:
+        raise ModelError(f"{pack}: {name} cannot be read: {err}") from None
     if len(content) > limit_bytes:
-        raise ModelError(f"{path} has more than {limit_bytes} bytes")
+        raise ModelError(f"{pack}: {name} has more than {limit_bytes} bytes")
     return content
 
 
-def _read_zipped(archive: zipfile.ZipFile, where: str, name: str, limit_bytes: int) -> bytes:
+@contextmanager
+def _open_member(pack: Path, name: str) -> Iterator[IO[bytes]]:
+    if pack.is_dir():
+        with (pack / name).open("rb") as stream:
+            yield stream
+        return
     try:
-        with archive.open(name) as file:
-            content = file.read(limit_bytes + 1)
-    except (KeyError, RuntimeError, NotImplementedError, EOFError, ValueError) as err:
-        # Missing, encrypted, packed in an unknown way, or cut off.
-        raise ModelError(f"{where} cannot be read: {err}") from None
-    if len(content) > limit_bytes:
-        raise ModelError(f"{where} has more than {limit_bytes} bytes")
-    return content
+        archive = zipfile.ZipFile(pack)
+    except zipfile.BadZipFile as err:
+        raise ModelError(f"{pack} is no folder and no zip: {err}") from None
+    with archive, archive.open(name) as stream:
+        yield stream

@@ -161,3 +161,18 @@ def test_what_is_no_pack_is_refused(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(ModelError, match="is no folder and no zip"):
         load_classifier(str(path))
+
+
+def test_a_damaged_zip_is_refused_in_one_line(tmp_path: Path) -> None:
+    """A flipped bit in what is packed: no stack trace of the unpacker."""
+    folder = write_pack(tmp_path / "pack", colour_network())
+    archive = Path(shutil.make_archive(str(tmp_path / "colours"), "zip", folder))
+    with zipfile.ZipFile(archive) as intact:
+        member = intact.getinfo("model.toml")
+    content = bytearray(archive.read_bytes())
+    packed = member.header_offset + 30 + len(member.filename)
+    content[packed : packed + 40] = b"\xff" * 40
+    archive.write_bytes(content)
+    with pytest.raises(ModelError, match=r"model\.toml cannot be read") as caught:
+        load_classifier(str(archive))
+    assert "\n" not in str(caught.value)
