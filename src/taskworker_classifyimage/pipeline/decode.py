@@ -79,9 +79,10 @@ def decode(encoded: bytes, spec: InputSpec, limits: DecodeLimits) -> npt.NDArray
     """
     image = _open(encoded, limits.pixels)
     try:
-        # A JPEG can be decoded at 1/2, 1/4 or 1/8; what is left is still enough to resize well.
-        least = math.ceil(_LEAST_SCALE * spec.size / (spec.crop or 1))
-        image.draft(None, (least, least))
+        if spec.resize != "nearest":
+            # A JPEG can be decoded at 1/2, 1/4 or 1/8, which still leaves enough to resize well.
+            least = math.ceil(_LEAST_SCALE * spec.size / (spec.crop or 1))
+            image.draft(None, (least, least))
         image.load()
         square = _to_square(_to_rgb(image), spec)
         # The square stays what it is however it is turned, and the small one is turned for less.

@@ -73,6 +73,14 @@ def test_a_large_jpeg_is_decoded_small_and_looks_the_same() -> None:
     assert np.abs(scaled - exact).mean() < 1
 
 
+def test_a_model_that_wants_the_nearest_pixel_gets_one_of_the_picture() -> None:
+    """Decoding at a fraction of the size would mix pixels that such a model never sees mixed."""
+    large = encoded(upright().resize((3000, 2000)), "JPEG", quality=95)
+    whole = Image.open(io.BytesIO(large)).resize((64, 64), Image.Resampling.NEAREST)
+    spec = InputSpec(size=64, crop=None, resize="nearest")
+    assert (decode(large, spec, DecodeLimits()) == np.asarray(whole)).all()
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM", "TGA"])
 def test_formats_give_the_same_picture(kind: str) -> None:
     """Found by content; lossy ones within a small difference, GIF with its 256 colours."""
