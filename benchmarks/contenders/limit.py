@@ -51,7 +51,7 @@ def _run(classifier: Classifier, pictures: list[bytes], threads: int) -> list[fl
     def work() -> None:
         while (number := next(numbers)) < len(pictures):
             begin_s = time.perf_counter()
-            image = decode(pictures[number], classifier.pack.input, limits)
+            image = decode(pictures[number], classifier.model.input, limits).pixels
             classifier.probabilities(image[np.newaxis])
             latencies_s[number] = time.perf_counter() - begin_s
 

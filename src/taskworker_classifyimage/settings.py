@@ -31,13 +31,14 @@ class Settings:
     Attributes:
         taskbridgeurl: the bridge to work for; None starts the embedded one.
         worker: this worker's name, unique on its bridge.
+        model: names or paths; the first one answers tasks that name none.
         in_flight: tasks taken and not yet reported, at most; None: as many as the network needs.
         bridge_data: folder of the embedded bridge's tasks and files; None: see `bridge_folder`.
     """
 
     taskbridgeurl: BridgeAddress | None
     worker: str
-    model: str
+    model: tuple[str, ...]
     device: str
     in_flight: int | None
     log_level: str
@@ -161,10 +162,14 @@ def _text(text: str) -> str:
     return text
 
 
+def _texts(text: str) -> tuple[str, ...]:
+    return tuple(_text(part.strip()) for part in text.split(","))
+
+
 _SETTINGS: Final = (
     _Setting("taskbridgeurl", _address, lambda: None),
     _Setting("worker", _worker_name, lambda: socket.gethostname() or "classifyimage"),
-    _Setting("model", _text, lambda: DEFAULT_MODEL),
+    _Setting("model", _texts, lambda: (DEFAULT_MODEL,)),
     _Setting("device", _one_of(*DEVICES), lambda: "auto"),
     _Setting("in-flight", _whole_number(1, 1000), lambda: None),
     _Setting("log-level", _one_of(*logs.LEVELS), lambda: "info"),

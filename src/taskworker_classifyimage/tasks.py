@@ -42,11 +42,13 @@ class ClassifyRequest:
     Attributes:
         language: a BCP 47 tag such as "de" or "de-AT".
         top: how many predictions, 1 to 1000.
+        model: name of the model that is to answer; None: the worker's first.
         warnings: what was asked and could not be had as asked.
     """
 
     language: str = DEFAULT_LANGUAGE
     top: int = DEFAULT_TOP
+    model: str | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -80,6 +82,7 @@ def parse_request(data: object) -> ClassifyRequest:
         raise BadRequest(f"data must be an object, not {_shown(data)}")
     language = data.get("targetlanguage")
     top = data.get("numberofpredictions")
+    model = data.get("model")
     warnings: tuple[str, ...] = ()
     count = DEFAULT_TOP if top is None else _parse_count(top)
     if count > MAX_TOP:
@@ -87,6 +90,7 @@ def parse_request(data: object) -> ClassifyRequest:
     return ClassifyRequest(
         language=DEFAULT_LANGUAGE if language is None else _parse_language(language),
         top=min(count, MAX_TOP),
+        model=None if model is None else _parse_model(model),
         warnings=warnings,
     )
 
@@ -139,6 +143,12 @@ def _parse_language(value: object) -> str:
     if isinstance(value, str) and _LANGUAGE_TAG.fullmatch(value):
         return value
     raise BadRequest(f"targetlanguage must be a language tag such as 'de', not {_shown(value)}")
+
+
+def _parse_model(value: object) -> str:
+    if isinstance(value, str) and value:
+        return value
+    raise BadRequest(f"model must be a model's name, not {_shown(value)}")
 
 
 def _parse_count(value: object) -> int:

@@ -1,10 +1,14 @@
 import io
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
-from support.packs import colour_network, write_pack
+from support.packs import IDS, colour_network, write_pack
 from support.programs import RunningBridge, worker
+from taskworker_classifyimage.classify import load_classifiers
+from taskworker_classifyimage.errors import ConfigError
+from taskworker_classifyimage.pipeline.local import SAMPLE, SAMPLE_SYNSET
 
 
 def test_a_pack_with_own_classes_runs_through_the_bridge(
@@ -26,3 +30,32 @@ def test_a_pack_with_own_classes_runs_through_the_bridge(
         result = api.wait_for_result(french)
         assert result["predictions"][0]["name"] == "blue thing"
         assert "fr is not there" in result["warnings"][0]
+
+
+def test_a_task_chooses_among_the_models_of_a_worker(
+    running_bridge: RunningBridge, tmp_path: Path
+) -> None:
+    """The one it names, the first if it names none; a name that is not loaded is its mistake."""
+    pack = write_pack(tmp_path / "pack", colour_network())
+    picture = SAMPLE.read_bytes()
+    api = running_bridge.api
+    silent = api.add({}, picture)
+    first = api.add({"model": "EfficientNetLite0"}, picture)
+    second = api.add({"model": "Colours"}, picture)
+    unknown = api.add({"model": str(pack)}, picture)
+    with worker(running_bridge.url, "w", "--model", f"EfficientNetLite0,{pack}"):
+        assert api.wait_for_result(silent)["model"] == "EfficientNetLite0"
+        assert api.wait_for_result(first)["predictions"][0]["class"] == SAMPLE_SYNSET
+        result = api.wait_for_result(second)
+        assert result["model"] == "Colours"
+        assert len(result["predictions"]) == len(IDS)
+        result = api.wait_for_result(unknown)
+        assert (result["code"], result["predictions"]) == ("bad_request", [])
+        assert "not loaded here; there are EfficientNetLite0, Colours" in result["error"]
+
+
+def test_two_models_of_one_name_are_refused(tmp_path: Path) -> None:
+    """Tasks could not tell them apart."""
+    packs = [write_pack(tmp_path / name, colour_network()) for name in ("a", "b")]
+    with pytest.raises(ConfigError, match="two models are called 'Colours'"):
+        load_classifiers([str(pack) for pack in packs])

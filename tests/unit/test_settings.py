@@ -28,7 +28,7 @@ def test_flags_beat_environment_beats_file_beats_default(tmp_path: Path) -> None
     environ = {"worker": "environment", "model": "environment"}
     settings = load_settings({"config": config, "worker": "flag"}, environ)
     assert settings.worker == "flag"
-    assert settings.model == "environment"
+    assert settings.model == ("environment",)
     assert settings.device == "cpu"
     assert settings.in_flight == 3
     assert settings.log_level == "info"

@@ -4,6 +4,7 @@ Nothing here knows of bridges, tasks in flight or asyncio.
 """
 
 import logging
+from collections.abc import Sequence
 
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.classify.batching import BatchingClassifier
@@ -11,7 +12,7 @@ from taskworker_classifyimage.classify.catalogue import find_pack
 from taskworker_classifyimage.classify.model_pack import ModelPack
 from taskworker_classifyimage.classify.onnx_runtime import OnnxClassifier
 from taskworker_classifyimage.classify.openvino_runtime import OpenVinoClassifier
-from taskworker_classifyimage.errors import DeviceUnusable
+from taskworker_classifyimage.errors import ConfigError, DeviceUnusable
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +40,23 @@ def load_classifier(model: str, device: str = "cpu") -> Classifier:
     on_cpu = OnnxClassifier(pack)
     on_cpu.load()
     return on_cpu
+
+
+def load_classifiers(models: Sequence[str], device: str = "cpu") -> list[Classifier]:
+    """Several models at once, in the order given.
+
+    Raises:
+        ConfigError: there is no such model, or two have one name.
+        ModelError: files are damaged.
+    """
+    classifiers: dict[str, Classifier] = {}
+    for model in models:
+        classifier = load_classifier(model, device)
+        name = classifier.model.name
+        if name in classifiers:
+            raise ConfigError(f"model: two models are called {name!r}, tasks cannot choose")
+        classifiers[name] = classifier
+    return list(classifiers.values())
 
 
 def _on_gpu(pack: ModelPack) -> Classifier:

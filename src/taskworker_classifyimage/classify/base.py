@@ -5,14 +5,14 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from taskworker_classifyimage.classify.model_pack import ModelPack
+from taskworker_classifyimage.classify.model import Model
 
 
 class Classifier(Protocol):
     """A loaded network. Its methods may be called from several threads at once."""
 
     @property
-    def pack(self) -> ModelPack:
+    def model(self) -> Model:
         """The model that is loaded."""
 
     @property

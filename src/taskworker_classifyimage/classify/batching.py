@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taskworker_classifyimage.classify.base import Classifier
-from taskworker_classifyimage.classify.model_pack import ModelPack
+from taskworker_classifyimage.classify.model import Model
 
 Images = npt.NDArray[np.uint8]
 Probabilities = npt.NDArray[np.float64]
@@ -31,9 +31,9 @@ class BatchingClassifier:
         self._device = threading.Lock()
 
     @property
-    def pack(self) -> ModelPack:
+    def model(self) -> Model:
         """The model that is loaded."""
-        return self._classifier.pack
+        return self._classifier.model
 
     @property
     def library(self) -> str:

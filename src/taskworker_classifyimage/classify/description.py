@@ -7,13 +7,10 @@ from pathlib import Path
 from typing import Any, Final, Literal, NoReturn, TypeVar
 
 from taskworker_classifyimage.classify.container import DESCRIPTION_LIMIT_BYTES, read_member
+from taskworker_classifyimage.classify.model import ILSVRC2012, InputSpec, OwnClasses, Resize
 from taskworker_classifyimage.classify.model_pack import (
     DESCRIPTION_FILE,
-    ILSVRC2012,
-    InputSpec,
     ModelPack,
-    OwnClasses,
-    Resize,
     TensorSpec,
     Triple,
 )

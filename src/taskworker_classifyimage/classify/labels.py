@@ -7,11 +7,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Final
 
-from taskworker_classifyimage.classify.model_pack import (
-    ILSVRC2012_CLASSES,
-    ModelPack,
-    OwnClasses,
-)
+from taskworker_classifyimage.classify.model import ILSVRC2012_CLASSES, Model, OwnClasses
 from taskworker_classifyimage.errors import ModelError
 
 #: What every language falls back to in the end, where it is there.
@@ -65,9 +61,9 @@ class Labels(ABC):
         return known.get(LAST_RESORT, self.languages[0]), False
 
 
-def labels_of(pack: ModelPack) -> Labels:
-    """The names of a pack's classes."""
-    return LabelFiles() if pack.classes is None else OwnLabels(pack.classes)
+def labels_of(model: Model) -> Labels:
+    """The names of a model's classes."""
+    return LabelFiles() if model.classes is None else OwnLabels(model.classes)
 
 
 class LabelFiles(Labels):

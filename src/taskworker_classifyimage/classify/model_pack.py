@@ -10,33 +10,13 @@ from pathlib import Path
 from typing import Final, Literal
 
 from taskworker_classifyimage.classify.container import MODEL_LIMIT_BYTES, read_member
+from taskworker_classifyimage.classify.model import Model
 from taskworker_classifyimage.errors import ModelError
 
 MODEL_FILE: Final = "model.onnx"
 DESCRIPTION_FILE: Final = "model.toml"
 
-#: What the classes of every built-in model are: the 1000 of ILSVRC2012 in order of synset id.
-ILSVRC2012: Final = "ILSVRC2012"
-ILSVRC2012_CLASSES: Final = 1000
-
-Resize = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 Triple = tuple[float, float, float]
-
-
-@dataclass(frozen=True, slots=True)
-class InputSpec:
-    """What the network wants to see of a picture.
-
-    Attributes:
-        size: side of the square input, in pixels.
-        crop: share of the picture's shorter side that the centre crop keeps, over 0 up to 1; None
-            stretches the whole picture into the square.
-        resize: how pixels are weighed; all but "nearest" with anti-aliasing.
-    """
-
-    size: int
-    crop: float | None
-    resize: Resize = "bicubic"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,48 +39,20 @@ class TensorSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class OwnClasses:
-    """The classes of a model of one's own.
-
-    Attributes:
-        ids: by class index, all different.
-        names: language to names by class index; may be empty.
-    """
-
-    ids: tuple[str, ...]
-    names: dict[str, tuple[str, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class ModelPack:
+class ModelPack(Model):
     """A described model on disk.
 
     Attributes:
-        published_top1: accuracy as its publisher gives it, 0 to 1; None where none is published.
         saturation_safe: whether sums of its 8-bit products fit the 16 bits in which CPUs with AVX2
             and without VNNI add them up; of no account for a float network.
         output: whether the network's scores still need a softmax.
-        classes: None for those of ILSVRC2012.
         path: the folder or the zip.
     """
 
-    name: str
-    version: str
-    licence: str
-    source: str
-    published_top1: float | None
     saturation_safe: bool
-    sha256: str
-    input: InputSpec
     tensor: TensorSpec
     output: Literal["logits", "probabilities"]
-    classes: OwnClasses | None
     path: Path
-
-    @property
-    def class_count(self) -> int:
-        """How many classes the network tells apart."""
-        return ILSVRC2012_CLASSES if self.classes is None else len(self.classes.ids)
 
     def read_verified(self) -> bytes:
         """The ONNX file's bytes, the very ones whose checksum was compared.

@@ -32,7 +32,7 @@ class OnnxClassifier:
     """
 
     def __init__(self, pack: ModelPack, device: str = "cpu") -> None:
-        self.pack = pack
+        self.model = pack
         self.library = ""
         self.device = device
         self._session: onnxruntime.InferenceSession | None = None
@@ -54,7 +54,7 @@ class OnnxClassifier:
         os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         import onnxruntime  # noqa: PLC0415 - a heavy import that only a loaded model needs
 
-        content = self.pack.read_verified()
+        content = self.model.read_verified()
         provider = _PROVIDERS[self.device]
         if provider not in onnxruntime.get_available_providers():
             raise DeviceUnusable(f"this onnxruntime has no {provider}")
@@ -66,14 +66,14 @@ class OnnxClassifier:
         options.add_session_config_entry(
             "session.model_external_initializers_file_folder_path", f"{os.devnull}/none"
         )
-        if not self.pack.saturation_safe:
+        if not self.model.saturation_safe:
             # Makes signed weights unsigned where they could saturate: a third slower, but right.
             options.add_session_config_entry("session.x64quantprecision", "1")
         try:
             session = onnxruntime.InferenceSession(content, options, providers=[provider])
         except Exception as err:
             raise ModelError(
-                f"{self.pack.path}: {MODEL_FILE} cannot be loaded: {one_line(err)}"
+                f"{self.model.path}: {MODEL_FILE} cannot be loaded: {one_line(err)}"
             ) from err
         if session.get_providers()[0] != provider:
             # It falls back to the CPU by itself, and without a word.
@@ -87,33 +87,33 @@ class OnnxClassifier:
         """(N, S, S, 3) uint8 RGB to (N, C) probabilities, 0 to 1, in the order of the classes."""
         if self._session is None:
             raise RuntimeError("OnnxClassifier is used before load()")
-        tensor = to_tensor(images, self.pack.tensor)
+        tensor = to_tensor(images, self.model.tensor)
         (scores,) = self._session.run(None, {self._input_name: tensor})
-        return to_probabilities(scores, self.pack.output)
+        return to_probabilities(scores, self.model.output)
 
     def _check_signature(self, session: "onnxruntime.InferenceSession") -> str:
         """One input as described, one output; gives the input's name."""
         inputs, outputs = session.get_inputs(), session.get_outputs()
         if (len(inputs), len(outputs)) != (1, 1):
             self._refuse(f"has {len(inputs)} inputs and {len(outputs)} outputs, not one of each")
-        wanted = {"uint8": "tensor(uint8)", "float32": "tensor(float)"}[self.pack.tensor.dtype]
+        wanted = {"uint8": "tensor(uint8)", "float32": "tensor(float)"}[self.model.tensor.dtype]
         if inputs[0].type != wanted:
             self._refuse(f"takes {inputs[0].type}, not {wanted}")
         return str(inputs[0].name)
 
     def _try_blank_picture(self) -> None:
-        size = self.pack.input.size
+        size = self.model.input.size
         blank = np.zeros((1, size, size, 3), dtype=np.uint8)
         try:
             answer = self.probabilities(blank)
         except Exception as err:
             raise ModelError(
-                f"{self.pack.path}: {MODEL_FILE} does not run as described: {one_line(err)}"
+                f"{self.model.path}: {MODEL_FILE} does not run as described: {one_line(err)}"
             ) from err
-        if answer.shape != (1, self.pack.class_count):
-            self._refuse(f"answers with {answer.shape}, not (1, {self.pack.class_count})")
+        if answer.shape != (1, self.model.class_count):
+            self._refuse(f"answers with {answer.shape}, not (1, {self.model.class_count})")
         if not abs(answer.sum() - 1) < _SUM_TOLERANCE:
             self._refuse(f"gives probabilities that sum to {answer.sum():.3f}, not 1")
 
     def _refuse(self, problem: str) -> NoReturn:
-        raise ModelError(f"{self.pack.path}: {MODEL_FILE} {problem}")
+        raise ModelError(f"{self.model.path}: {MODEL_FILE} {problem}")

@@ -31,7 +31,7 @@ class OpenVinoClassifier:
     device = "openvino"
 
     def __init__(self, pack: ModelPack) -> None:
-        self.pack = pack
+        self.model = pack
         self.library = ""
         self._network: openvino.CompiledModel | None = None
         self._own = threading.local()
@@ -57,12 +57,12 @@ class OpenVinoClassifier:
                 "install the extra: pip install 'taskworker-classifyimage[openvino]'"
             ) from None
         # ONNX Runtime refuses what has no place in a pack, such as weights in other files.
-        reference = OnnxClassifier(self.pack)
+        reference = OnnxClassifier(self.model)
         reference.load()
         cores = usable_cores()
         try:
             core = openvino.Core()
-            model = core.read_model(self.pack.read_verified(), b"")
+            model = core.read_model(self.model.read_verified(), b"")
             model.reshape([1, *model.input().partial_shape[1:]])
             self._network = core.compile_model(
                 model, "CPU", {"NUM_STREAMS": cores, "INFERENCE_NUM_THREADS": cores}
@@ -78,12 +78,12 @@ class OpenVinoClassifier:
             raise RuntimeError("OpenVinoClassifier is used before load()")
         if not hasattr(self._own, "request"):
             self._own.request = self._network.create_infer_request()
-        tensor = to_tensor(images, self.pack.tensor)
+        tensor = to_tensor(images, self.model.tensor)
         scores = np.concatenate([self._own.request.infer({0: each[None]})[0] for each in tensor])
-        return to_probabilities(scores, self.pack.output)
+        return to_probabilities(scores, self.model.output)
 
     def _check_against(self, reference: OnnxClassifier) -> None:
-        size = self.pack.input.size
+        size = self.model.input.size
         grey = np.full((1, size, size, 3), 127, dtype=np.uint8)
         difference = np.abs(self.probabilities(grey) - reference.probabilities(grey)).max()
         if difference > _AGREEMENT:

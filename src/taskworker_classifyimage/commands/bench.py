@@ -22,6 +22,7 @@ from taskworker_classifyimage.pipeline.decode import DecodeLimits, decode
 from taskworker_classifyimage.pipeline.handle import Handler
 from taskworker_classifyimage.pipeline.infer import infer
 from taskworker_classifyimage.pipeline.local import SAMPLE
+from taskworker_classifyimage.pipeline.recognise import Recogniser
 from taskworker_classifyimage.pipeline.take import Taker
 from taskworker_classifyimage.taskbridge.address import BridgeAddress
 from taskworker_classifyimage.taskbridge.client import BridgeClient
@@ -60,9 +61,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(parsed: argparse.Namespace) -> int:
     """Prints a table."""
     settings = settings_of(parsed)
-    classifier = load_classifier(settings.model, settings.device)
+    classifier = load_classifier(settings.model[0], settings.device)
     threads = classifier.threads
-    print(f"{classifier.pack.name}, {classifier.library}, {classifier.device}, {threads} threads\n")
+    print(
+        f"{classifier.model.name}, {classifier.library}, {classifier.device}, {threads} threads\n"
+    )
     print(f"{'':22} {'pictures/s':>10} {'CPU ms':>8} {'p50 ms':>8} {'p95 ms':>8}")
     for row in _computing(classifier):
         print(row, flush=True)
@@ -76,11 +79,11 @@ def run(parsed: argparse.Namespace) -> int:
 
 
 def _computing(classifier: Classifier) -> Iterator[_Row]:
-    encoded, spec, limits = SAMPLE.read_bytes(), classifier.pack.input, DecodeLimits()
-    image = decode(encoded, spec, limits)
+    encoded, spec, limits = SAMPLE.read_bytes(), classifier.model.input, DecodeLimits()
+    image = decode(encoded, spec, limits).pixels
 
     def both() -> None:
-        infer(classifier, decode(encoded, spec, limits))
+        infer(classifier, decode(encoded, spec, limits).pixels)
 
     yield _measured("decode", lambda: decode(encoded, spec, limits), 1)
     yield _measured("infer", lambda: infer(classifier, image), 1)
@@ -146,7 +149,8 @@ async def _worked_off(
     """Wall and CPU seconds until every picture is reported."""
     outage = Outage(client.url)
     with ThreadPoolExecutor(classifier.threads) as compute:
-        handler = Handler(client, outage, classifier, DecodeLimits(), compute)
+        recogniser = Recogniser(classifier, DecodeLimits(), compute)
+        handler = Handler(client, outage, [recogniser], DecodeLimits())
         stop = asyncio.Event()
         start_s, start_cpu_s = time.perf_counter(), time.process_time()
         worker = Worker(client, outage, handler, taker, WorkerLimits(threads=classifier.threads))

@@ -33,7 +33,7 @@ def run(parsed: argparse.Namespace) -> int:
     for path in paths:
         if not path.exists():
             raise ConfigError(f"{path} does not exist")
-    files = LocalFiles(load_classifier(settings.model, settings.device), DecodeLimits())
+    files = LocalFiles(load_classifier(settings.model[0], settings.device), DecodeLimits())
     failed = 0
     for path, result in _classify_all(files, _walk(paths), request):
         line = json.dumps({"path": str(path), **result}, ensure_ascii=False)

@@ -67,8 +67,9 @@ def _findings(settings: Settings) -> Iterator[_Finding]:
     for pack in packs:
         name = pack.name
         yield _checked(f"model {name}", partial(_model, name))
-    if settings.model not in [pack.name for pack in packs]:
-        yield _checked(f"model {settings.model}", partial(_model, settings.model))
+    for model in settings.model:
+        if model not in [pack.name for pack in packs]:
+            yield _checked(f"model {model}", partial(_model, model))
     if settings.taskbridgeurl is not None:
         yield asyncio.run(_bridge(settings.taskbridgeurl))
 
@@ -93,7 +94,7 @@ def _model(name: str) -> str:
     predictions = result["predictions"]
     if not isinstance(predictions, list) or not predictions:
         raise ModelError(f"cannot classify the sample: {result.get('error')}; install again")
-    if classifier.pack.classes is not None:
+    if classifier.model.classes is not None:
         return f"checksum right, runs in {result['duration']} s, {classifier.library}"
     if predictions[0]["class"] != SAMPLE_SYNSET:
         raise ModelError(f"takes the sample for {predictions[0]['name']}; install again")

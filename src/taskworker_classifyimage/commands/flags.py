@@ -9,7 +9,11 @@ from taskworker_classifyimage.settings import DEVICES, Settings, load_settings
 
 def add_model_flags(parser: argparse.ArgumentParser) -> None:
     """--model, --device, --config."""
-    parser.add_argument("--model", metavar="NAME", help="built-in model, or path of a model pack")
+    parser.add_argument(
+        "--model",
+        metavar="NAME",
+        help="built-in model, or path of a model pack; the worker takes several: A,B",
+    )
     parser.add_argument("--device", metavar="DEVICE", help=f"one of {', '.join(DEVICES)}")
     add_config_flag(parser)
 

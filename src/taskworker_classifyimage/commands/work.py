@@ -4,9 +4,10 @@ import argparse
 import asyncio
 import json
 import logging
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from taskworker_classifyimage.classify import load_classifier
+from taskworker_classifyimage.classify import load_classifiers
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.classify.labels import labels_of
 from taskworker_classifyimage.commands.bridge import embedded_bridge
@@ -19,6 +20,7 @@ from taskworker_classifyimage.logs import set_up_logging
 from taskworker_classifyimage.pipeline.decode import DecodeLimits
 from taskworker_classifyimage.pipeline.handle import Handler
 from taskworker_classifyimage.pipeline.local import SAMPLE, LocalFiles
+from taskworker_classifyimage.pipeline.recognise import Recogniser
 from taskworker_classifyimage.pipeline.take import Taker
 from taskworker_classifyimage.settings import Settings
 from taskworker_classifyimage.stopping import stop_on_signals
@@ -47,40 +49,42 @@ def run(parsed: argparse.Namespace) -> int:
     settings = settings_of(parsed)
     set_up_logging(settings.log_level)
     # All is checked before the first task is taken: a worker that cannot answer takes none.
-    classifier = load_classifier(settings.model, settings.device)
-    labels_of(classifier.pack).check()
-    asyncio.run(_serve(settings, classifier))
+    classifiers = load_classifiers(settings.model, settings.device)
+    for each in classifiers:
+        labels_of(each.model).check()
+    asyncio.run(_serve(settings, classifiers))
     return 0
 
 
-async def _serve(settings: Settings, classifier: Classifier) -> None:
+async def _serve(settings: Settings, classifiers: Sequence[Classifier]) -> None:
     with stop_on_signals() as stop:
         if settings.taskbridgeurl is not None:
-            await _work(settings, settings.taskbridgeurl, classifier, stop)
+            await _work(settings, settings.taskbridgeurl, classifiers, stop)
             return
         async with embedded_bridge(settings) as url:
-            _introduce(url, LocalFiles(classifier, DecodeLimits()))
-            await _work(settings, BridgeAddress.parse(url), classifier, stop)
+            _introduce(url, LocalFiles(classifiers[0], DecodeLimits()))
+            await _work(settings, BridgeAddress.parse(url), classifiers, stop)
 
 
 async def _work(
     settings: Settings,
     address: BridgeAddress,
-    classifier: Classifier,
+    classifiers: Sequence[Classifier],
     stop: asyncio.Event,
 ) -> None:
-    outage, threads = Outage(address.url), classifier.threads
+    outage, threads = Outage(address.url), max(each.threads for each in classifiers)
     with ThreadPoolExecutor(threads, thread_name_prefix="compute") as compute:
         async with BridgeClient(address) as client:
-            handler = Handler(client, outage, classifier, DecodeLimits(), compute)
+            recognisers = [Recogniser(each, DecodeLimits(), compute) for each in classifiers]
+            handler = Handler(client, outage, recognisers, DecodeLimits())
             limits = WorkerLimits(threads=threads, in_flight=settings.in_flight)
             _log.info(
-                "worker %r works for %s with %s (%s) on %s, %d threads",
+                "worker %r works for %s with %s, %d threads",
                 settings.worker,
                 address.url,
-                classifier.pack.name,
-                classifier.library,
-                classifier.device,
+                ", ".join(
+                    f"{each.model.name} ({each.library}) on {each.device}" for each in classifiers
+                ),
                 threads,
             )
             await Worker(client, outage, handler, Taker(settings.worker), limits).run(stop)

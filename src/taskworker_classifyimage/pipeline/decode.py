@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from taskworker_classifyimage.classify.model_pack import InputSpec
+from taskworker_classifyimage.classify.model import InputSpec
 from taskworker_classifyimage.errors import DamagedPicture, TooLarge, UnsupportedFormat
 
 #: What is decoded; found by content, never by name. Formats that start other programs stay out.
@@ -69,8 +69,37 @@ class DecodeLimits:
     pixels: int = 200_000_000
 
 
-def decode(encoded: bytes, spec: InputSpec, limits: DecodeLimits) -> npt.NDArray[np.uint8]:
-    """An encoded picture to (S, S, 3) uint8 RGB: turned upright, scaled and cropped to the centre.
+@dataclass(frozen=True, slots=True)
+class PictureFacts:
+    """What decoding found out about a picture.
+
+    Attributes:
+        format: found by content, such as "JPEG".
+        width: in pixels, as stored.
+        height: in pixels, as stored.
+        warnings: what an examiner has to know of how it was decoded.
+    """
+
+    format: str
+    width: int
+    height: int
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A picture as a network wants to see it.
+
+    Attributes:
+        pixels: (S, S, 3) uint8 RGB, 0 to 255.
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    facts: PictureFacts
+
+
+def decode(encoded: bytes, spec: InputSpec, limits: DecodeLimits) -> Decoded:
+    """An encoded picture to a square: turned upright, scaled and cropped to the centre.
 
     Raises:
         UnsupportedFormat: it is no picture, or one in a format that is not decoded.
@@ -78,6 +107,7 @@ def decode(encoded: bytes, spec: InputSpec, limits: DecodeLimits) -> npt.NDArray
         TooLarge: it has more pixels than `limits` allow.
     """
     image = _open(encoded, limits.pixels)
+    facts = PictureFacts(image.format or "", image.width, image.height)
     try:
         if spec.resize != "nearest":
             # A JPEG can be decoded at 1/2, 1/4 or 1/8, which still leaves enough to resize well.
@@ -87,12 +117,13 @@ def decode(encoded: bytes, spec: InputSpec, limits: DecodeLimits) -> npt.NDArray
         square = _to_square(_to_rgb(image), spec)
         # The square stays what it is however it is turned, and the small one is turned for less.
         turn = _TURNS.get(_orientation(image))
-        return np.asarray(square if turn is None else square.transpose(turn))
+        pixels = np.asarray(square if turn is None else square.transpose(turn))
     except MemoryError:
         raise TooLarge("the picture needs more memory than there is") from None
     except Exception as err:
         # Decoders meet hostile files and raise anything: struct.error, SyntaxError, IndexError.
         raise DamagedPicture(f"the picture is damaged: {err}") from err
+    return Decoded(pixels, facts)
 
 
 def silence_decoders() -> None:

@@ -21,19 +21,21 @@ class LocalFiles:
 
     def __init__(self, classifier: Classifier, limits: DecodeLimits) -> None:
         self._classifier = classifier
-        self._labels = labels_of(classifier.pack)
+        self._labels = labels_of(classifier.model)
         self._limits = limits
 
     def classify(self, path: Path, request: ClassifyRequest) -> dict[str, object]:
         """A file's result, with the same keys as a task's result, errors included."""
         start_s = time.perf_counter()
         classifier = self._classifier
-        provenance = Provenance(classifier.library, classifier.pack.name, classifier.device)
+        provenance = Provenance(classifier.library, classifier.model.name, classifier.device)
         try:
-            image = decode(self._read(path), classifier.pack.input, self._limits)
-            predictions, warnings = name_best(infer(classifier, image), self._labels, request)
+            decoded = decode(self._read(path), classifier.model.input, self._limits)
+            probabilities = infer(classifier, decoded.pixels)
+            predictions, warnings = name_best(probabilities, self._labels, request)
         except TaskError as err:
             return error_json(str(err), err.code, provenance, time.perf_counter() - start_s)
+        warnings += decoded.facts.warnings
         return result_json(predictions, provenance, time.perf_counter() - start_s, warnings)
 
     def _read(self, path: Path) -> bytes:

@@ -8,15 +8,12 @@ import asyncio
 import hashlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from typing import Final
-
-import numpy as np
-import numpy.typing as npt
+from typing import Final, Generic, TypeVar
 
 #: 8 bytes a class each: 16 MB in all for 1000 classes.
 _KEPT: Final = 2000
 
-Probabilities = npt.NDArray[np.float64]
+T = TypeVar("T")
 
 
 def content_key(encoded: bytes) -> bytes:
@@ -24,7 +21,7 @@ def content_key(encoded: bytes) -> bytes:
     return hashlib.sha256(encoded).digest()
 
 
-class Repeats:
+class Repeats(Generic[T]):
     """Answers by content, for one model and one way to decode.
 
     Attributes:
@@ -33,14 +30,12 @@ class Repeats:
 
     def __init__(self, kept: int = _KEPT) -> None:
         self._kept = kept
-        self._answers: OrderedDict[bytes, Probabilities] = OrderedDict()
+        self._answers: OrderedDict[bytes, T] = OrderedDict()
         self._under_way: dict[bytes, asyncio.Event] = {}
         self.hits = 0
 
-    async def get(
-        self, key: bytes, compute: Callable[[], Awaitable[Probabilities]]
-    ) -> Probabilities:
-        """The (C,) probabilities for a key; of equal pictures in flight only one is computed.
+    async def get(self, key: bytes, compute: Callable[[], Awaitable[T]]) -> T:
+        """The answer for a key; of equal pictures in flight only one is computed.
 
         Raises:
             TaskError: whatever `compute` raised; failures are not kept.

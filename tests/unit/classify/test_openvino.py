@@ -27,7 +27,7 @@ def on_openvino() -> Classifier:
 def test_openvino_says_so_and_sees_the_same(on_openvino: Classifier) -> None:
     """The result names the runtime, and the sample is what it is, to a few hundredths."""
     assert on_openvino.library.startswith("openvino-20")
-    image = decode(SAMPLE.read_bytes(), on_openvino.pack.input, DecodeLimits())[None]
+    image = decode(SAMPLE.read_bytes(), on_openvino.model.input, DecodeLimits()).pixels[None]
     there = on_openvino.probabilities(image)[0]
     here = load_classifier("EfficientNetLite0").probabilities(image)[0]
     assert there.argmax() == here.argmax()
@@ -36,7 +36,7 @@ def test_openvino_says_so_and_sees_the_same(on_openvino: Classifier) -> None:
 
 def test_openvino_gives_the_same_bits_from_any_thread(on_openvino: Classifier) -> None:
     """What else is in flight changes no digit of an answer."""
-    size = on_openvino.pack.input.size
+    size = on_openvino.model.input.size
     images = np.random.default_rng(3).integers(0, 256, (12, size, size, 3), dtype=np.uint8)
     alone = [on_openvino.probabilities(image[None])[0] for image in images]
     with ThreadPoolExecutor(4) as callers:

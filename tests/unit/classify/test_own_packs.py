@@ -64,15 +64,15 @@ def test_a_zip_is_read_without_unpacking_it(tmp_path: Path) -> None:
 
 def test_own_names_fall_back_within_their_own_languages(tmp_path: Path) -> None:
     """A language that the pack lacks gives English, and without English the first there is."""
-    pack = load_classifier(str(write_pack(tmp_path / "a", colour_network()))).pack
+    pack = load_classifier(str(write_pack(tmp_path / "a", colour_network()))).model
     assert labels_of(pack).resolve("de-CH") == ("de", False)
     assert labels_of(pack).resolve("fr") == ("en", False)
     only_german = {"de": ["Rotes", "Grünes", "Blaues"]}
     folder = write_pack(tmp_path / "b", colour_network(), output__names=only_german)
-    labels = labels_of(load_classifier(str(folder)).pack)
+    labels = labels_of(load_classifier(str(folder)).model)
     assert labels.resolve("fr") == ("de", False)
     folder = write_pack(tmp_path / "c", colour_network(), output__names={})
-    labels = labels_of(load_classifier(str(folder)).pack)
+    labels = labels_of(load_classifier(str(folder)).model)
     assert labels.names(labels.resolve("en")[0])["red"] == "red"
 
 

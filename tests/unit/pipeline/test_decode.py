@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from support.photos import ESPRESSO
-from taskworker_classifyimage.classify.model_pack import InputSpec
+from taskworker_classifyimage.classify.model import InputSpec
 from taskworker_classifyimage.errors import DamagedPicture, TaskError, TooLarge, UnsupportedFormat
 from taskworker_classifyimage.pipeline.decode import DecodeLimits, decode
 
@@ -33,7 +33,7 @@ LAID_DOWN = {
 
 
 def decoded(encoded: bytes, limits: DecodeLimits | None = None) -> npt.NDArray[np.int16]:
-    pixels = decode(encoded, SPEC, limits or DecodeLimits())
+    pixels = decode(encoded, SPEC, limits or DecodeLimits()).pixels
     assert pixels.shape == (64, 64, 3)
     assert pixels.dtype == np.uint8
     return pixels.astype(np.int16)
@@ -78,7 +78,7 @@ def test_a_model_that_wants_the_nearest_pixel_gets_one_of_the_picture() -> None:
     large = encoded(upright().resize((3000, 2000)), "JPEG", quality=95)
     whole = Image.open(io.BytesIO(large)).resize((64, 64), Image.Resampling.NEAREST)
     spec = InputSpec(size=64, crop=None, resize="nearest")
-    assert (decode(large, spec, DecodeLimits()) == np.asarray(whole)).all()
+    assert (decode(large, spec, DecodeLimits()).pixels == np.asarray(whole)).all()
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM", "TGA"])
@@ -173,7 +173,7 @@ def test_a_changed_file_is_decoded_or_refused(offset: int, change: bytes) -> Non
     """Whatever a file holds: pixels, or an error that the client is told."""
     mutated = ESPRESSO[:offset] + change + ESPRESSO[offset + len(change) :]
     try:
-        pixels = decode(mutated, SPEC, DecodeLimits())
+        pixels = decode(mutated, SPEC, DecodeLimits()).pixels
     except TaskError:
         return
     assert pixels.shape == (64, 64, 3)
