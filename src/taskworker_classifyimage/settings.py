@@ -15,13 +15,12 @@ from platformdirs import user_data_path
 
 from taskworker_classifyimage import logs
 from taskworker_classifyimage.classify.catalogue import DEFAULT_MODEL
+from taskworker_classifyimage.classify.device import Device
 from taskworker_classifyimage.errors import ConfigError
 from taskworker_classifyimage.taskbridge.address import BridgeAddress
 
 #: Lower case, as the sibling workers' containers have them.
 ENVIRONMENT_NAMES: Final = ("taskbridgeurl", "worker", "device", "model")
-
-DEVICES: Final = ("auto", "cpu", "cuda", "openvino")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ class Settings:
     taskbridgeurl: BridgeAddress | None
     worker: str
     model: tuple[str, ...]
-    device: str
+    device: Device
     in_flight: int | None
     log_level: str
     bridge_host: str
@@ -170,7 +169,7 @@ _SETTINGS: Final = (
     _Setting("taskbridgeurl", _address, lambda: None),
     _Setting("worker", _worker_name, lambda: socket.gethostname() or "classifyimage"),
     _Setting("model", _texts, lambda: (DEFAULT_MODEL,)),
-    _Setting("device", _one_of(*DEVICES), lambda: "auto"),
+    _Setting("device", Device.parse, lambda: Device("auto")),
     _Setting("in-flight", _whole_number(1, 1000), lambda: None),
     _Setting("log-level", _one_of(*logs.LEVELS), lambda: "info"),
     _Setting("bridge-host", _text, lambda: "127.0.0.1"),

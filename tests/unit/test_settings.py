@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from taskworker_classifyimage.classify.device import CPU, Device
 from taskworker_classifyimage.errors import ConfigError
 from taskworker_classifyimage.settings import load_settings
 
@@ -29,14 +30,14 @@ def test_flags_beat_environment_beats_file_beats_default(tmp_path: Path) -> None
     settings = load_settings({"config": config, "worker": "flag"}, environ)
     assert settings.worker == "flag"
     assert settings.model == ("environment",)
-    assert settings.device == "cpu"
+    assert settings.device == CPU
     assert settings.in_flight == 3
     assert settings.log_level == "info"
 
 
 def test_an_empty_variable_counts_as_not_given() -> None:
     """Container files pass variables that are empty."""
-    assert load_settings({}, {"device": "", "taskbridgeurl": ""}).device == "auto"
+    assert load_settings({}, {"device": "", "taskbridgeurl": ""}).device == Device("auto")
 
 
 def test_only_the_four_names_are_read_from_the_environment() -> None:

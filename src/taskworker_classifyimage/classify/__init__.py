@@ -9,40 +9,17 @@ from collections.abc import Sequence
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.classify.batching import BatchingClassifier
 from taskworker_classifyimage.classify.catalogue import find_pack
+from taskworker_classifyimage.classify.device import CPU, Device
 from taskworker_classifyimage.classify.model_pack import ModelPack
 from taskworker_classifyimage.classify.onnx_runtime import OnnxClassifier
 from taskworker_classifyimage.classify.openvino_runtime import OpenVinoClassifier
-from taskworker_classifyimage.errors import ConfigError, DeviceUnusable
+from taskworker_classifyimage.classify.warm_up import check_agreement
+from taskworker_classifyimage.errors import ConfigError, ModelError
 
 _log = logging.getLogger(__name__)
 
 
-def load_classifier(model: str, device: str = "cpu") -> Classifier:
-    """The model of that name, loaded and tried on a blank picture.
-
-    Args:
-        model: a name in the catalogue, or the path of a model pack.
-        device: "cpu"; "cuda" or "openvino", which fall back to it with a warning if they do not
-            work; "auto", a GPU if there is one.
-
-    Raises:
-        ConfigError: there is no such model.
-        ModelError: its files are damaged.
-    """
-    pack = find_pack(model)
-    classifiers = {"cuda": _on_gpu, "auto": _on_gpu, "openvino": _on_openvino}
-    if device in classifiers:
-        try:
-            return classifiers[device](pack)
-        except DeviceUnusable as err:
-            level = logging.DEBUG if device == "auto" else logging.WARNING
-            _log.log(level, "device %s cannot be used, working on the CPU: %s", device, err)
-    on_cpu = OnnxClassifier(pack)
-    on_cpu.load()
-    return on_cpu
-
-
-def load_classifiers(models: Sequence[str], device: str = "cpu") -> list[Classifier]:
+def load_classifiers(models: Sequence[str], device: Device = CPU) -> list[Classifier]:
     """Several models at once, in the order given.
 
     Raises:
@@ -59,13 +36,38 @@ def load_classifiers(models: Sequence[str], device: str = "cpu") -> list[Classif
     return list(classifiers.values())
 
 
-def _on_gpu(pack: ModelPack) -> Classifier:
-    classifier = OnnxClassifier(pack, "cuda")
-    classifier.load()
-    return BatchingClassifier(classifier)
+def load_classifier(model: str, device: Device = CPU) -> Classifier:
+    """The model of that name, loaded and tried.
+
+    Args:
+        model: a name in the catalogue, or the path of a model pack.
+        device: what does not work falls back to the CPU with a warning.
+
+    Raises:
+        ConfigError: there is no such model.
+        ModelError: its files are damaged.
+    """
+    pack = find_pack(model)
+    on_cpu = OnnxClassifier(pack)
+    on_cpu.load()
+    if device.kind == "cpu":
+        return on_cpu
+    try:
+        accelerated = _load_on(device, pack)
+        check_agreement(accelerated, on_cpu)
+    except ModelError as err:
+        # The network itself runs on the CPU, so whatever is wrong is wrong with the device.
+        level = logging.DEBUG if device.kind == "auto" else logging.WARNING
+        _log.log(level, "device %s cannot be used, working on the CPU: %s", device, err)
+        return on_cpu
+    return accelerated
 
 
-def _on_openvino(pack: ModelPack) -> Classifier:
-    classifier = OpenVinoClassifier(pack)
-    classifier.load()
-    return classifier
+def _load_on(device: Device, pack: ModelPack) -> Classifier:
+    if device.kind == "openvino":
+        on_openvino = OpenVinoClassifier(pack, device)
+        on_openvino.load()
+        return on_openvino
+    on_gpu = OnnxClassifier(pack, Device("cuda") if device.kind == "auto" else device)
+    on_gpu.load()
+    return BatchingClassifier(on_gpu)

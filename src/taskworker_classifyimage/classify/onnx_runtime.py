@@ -1,4 +1,4 @@
-"""Runs a model pack with ONNX Runtime on the CPU."""
+"""Runs a model pack with ONNX Runtime, on the CPU or on a GPU."""
 
 import os
 from typing import TYPE_CHECKING, Final, NoReturn
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import numpy as np
 import numpy.typing as npt
 
+from taskworker_classifyimage.classify.device import CPU, Device
 from taskworker_classifyimage.classify.model_pack import MODEL_FILE, ModelPack
 from taskworker_classifyimage.classify.ranking import to_probabilities
 from taskworker_classifyimage.classify.tensor import to_tensor
@@ -18,25 +19,35 @@ if TYPE_CHECKING:
 #: Half-precision networks round; anything beyond is no distribution.
 _SUM_TOLERANCE: Final = 0.01
 
-_PROVIDERS: Final = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+_PROVIDERS: Final = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+    "directml": "DmlExecutionProvider",
+}
+#: The wheel that has a provider, where it is not the ordinary one.
+_WHEELS: Final = {"cuda": "onnxruntime-gpu[cuda,cudnn]", "directml": "onnxruntime-directml"}
 
 
 class OnnxClassifier:
     """A `Classifier` on ONNX Runtime; `load` before use.
 
     On the CPU each call runs on the thread that makes it: one inference a core is faster than one
-    inference on all cores, and no thread spins when there is nothing to do.
-
-    Attributes:
-        device: where it runs, "cpu" or "cuda"; settled by `load`.
+    inference on all cores, and no thread spins when there is nothing to do. On other devices one
+    call at a time.
     """
 
-    def __init__(self, pack: ModelPack, device: str = "cpu") -> None:
+    def __init__(self, pack: ModelPack, device: Device = CPU) -> None:
         self.model = pack
         self.library = ""
-        self.device = device
+        self._device = device
         self._session: onnxruntime.InferenceSession | None = None
         self._input_name = ""
+
+    @property
+    def device(self) -> str:
+        """Where it runs: `load` fails rather than run anywhere else."""
+        return str(self._device)
 
     @property
     def threads(self) -> int:
@@ -55,9 +66,11 @@ class OnnxClassifier:
         import onnxruntime  # noqa: PLC0415 - a heavy import that only a loaded model needs
 
         content = self.model.read_verified()
-        provider = _PROVIDERS[self.device]
+        kind = self._device.kind
+        provider = _PROVIDERS[kind]
         if provider not in onnxruntime.get_available_providers():
-            raise DeviceUnusable(f"this onnxruntime has no {provider}")
+            wheel = f"; install {_WHEELS[kind]} in its place" if kind in _WHEELS else ""
+            raise DeviceUnusable(f"this onnxruntime has no {provider}{wheel}")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
@@ -66,11 +79,16 @@ class OnnxClassifier:
         options.add_session_config_entry(
             "session.model_external_initializers_file_folder_path", f"{os.devnull}/none"
         )
+        if kind == "directml":
+            # It works only without (onnxruntime's documentation of this provider).
+            options.enable_mem_pattern = False
         if not self.model.saturation_safe:
             # Makes signed weights unsigned where they could saturate: a third slower, but right.
             options.add_session_config_entry("session.x64quantprecision", "1")
         try:
-            session = onnxruntime.InferenceSession(content, options, providers=[provider])
+            session = onnxruntime.InferenceSession(
+                content, options, providers=[provider], provider_options=[self._part()]
+            )
         except Exception as err:
             raise ModelError(
                 f"{self.model.path}: {MODEL_FILE} cannot be loaded: {one_line(err)}"
@@ -90,6 +108,9 @@ class OnnxClassifier:
         tensor = to_tensor(images, self.model.tensor)
         (scores,) = self._session.run(None, {self._input_name: tensor})
         return to_probabilities(scores, self.model.output)
+
+    def _part(self) -> dict[str, str]:
+        return {"device_id": self._device.part} if self._device.part else {}
 
     def _check_signature(self, session: "onnxruntime.InferenceSession") -> str:
         """One input as described, one output; gives the input's name."""

@@ -3,8 +3,9 @@
 import argparse
 import os
 
+from taskworker_classifyimage.classify.device import DEVICES
 from taskworker_classifyimage.logs import LEVELS
-from taskworker_classifyimage.settings import DEVICES, Settings, load_settings
+from taskworker_classifyimage.settings import Settings, load_settings
 
 
 def add_model_flags(parser: argparse.ArgumentParser) -> None:
@@ -14,7 +15,7 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="built-in model, or path of a model pack; the worker takes several: A,B",
     )
-    parser.add_argument("--device", metavar="DEVICE", help=f"one of {', '.join(DEVICES)}")
+    parser.add_argument("--device", metavar="DEVICE", help=f"one of {DEVICES}")
     add_config_flag(parser)
 
 

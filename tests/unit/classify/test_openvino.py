@@ -11,13 +11,14 @@ import pytest
 from support.packs import SIZE, colour_network, write_pack
 from taskworker_classifyimage.classify import load_classifier
 from taskworker_classifyimage.classify.base import Classifier
+from taskworker_classifyimage.classify.device import Device
 from taskworker_classifyimage.pipeline.decode import DecodeLimits, decode
 from taskworker_classifyimage.pipeline.local import SAMPLE
 
 
 @pytest.fixture(scope="module")
 def on_openvino() -> Classifier:
-    classifier = load_classifier("EfficientNetLite0", "openvino")
+    classifier = load_classifier("EfficientNetLite0", Device("openvino"))
     if classifier.device != "openvino":
         assert os.environ.get("CI") != "true", "OpenVINO has to be there"
         pytest.skip("OpenVINO is not installed")
@@ -49,7 +50,7 @@ def test_openvino_runs_packs_of_ones_own(on_openvino: Classifier, tmp_path: Path
     assert on_openvino.device == "openvino"
     path = str(write_pack(tmp_path / "pack", colour_network(layout="NCHW"), input__layout="NCHW"))
     blue = np.full((2, SIZE, SIZE, 3), (0, 0, 100), dtype=np.uint8)
-    there = load_classifier(path, "openvino").probabilities(blue)
+    there = load_classifier(path, Device("openvino")).probabilities(blue)
     assert np.abs(there - load_classifier(path).probabilities(blue)).max() < 1e-5
 
 
@@ -66,5 +67,5 @@ def test_without_the_extra_the_cpu_works_and_says_so(
 
     monkeypatch.setattr(builtins, "__import__", import_without)
     with caplog.at_level(logging.WARNING, logger="taskworker_classifyimage"):
-        assert load_classifier("EfficientNetLite0", "openvino").device == "cpu"
+        assert load_classifier("EfficientNetLite0", Device("openvino")).device == "cpu"
     assert "pip install 'taskworker-classifyimage[openvino]'" in caplog.text
