@@ -59,3 +59,26 @@ def test_two_models_of_one_name_are_refused(tmp_path: Path) -> None:
     packs = [write_pack(tmp_path / name, colour_network()) for name in ("a", "b")]
     with pytest.raises(ConfigError, match="two models are called 'Colours'"):
         load_classifiers([str(pack) for pack in packs])
+
+
+def test_tasks_with_requirements_find_the_worker_that_meets_them(
+    running_bridge: RunningBridge, tmp_path: Path
+) -> None:
+    """Whatever of its models and languages they name; what it cannot do stays open for others."""
+    pack = write_pack(tmp_path / "pack", colour_network())
+    api, picture = running_bridge.api, SAMPLE.read_bytes()
+    required: list[dict[str, str]] = [
+        {},
+        {"targetlanguage": "de"},
+        {"targetlanguage": "en"},
+        {"model": "Colours"},
+        {"model": "EfficientNetLite0", "targetlanguage": "de"},
+        {"device": "cpu", "model": "Colours", "targetlanguage": "en"},
+    ]
+    ids = [api.add({**each}, picture, requirements=each) for each in required]
+    too_much = api.add({}, picture, requirements={"targetlanguage": "tlh"})
+    with worker(running_bridge.url, "w", "--model", f"EfficientNetLite0,{pack}"):
+        for task_id, each in zip(ids, required, strict=True):
+            result = api.wait_for_result(task_id)
+            assert result["model"] == each.get("model", "EfficientNetLite0")
+    assert api.status(too_much) == "open"

@@ -124,7 +124,7 @@ def _own_bridge() -> Iterator[BridgeAddress]:
 
 async def _whole_loop(address: BridgeAddress, classifier: Classifier) -> _Row:
     """Adds pictures under a type of their own, lets a worker do them, and removes them."""
-    taker = Taker("bench", f"bench-{uuid.uuid4()}")
+    taker = Taker("bench", task_type=f"bench-{uuid.uuid4()}")
     added: list[str] = []
     try:
         async with BridgeClient(address) as client:

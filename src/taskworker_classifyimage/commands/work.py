@@ -17,6 +17,7 @@ from taskworker_classifyimage.commands.flags import (
     settings_of,
 )
 from taskworker_classifyimage.logs import set_up_logging
+from taskworker_classifyimage.pipeline.abilities import offers
 from taskworker_classifyimage.pipeline.decode import DecodeLimits
 from taskworker_classifyimage.pipeline.handle import Handler
 from taskworker_classifyimage.pipeline.local import SAMPLE, LocalFiles
@@ -77,6 +78,7 @@ async def _work(
         async with BridgeClient(address) as client:
             recognisers = [Recogniser(each, DecodeLimits(), compute) for each in classifiers]
             handler = Handler(client, outage, recognisers, DecodeLimits())
+            taker = Taker(settings.worker, offers(classifiers))
             limits = WorkerLimits(threads=threads, in_flight=settings.in_flight)
             _log.info(
                 "worker %r works for %s with %s, %d threads",
@@ -87,7 +89,7 @@ async def _work(
                 ),
                 threads,
             )
-            await Worker(client, outage, handler, Taker(settings.worker), limits).run(stop)
+            await Worker(client, outage, handler, taker, limits).run(stop)
     _log.info(
         "stopped; %d classified, %d of them seen before; %d failed",
         handler.tally.classified,

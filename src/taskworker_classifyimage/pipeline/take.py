@@ -1,9 +1,11 @@
 """take: the bridge's open tasks, and those that an earlier life of this worker left unfinished."""
 
+import itertools
 import logging
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from taskworker_classifyimage.errors import BridgeRejected
+from taskworker_classifyimage.pipeline.abilities import Abilities
 from taskworker_classifyimage.taskbridge.client import BridgeClient
 from taskworker_classifyimage.taskbridge.outage import Outage
 from taskworker_classifyimage.tasks import TASK_TYPE, Task
@@ -11,12 +13,19 @@ from taskworker_classifyimage.tasks import TASK_TYPE, Task
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
 class Taker:
-    """As whom tasks are taken, and of which type."""
+    """As whom tasks are taken, of which type, and with which abilities in turn."""
 
-    worker: str
-    task_type: str = TASK_TYPE
+    def __init__(
+        self, worker: str, offered: Sequence[Abilities] = ({},), task_type: str = TASK_TYPE
+    ) -> None:
+        self.worker = worker
+        self.task_type = task_type
+        self._turns = itertools.cycle(offered)
+
+    def next_abilities(self) -> Abilities:
+        """Those of the next question; see `offers`."""
+        return next(self._turns)
 
 
 async def take(client: BridgeClient, taker: Taker) -> Task | None:
@@ -25,7 +34,7 @@ async def take(client: BridgeClient, taker: Taker) -> Task | None:
     Raises:
         BridgeUnavailable: see `BridgeClient`.
     """
-    taken = await client.take(taker.task_type, taker.worker)
+    taken = await client.take(taker.task_type, taker.worker, taker.next_abilities())
     return None if taken is None else Task(*taken)
 
 

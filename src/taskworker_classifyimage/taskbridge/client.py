@@ -7,7 +7,7 @@ ends in a slash (2.2.1 redirects otherwise), and answers to a report are never p
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
@@ -93,14 +93,16 @@ class BridgeClient:
         """Deletes a task and its file."""
         await self._call("DELETE", f"tasks/remove/{_quoted(task_id)}/")
 
-    async def take(self, task_type: str, worker: str) -> tuple[str, object] | None:
-        """Takes the oldest open task: its id and data, or None when there is none.
+    async def take(
+        self, task_type: str, worker: str, abilities: Mapping[str, str]
+    ) -> tuple[str, object] | None:
+        """Takes the oldest open task that these abilities suit: its id and data, None if none is.
 
         Raises only `BridgeUnavailable`: a server that refuses this call gives no work either way.
         """
         try:
             # 3.1.0 gives a task whose requirements are `{}` only to a worker that sends abilities.
-            asked: dict[str, object] = {"type": task_type, "worker": worker, "abilities": {}}
+            asked: dict[str, object] = {"type": task_type, "worker": worker, "abilities": abilities}
             async with self._change():
                 body = await self._json("POST", "tasks/take/", asked)
         except BridgeRejected as err:

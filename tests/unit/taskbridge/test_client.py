@@ -64,7 +64,7 @@ def http(status: int, body: bytes = b"", *headers: str) -> bytes:
 
 
 def take(client: BridgeClient) -> Awaitable[tuple[str, object] | None]:
-    return client.take("classifyimage", "w")
+    return client.take("classifyimage", "w", {})
 
 
 def test_nothing_to_do_is_none(server: CannedServer) -> None:

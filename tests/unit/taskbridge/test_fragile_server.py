@@ -73,8 +73,8 @@ def watch(request: pytest.FixtureRequest) -> Iterator[tuple[Watch, str]]:
 
 async def change_a_lot(url: str) -> None:
     async with BridgeClient(BridgeAddress(url)) as client:
-        await client.take("classifyimage", "w")
-        takes = (client.take("classifyimage", "w") for _ in range(5))
+        await client.take("classifyimage", "w", {})
+        takes = (client.take("classifyimage", "w", {}) for _ in range(5))
         await asyncio.gather(*takes, *(client.complete(str(number), {}) for number in range(5)))
 
 
