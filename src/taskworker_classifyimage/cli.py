@@ -10,14 +10,22 @@ import sys
 from collections.abc import Sequence
 
 from taskworker_classifyimage import __version__
-from taskworker_classifyimage.commands import bench, bridge, classify, doctor, models, work
+from taskworker_classifyimage.commands import (
+    bench,
+    bridge,
+    classify,
+    doctor,
+    evaluate,
+    models,
+    work,
+)
 from taskworker_classifyimage.errors import UserError
 from taskworker_classifyimage.pipeline.decode import silence_decoders
 from taskworker_classifyimage.stopping import EXIT_FORCED
 
 PROGRAM = "taskworker-classifyimage"
 
-_COMMANDS = (work, bridge, classify, models, doctor, bench)
+_COMMANDS = (work, bridge, classify, models, evaluate, doctor, bench)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

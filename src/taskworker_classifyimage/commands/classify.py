@@ -3,16 +3,13 @@
 import argparse
 import json
 import sys
-from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from taskworker_classifyimage.classify import load_classifier
 from taskworker_classifyimage.commands.flags import add_model_flags, settings_of
 from taskworker_classifyimage.errors import BadRequest, ConfigError
-from taskworker_classifyimage.machine import usable_cores
 from taskworker_classifyimage.pipeline.decode import DecodeLimits
+from taskworker_classifyimage.pipeline.folders import classify_all, walk
 from taskworker_classifyimage.pipeline.local import LocalFiles
 from taskworker_classifyimage.tasks import ClassifyRequest, parse_request
 
@@ -35,7 +32,7 @@ def run(parsed: argparse.Namespace) -> int:
             raise ConfigError(f"{path} does not exist")
     files = LocalFiles(load_classifier(settings.model[0], settings.device), DecodeLimits())
     failed = 0
-    for path, result in _classify_all(files, _walk(paths), request):
+    for path, result in classify_all(files, walk(paths), request):
         line = json.dumps({"path": str(path), **result}, ensure_ascii=False)
         # A name that is no UTF-8 becomes a JSON escape, in whatever encoding the terminal has.
         sys.stdout.buffer.write(line.encode("utf-8", "backslashreplace") + b"\n")
@@ -51,28 +48,3 @@ def _request(parsed: argparse.Namespace) -> ClassifyRequest:
     except BadRequest as err:
         text = str(err).replace("targetlanguage", "--language")
         raise ConfigError(text.replace("numberofpredictions", "--top")) from None
-
-
-def _walk(paths: list[Path]) -> Iterator[Path]:
-    """Files as named, folders' files in the order of their names."""
-    for path in paths:
-        if path.is_dir():
-            yield from (file for file in sorted(path.rglob("*")) if file.is_file())
-        else:
-            yield path
-
-
-def _classify_all(
-    files: LocalFiles, paths: Iterator[Path], request: ClassifyRequest
-) -> Iterator[tuple[Path, dict[str, object]]]:
-    """Results in the order of the paths, computed on all cores."""
-    cores = usable_cores()
-    waiting: deque[tuple[Path, Future[dict[str, object]]]] = deque()
-    with ThreadPoolExecutor(cores) as compute:
-        for path in paths:
-            waiting.append((path, compute.submit(files.classify, path, request)))
-            if len(waiting) > 4 * cores:
-                done, future = waiting.popleft()
-                yield done, future.result()
-        for done, future in waiting:
-            yield done, future.result()

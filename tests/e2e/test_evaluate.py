@@ -1,0 +1,66 @@
+import json
+import subprocess
+from pathlib import Path
+
+from PIL import Image
+
+from support.packs import colour_network, write_pack
+from support.programs import COMMAND, clean_environment
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, "evaluate", *arguments],
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+
+
+def fill(folder: Path) -> None:
+    """Two right, one wrong, one damaged, one without a class."""
+    (folder / "green").mkdir(parents=True)
+    Image.new("RGB", (20, 20), (200, 0, 0)).save(folder / "red_1.png")
+    Image.new("RGB", (20, 20), (0, 200, 0)).save(folder / "green" / "1.png")
+    Image.new("RGB", (20, 20), (200, 0, 0)).save(folder / "blue.png")
+    (folder / "red_2.png").write_bytes(b"no picture")
+    (folder / "notes.txt").write_text("mine", encoding="utf-8")
+
+
+def test_a_folder_is_evaluated(tmp_path: Path) -> None:
+    """Accuracy, calibration, what was taken for what, and what could not be used; and a plot."""
+    fill(tmp_path / "pictures")
+    pack = write_pack(tmp_path / "pack", colour_network())
+    plot = tmp_path / "plot.png"
+    pictures = str(tmp_path / "pictures")
+    ended = run(pictures, "--model", str(pack), "--plot", str(plot))
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "3 pictures of 3 classes" in ended.stdout
+    assert "top-1   66.7%" in ended.stdout
+    assert "top-5  100.0%" in ended.stdout
+    assert "expected calibration error 0." in ended.stdout
+    assert "1  blue blue thing  ->  red red thing" in ended.stdout
+    assert "1 files left out" in ended.stdout
+    assert "not classified: 1 (unsupported_format)" in ended.stdout
+    with Image.open(plot) as drawn:
+        assert len(set(drawn.convert("L").tobytes())) > 10
+
+
+def test_a_folder_that_tells_no_class_is_refused(tmp_path: Path) -> None:
+    """One line, which shows what a name should look like."""
+    Image.new("RGB", (20, 20)).save(tmp_path / "1.png")
+    ended = run(str(tmp_path))
+    assert ended.returncode == 2
+    assert "n01440764" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_a_plot_that_cannot_be_drawn_is_one_line(tmp_path: Path) -> None:
+    """An ending that names no kind of picture."""
+    fill(tmp_path / "pictures")
+    pack = write_pack(tmp_path / "pack", colour_network())
+    ended = run(str(tmp_path / "pictures"), "--model", str(pack), "--plot", "plot.abc")
+    assert ended.returncode == 2
+    assert len(ended.stderr.splitlines()) == 1, json.dumps(ended.stderr)
