@@ -1,0 +1,59 @@
+"""Accuracy of the built-in models by crop and resize filter: how their `model.toml` were chosen.
+
+    python benchmarks/preprocessing.py PHOTOGRAPHS
+
+PHOTOGRAPHS is a folder as the command `evaluate` takes it. Prints one Markdown table.
+"""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from taskworker_classifyimage.classify.catalogue import built_in_packs
+from taskworker_classifyimage.classify.labels import labels_of
+from taskworker_classifyimage.classify.model import InputSpec, Resize
+from taskworker_classifyimage.classify.model_pack import ModelPack
+from taskworker_classifyimage.classify.onnx_runtime import OnnxClassifier
+from taskworker_classifyimage.evaluation import Outcome, calibration_error, top_k, truth_of
+from taskworker_classifyimage.pipeline.decode import DecodeLimits
+from taskworker_classifyimage.pipeline.folders import classify_all, walk
+from taskworker_classifyimage.pipeline.local import LocalFiles
+from taskworker_classifyimage.tasks import ClassifyRequest
+
+_CROPS = (None, 0.8, 0.875, 0.95, 1.0)
+_RESIZES: tuple[Resize, ...] = ("nearest", "bilinear", "bicubic", "lanczos")
+
+
+def main(folder: Path) -> None:
+    """One row a model and crop, one column a filter: top-1, top-5, calibration error."""
+    print(f"| model | crop | {' | '.join(_RESIZES)} |")
+    print(f"|---|---|{'---|' * len(_RESIZES)}")
+    for pack in built_in_packs():
+        for crop in _CROPS:
+            cells = []
+            for resize in _RESIZES:
+                spec = InputSpec(pack.input.size, crop, resize)
+                outcomes = _outcomes(replace(pack, input=spec), folder)
+                error = calibration_error(outcomes)
+                cells.append(f"{top_k(outcomes, 1)} / {top_k(outcomes, 5)} / {error:.2f}")
+            name = "stretched" if crop is None else f"{crop:g}"
+            print(f"| {pack.name} | {name} | {' | '.join(cells)} |", flush=True)
+
+
+def _outcomes(pack: ModelPack, folder: Path) -> list[Outcome]:
+    classifier = OnnxClassifier(pack)
+    classifier.load()
+    ids = labels_of(pack).ids
+    truths = {path: truth_of(path, folder, ids) for path in walk([folder])}
+    outcomes = []
+    files = LocalFiles(classifier, DecodeLimits())
+    for path, result in classify_all(files, truths, ClassifyRequest(top=5)):
+        predictions, truth = result["predictions"], truths[path]
+        if isinstance(predictions, list) and predictions and truth is not None:
+            classes = tuple(each["class"] for each in predictions)
+            outcomes.append(Outcome(path, truth, classes, predictions[0]["probability"]))
+    return outcomes
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
