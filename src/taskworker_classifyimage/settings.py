@@ -32,6 +32,7 @@ class Settings:
         worker: this worker's name, unique on its bridge.
         model: names or paths; the first one answers tasks that name none.
         in_flight: tasks taken and not yet reported, at most; None: as many as the network needs.
+        provenance: whether every result tells what it was made of.
         bridge_data: folder of the embedded bridge's tasks and files; None: see `bridge_folder`.
     """
 
@@ -40,6 +41,7 @@ class Settings:
     model: tuple[str, ...]
     device: Device
     in_flight: int | None
+    provenance: bool
     log_level: str
     bridge_host: str
     bridge_port: int
@@ -120,9 +122,14 @@ def _read_file(path: Path) -> dict[str, str]:
             raise ConfigError(
                 f"settings file {path}: {name!r} is unknown; known: {', '.join(known)}"
             )
-        if not isinstance(value, str | int) or isinstance(value, bool):
-            raise ConfigError(f"settings file {path}: {name} must be a text or a whole number")
-    return {name: str(value) for name, value in table.items()}
+        if not isinstance(value, str | int):
+            raise ConfigError(
+                f"settings file {path}: {name} must be a text, a whole number, true or false"
+            )
+    return {
+        name: str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in table.items()
+    }
 
 
 def _address(text: str) -> BridgeAddress:
@@ -155,6 +162,12 @@ def _whole_number(lowest: int, highest: int) -> Callable[[str], int]:
     return read
 
 
+def _yes_no(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError("must be true or false")
+    return text == "true"
+
+
 def _text(text: str) -> str:
     if not text:
         raise ValueError("must not be empty")
@@ -171,6 +184,7 @@ _SETTINGS: Final = (
     _Setting("model", _texts, lambda: (DEFAULT_MODEL,)),
     _Setting("device", Device.parse, lambda: Device("auto")),
     _Setting("in-flight", _whole_number(1, 1000), lambda: None),
+    _Setting("provenance", _yes_no, lambda: False),
     _Setting("log-level", _one_of(*logs.LEVELS), lambda: "info"),
     _Setting("bridge-host", _text, lambda: "127.0.0.1"),
     _Setting("bridge-port", _whole_number(0, 65535), lambda: 42000),

@@ -43,12 +43,14 @@ class ClassifyRequest:
         language: a BCP 47 tag such as "de" or "de-AT".
         top: how many predictions, 1 to 1000.
         model: name of the model that is to answer; None: the worker's first.
+        provenance: whether the result is to tell what it was made of.
         warnings: what was asked and could not be had as asked.
     """
 
     language: str = DEFAULT_LANGUAGE
     top: int = DEFAULT_TOP
     model: str | None = None
+    provenance: bool = False
     warnings: tuple[str, ...] = ()
 
 
@@ -91,6 +93,7 @@ def parse_request(data: object) -> ClassifyRequest:
         language=DEFAULT_LANGUAGE if language is None else _parse_language(language),
         top=min(count, MAX_TOP),
         model=None if model is None else _parse_model(model),
+        provenance=_parse_yes_no("provenance", data.get("provenance")),
         warnings=warnings,
     )
 
@@ -100,8 +103,12 @@ def result_json(
     provenance: Provenance,
     duration_s: float,
     warnings: Sequence[str] = (),
+    evidence: Mapping[str, object] | None = None,
 ) -> dict[str, object]:
-    """The result of a picture that was classified."""
+    """The result of a picture that was classified.
+
+    `evidence` becomes "provenance", which only those see who asked for it.
+    """
     result: dict[str, object] = {
         "predictions": [
             {"class": p.class_id, "name": p.name, "probability": p.probability} for p in predictions
@@ -110,6 +117,8 @@ def result_json(
     }
     if warnings:
         result["warnings"] = list(warnings)
+    if evidence is not None:
+        result["provenance"] = dict(evidence)
     return result
 
 
@@ -149,6 +158,18 @@ def _parse_model(value: object) -> str:
     if isinstance(value, str) and value:
         return value
     raise BadRequest(f"model must be a model's name, not {_shown(value)}")
+
+
+def _parse_yes_no(key: str, value: object) -> bool:
+    """Forms send texts."""
+    known = {"true": True, "false": False}
+    if value is None:
+        return False
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value in known:
+        return known[value]
+    raise BadRequest(f"{key} must be true or false, not {_shown(value)}")
 
 
 def _parse_count(value: object) -> int:

@@ -124,3 +124,21 @@ def test_an_error_satisfies_both_kinds_of_client() -> None:
     assert result["code"] == "unsupported_format"
     assert result["predictions"] == []
     assert result["model"] == "Net"
+
+
+@pytest.mark.parametrize(
+    ("value", "asked"),
+    [(None, False), (False, False), ("false", False), (True, True), ("true", True)],
+)
+def test_provenance_is_asked_for_by_a_word(value: object, asked: bool) -> None:
+    """Web forms send texts."""
+    assert parse_request({"provenance": value}).provenance is asked
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("provenance", 1), ("provenance", "yes"), ("model", "")]
+)
+def test_a_wish_that_makes_no_sense_is_refused(key: str, value: object) -> None:
+    """Never taken for a yes or a no, said with its name."""
+    with pytest.raises(BadRequest, match=f"{key} must be"):
+        parse_request({key: value})

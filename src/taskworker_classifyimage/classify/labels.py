@@ -1,5 +1,6 @@
 """Names of a model's classes in several languages."""
 
+import hashlib
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -37,6 +38,10 @@ class Labels(ABC):
         Raises:
             ModelError: they are damaged or incomplete.
         """
+
+    @abstractmethod
+    def sha256(self, language: str) -> str:
+        """Checksum of the names of one language that is in `languages`, in hexadecimal."""
 
     def check(self) -> None:
         """Reads every language, so that damage is found before it is in the way.
@@ -93,6 +98,10 @@ class LabelFiles(Labels):
         """
         return _read_names(self._folder / f"{language}.names")
 
+    def sha256(self, language: str) -> str:
+        """Checksum of the language's file."""
+        return _file_sha256(self._folder / f"{language}.names")
+
 
 class OwnLabels(Labels):
     """The classes of a pack of one's own; without names, the ids are shown."""
@@ -117,6 +126,16 @@ class OwnLabels(Labels):
     def names(self, language: str) -> Mapping[str, str]:
         """Names of one language that is in `languages`, by class id."""
         return self._names[language]
+
+    def sha256(self, language: str) -> str:
+        """Checksum of the names, written as a file of names: a line "ID NAME" for each class."""
+        lines = (f"{each} {name}\n" for each, name in self._names[language].items())
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+@cache
+def _file_sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @cache

@@ -3,10 +3,15 @@
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from taskworker_classifyimage.classify import load_classifier
-from taskworker_classifyimage.commands.flags import add_model_flags, settings_of
+from taskworker_classifyimage.commands.flags import (
+    add_model_flags,
+    add_provenance_flag,
+    settings_of,
+)
 from taskworker_classifyimage.errors import BadRequest, ConfigError
 from taskworker_classifyimage.pipeline.decode import DecodeLimits
 from taskworker_classifyimage.pipeline.folders import classify_all, walk
@@ -20,12 +25,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--language", metavar="TAG", help="language of the names; default: en")
     parser.add_argument("--top", metavar="N", help="predictions a picture; default: 10")
     add_model_flags(parser)
+    add_provenance_flag(parser)
 
 
 def run(parsed: argparse.Namespace) -> int:
     """Prints one JSON object a file; returns 1 if one of them could not be classified."""
     settings = settings_of(parsed)
-    request = _request(parsed)
+    request = replace(_request(parsed), provenance=settings.provenance)
     paths = [Path(path) for path in parsed.paths]
     for path in paths:
         if not path.exists():

@@ -19,6 +19,16 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
     add_config_flag(parser)
 
 
+def add_provenance_flag(parser: argparse.ArgumentParser) -> None:
+    """--provenance."""
+    parser.add_argument(
+        "--provenance",
+        action="store_const",
+        const="true",
+        help="every result tells the checksums of picture, model and names, and how it was decoded",
+    )
+
+
 def add_config_flag(parser: argparse.ArgumentParser) -> None:
     """--config."""
     parser.add_argument("--config", metavar="FILE", help="settings file (TOML, keys as flags)")

@@ -14,6 +14,7 @@ from taskworker_classifyimage.commands.bridge import embedded_bridge
 from taskworker_classifyimage.commands.flags import (
     add_bridge_flags,
     add_model_flags,
+    add_provenance_flag,
     settings_of,
 )
 from taskworker_classifyimage.logs import set_up_logging
@@ -42,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--in-flight", metavar="N", help="tasks at once; default: what the network needs"
     )
     add_model_flags(parser)
+    add_provenance_flag(parser)
     add_bridge_flags(parser)
 
 
@@ -77,7 +79,13 @@ async def _work(
     with ThreadPoolExecutor(threads, thread_name_prefix="compute") as compute:
         async with BridgeClient(address) as client:
             recognisers = [Recogniser(each, DecodeLimits(), compute) for each in classifiers]
-            handler = Handler(client, outage, recognisers, DecodeLimits())
+            handler = Handler(
+                client,
+                outage,
+                recognisers,
+                DecodeLimits(),
+                tells_provenance=settings.provenance,
+            )
             taker = Taker(settings.worker, offers(classifiers))
             limits = WorkerLimits(threads=threads, in_flight=settings.in_flight)
             _log.info(

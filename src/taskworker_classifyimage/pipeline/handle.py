@@ -52,12 +52,15 @@ class Handler:
         outage: Outage,
         recognisers: Sequence[Recogniser],
         limits: DecodeLimits,
+        *,
+        tells_provenance: bool = False,
     ) -> None:
         self._client = client
         self._outage = outage
         self._recognisers = {each.provenance.model: each for each in recognisers}
         self._default = recognisers[0]
         self._limits = limits
+        self._tells_provenance = tells_provenance
         self.tally = Tally()
 
     async def handle(self, task: Task) -> Timing | None:
@@ -100,7 +103,10 @@ class Handler:
             _log.exception("task %r failed by a fault of this program", task.id)
             return self._error(task, recogniser, "internal error", ErrorCode.INTERNAL)
         warnings += answer.facts.warnings
-        return result_json(predictions, recogniser.provenance, _age_s(task), warnings)
+        evidence = None
+        if request.provenance or self._tells_provenance:
+            evidence = recogniser.evidence(answer, request.language)
+        return result_json(predictions, recogniser.provenance, _age_s(task), warnings, evidence)
 
     def _asked(self, request: ClassifyRequest) -> Recogniser:
         if request.model is None:

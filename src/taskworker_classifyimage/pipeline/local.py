@@ -1,5 +1,6 @@
 """decode and infer without a bridge: for local files, the sample and the doctor."""
 
+import hashlib
 import time
 from pathlib import Path
 from typing import Final
@@ -8,6 +9,7 @@ from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.classify.labels import labels_of
 from taskworker_classifyimage.errors import EmptyFile, FileMissing, TaskError, TooLarge
 from taskworker_classifyimage.pipeline.decode import DecodeLimits, decode
+from taskworker_classifyimage.pipeline.evidence import evidence
 from taskworker_classifyimage.pipeline.infer import infer, name_best
 from taskworker_classifyimage.tasks import ClassifyRequest, Provenance, error_json, result_json
 
@@ -30,13 +32,24 @@ class LocalFiles:
         classifier = self._classifier
         provenance = Provenance(classifier.library, classifier.model.name, classifier.device)
         try:
-            decoded = decode(self._read(path), classifier.model.input, self._limits)
+            encoded = self._read(path)
+            decoded = decode(encoded, classifier.model.input, self._limits)
             probabilities = infer(classifier, decoded.pixels)
             predictions, warnings = name_best(probabilities, self._labels, request)
         except TaskError as err:
             return error_json(str(err), err.code, provenance, time.perf_counter() - start_s)
         warnings += decoded.facts.warnings
-        return result_json(predictions, provenance, time.perf_counter() - start_s, warnings)
+        made_of = None
+        if request.provenance:
+            made_of = evidence(
+                hashlib.sha256(encoded).hexdigest(),
+                decoded.facts,
+                classifier.model,
+                self._labels,
+                request.language,
+            )
+        duration_s = time.perf_counter() - start_s
+        return result_json(predictions, provenance, duration_s, warnings, made_of)
 
     def _read(self, path: Path) -> bytes:
         try:

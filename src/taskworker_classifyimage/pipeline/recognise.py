@@ -12,6 +12,7 @@ import numpy.typing as npt
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.classify.labels import labels_of
 from taskworker_classifyimage.pipeline.decode import DecodeLimits, PictureFacts, decode
+from taskworker_classifyimage.pipeline.evidence import evidence
 from taskworker_classifyimage.pipeline.infer import infer
 from taskworker_classifyimage.pipeline.repeats import Repeats, content_key
 from taskworker_classifyimage.pipeline.timing import Timing
@@ -28,10 +29,12 @@ class Answer:
     Attributes:
         probabilities: (C,) 0 to 1, in the order of the classes.
         facts: of the picture.
+        sha256: of the picture's file, in hexadecimal.
     """
 
     probabilities: npt.NDArray[np.float64]
     facts: PictureFacts
+    sha256: str
 
 
 class Recogniser:
@@ -55,6 +58,11 @@ class Recogniser:
         """How many pictures were answered without an inference, having been seen before."""
         return self._repeats.hits
 
+    def evidence(self, answer: Answer, language: str) -> dict[str, object]:
+        """What an answer was made of."""
+        model = self._classifier.model
+        return evidence(answer.sha256, answer.facts, model, self.labels, language)
+
     async def recognise(self, encoded: bytes, timing: Timing) -> Answer:
         """Decodes and infers, unless the same bytes were seen before.
 
@@ -65,7 +73,9 @@ class Recogniser:
 
         def compute() -> Awaitable[Answer]:
             # One hop for both steps: a hop between threads costs as much as a call to the bridge.
-            return loop.run_in_executor(self._compute, self._decode_and_infer, encoded, timing)
+            return loop.run_in_executor(
+                self._compute, self._decode_and_infer, encoded, key.hex(), timing
+            )
 
         if len(encoded) <= _HASH_AT_ONCE_BYTES:
             key = content_key(encoded)
@@ -73,7 +83,7 @@ class Recogniser:
             key = await loop.run_in_executor(self._compute, content_key, encoded)
         return await self._repeats.get(key, compute)
 
-    def _decode_and_infer(self, encoded: bytes, timing: Timing) -> Answer:
+    def _decode_and_infer(self, encoded: bytes, sha256: str, timing: Timing) -> Answer:
         with timing.compute():
             decoded = decode(encoded, self._classifier.model.input, self._limits)
-            return Answer(infer(self._classifier, decoded.pixels), decoded.facts)
+            return Answer(infer(self._classifier, decoded.pixels), decoded.facts, sha256)
