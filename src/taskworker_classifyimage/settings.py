@@ -116,16 +116,16 @@ def _read_file(path: Path) -> dict[str, str]:
         raise ConfigError(f"settings file {path}: {err.strerror or err}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
         raise ConfigError(f"settings file {path} is no TOML: {err}") from None
-    known = [setting.name for setting in _SETTINGS]
+    known = {setting.name: setting for setting in _SETTINGS}
     for name, value in table.items():
         if name not in known:
             raise ConfigError(
                 f"settings file {path}: {name!r} is unknown; known: {', '.join(known)}"
             )
-        if not isinstance(value, str | int):
-            raise ConfigError(
-                f"settings file {path}: {name} must be a text, a whole number, true or false"
-            )
+        is_switch = known[name].read is _yes_no
+        if not isinstance(value, str | int) or isinstance(value, bool) != is_switch:
+            kind = "true or false" if is_switch else "a text or a whole number"
+            raise ConfigError(f"settings file {path}: {name} must be {kind}")
     return {
         name: str(value).lower() if isinstance(value, bool) else str(value)
         for name, value in table.items()

@@ -74,7 +74,9 @@ def test_a_bad_value_is_refused_by_name_value_and_place(name: str, value: str) -
     assert f"the flag --{name}" in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["worker = ", "worker = [1]", "worker = true", "[worker]\na=1"])
+@pytest.mark.parametrize(
+    "text", ["worker = ", "worker = [1]", "worker = true", "provenance = 1", "[worker]\na=1"]
+)
 def test_a_broken_file_is_one_line(tmp_path: Path, text: str) -> None:
     """The file's name and the reason, no stack trace."""
     with pytest.raises(ConfigError, match=r"settings file .*settings\.toml") as caught:
