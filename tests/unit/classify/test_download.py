@@ -1,0 +1,488 @@
+import base64
+import hashlib
+import os
+import random
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+
+from support.file_server import FileServer
+from support.waiting import wait_until
+from taskworker_classifyimage.classify.download import Download, download, fetch_rest
+from taskworker_classifyimage.classify.part_file import PartFile, is_verified
+from taskworker_classifyimage.classify.progress import Progress
+from taskworker_classifyimage.classify.transfer import Interrupted
+from taskworker_classifyimage.errors import ModelError
+
+CONTENT = random.Random(4).randbytes(1_000_000)
+CUT = 400_000
+
+#: Downloads as a program of its own does, with what it tells on its standard output.
+PROGRAM = """
+import sys
+from pathlib import Path
+from taskworker_classifyimage.classify.download import Download, download
+from taskworker_classifyimage.errors import ModelError
+url, md5, target = sys.argv[1:4]
+try:
+    download(Download(url, md5 or None, None), Path(target), lambda text: print(text, flush=True))
+except ModelError as err:
+    print(f"ModelError: {err}", flush=True)
+    sys.exit(3)
+"""
+
+
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture
+def server() -> Iterator[FileServer]:
+    with FileServer(CONTENT) as running:
+        yield running
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "models" / "model.onnx"
+
+
+def published(server: FileServer) -> Download:
+    return Download(server.url, hashlib.md5(CONTENT).hexdigest(), len(CONTENT))
+
+
+def ignore(_text: str) -> None:
+    """Progress that nobody reads."""
+
+
+def assert_complete(target: Path, content: bytes = CONTENT) -> None:
+    """The file, its checksum as sha256sum has it, and nothing of the way there."""
+    assert target.read_bytes() == content
+    checksum = target.with_name("model.onnx.sha256").read_text()
+    assert checksum == f"{hashlib.sha256(content).hexdigest()}  model.onnx\n"
+    assert left_behind(target) == ["model.onnx", "model.onnx.sha256"]
+
+
+def left_behind(target: Path) -> list[str]:
+    """Names in the model's folder; its lock, an empty file, aside."""
+    return sorted(path.name for path in target.parent.iterdir() if path.suffix != ".lock")
+
+
+def refused(what: Download, target: Path) -> str:
+    """Why a download ends; sees to it that nothing lies there under the model's name."""
+    with pytest.raises(ModelError) as caught:
+        download(what, target, ignore)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert not target.exists()
+    return message
+
+
+def start(url: str, md5: str, target: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", PROGRAM, url, md5, os.fspath(target)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8")
+
+
+def test_a_download_tells_how_far_it_is(server: FileServer, target: Path) -> None:
+    """A line at the start, about one a tenth, one at the end; then all is in place."""
+    told: list[str] = []
+    download(published(server), target, told.append)
+    assert_complete(target)
+    assert told[0] == "model.onnx: downloading 0.0 of 1.0 MB (0%)"
+    assert told[-1] == "model.onnx: complete and verified"
+    assert 5 <= len(told) <= 13
+    assert any("of 1.0 MB (" in line for line in told[1:-1])
+
+
+def test_what_is_there_is_not_downloaded_again(server: FileServer, target: Path) -> None:
+    """The second start of a worker asks nobody."""
+    download(published(server), target, ignore)
+    download(published(server), target, ignore)
+    assert len(server.seen) == 1
+
+
+def test_a_cut_download_goes_on_where_it_stopped(server: FileServer, target: Path) -> None:
+    """Cut at 40 %: the rest is asked for, of this version, and nothing is sent twice."""
+    server.faults.cut_at_bytes = [CUT]
+    download(published(server), target, ignore)
+    assert_complete(target)
+    assert server.ranges == [None, f"bytes={CUT}-"]
+    assert server.seen[1].headers["If-Range"] == f'"{server.md5}"'
+    assert server.sent_bytes == len(CONTENT)
+
+
+def test_a_server_without_ranges_is_asked_for_all_again(server: FileServer, target: Path) -> None:
+    """It answers the question for the rest with the whole file, from its start."""
+    server.faults.cut_at_bytes = [CUT]
+    server.faults.ignores_range = True
+    download(published(server), target, ignore)
+    assert_complete(target)
+    assert server.sent_bytes == CUT + len(CONTENT)
+
+
+def test_a_server_that_cannot_name_versions_is_asked_for_all_again(
+    server: FileServer, target: Path
+) -> None:
+    """A weak ETag says only that the file means the same, which is not enough for a rest."""
+    server.faults.cut_at_bytes = [CUT]
+    server.faults.headers = {"ETag": 'W/"1"'}
+    download(published(server), target, ignore)
+    assert_complete(target)
+    assert server.ranges == [None, None]
+
+
+@pytest.mark.parametrize("md5_is_known", [True, False])
+def test_a_file_that_changes_on_the_server_is_never_mixed(
+    server: FileServer, target: Path, md5_is_known: bool
+) -> None:
+    """Between cut and continuation the publisher replaces the file by one of the same length."""
+    new = CONTENT[::-1]
+    server.faults.cut_at_bytes = [CUT]
+    what = Download(server.url, hashlib.md5(new).hexdigest() if md5_is_known else None, None)
+
+    def replace(text: str) -> None:
+        if "going on" in text:
+            server.content = new
+
+    download(what, target, replace)
+    assert_complete(target, new)
+
+
+def test_a_wrong_rest_is_not_appended(server: FileServer, target: Path) -> None:
+    """A server that answers 206 with another place than was asked is asked for all."""
+    server.faults.cut_at_bytes = [CUT]
+
+    def spoil(text: str) -> None:
+        if "going on" in text:
+            server.faults.headers = {"Content-Range": f"bytes 7-{len(CONTENT) - 1}/{len(CONTENT)}"}
+
+    download(Download(server.url, None, None), target, spoil)
+    assert_complete(target)
+    assert server.ranges == [None, f"bytes={CUT}-", None]
+
+
+def test_a_wrong_checksum_is_tried_once_more_and_refused(server: FileServer, target: Path) -> None:
+    """A damaged mirror: two downloads at most, one line, and nothing is left of them."""
+    server.content = CONTENT[:-1] + b"?"
+    message = refused(published(server), target)
+    assert f"its MD5 is {server.md5}, not {hashlib.md5(CONTENT).hexdigest()}" in message
+    assert server.url in message
+    assert len(server.seen) == 2
+    assert left_behind(target) == []
+
+
+def test_a_download_that_was_damaged_once_succeeds(server: FileServer, target: Path) -> None:
+    """Damage on the way is not held against the file for ever."""
+    server.content = CONTENT[:-1] + b"?"
+
+    def mend(text: str) -> None:
+        if "once more" in text:
+            server.content = CONTENT
+
+    download(published(server), target, mend)
+    assert_complete(target)
+
+
+@pytest.mark.parametrize("form", ["crc32c=AAAAAA==,md5={}", "md5={}"])
+def test_the_servers_own_md5_is_used_where_the_publisher_gives_none(
+    server: FileServer, target: Path, form: str
+) -> None:
+    """Google's storage tells it in a header of its own."""
+    right = base64.b64encode(hashlib.md5(CONTENT).digest()).decode()
+    server.faults.headers = {"x-goog-hash": form.format(right)}
+    download(Download(server.url, None, None), target, ignore)
+    assert_complete(target)
+    server.content = CONTENT[::-1]
+    assert "MD5" in refused(Download(server.url, None, None), target.with_name("b"))
+
+
+def test_a_file_that_nothing_could_verify_is_refused(server: FileServer, target: Path) -> None:
+    """No checksum, no length: nobody could tell a half file from a whole one."""
+    server.faults.hides_length = True
+    assert "neither length nor checksum" in refused(Download(server.url, None, None), target)
+    download(published(server), target, ignore)
+    assert_complete(target)
+
+
+def test_another_length_than_published_is_refused_before_it_comes(
+    server: FileServer, target: Path
+) -> None:
+    """A hotel's login page answers 200 to everything."""
+    message = refused(Download(server.url, None, 22_000_000), target)
+    assert "1000000 bytes are offered instead of 22000000" in message
+    assert left_behind(target) == []
+
+
+def test_a_body_without_end_is_stopped(server: FileServer, target: Path) -> None:
+    """A server that hides the length gets no more of the disk than the published size."""
+    server.faults.hides_length = True
+    server.faults.hold_at_bytes = 600_000
+    assert "instead of 300000" in refused(Download(server.url, None, 300_000), target)
+    assert len(server.seen) == 1
+    assert left_behind(target) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [(404, "no such file any more"), (403, "answers 403"), (407, "https_proxy"), (304, "304")],
+)
+def test_a_refusal_is_one_line_at_once(
+    server: FileServer, target: Path, status: int, words: str
+) -> None:
+    """What, from where, why; asking again would not help, so it is asked once."""
+    server.faults.status = status
+    message = refused(published(server), target)
+    assert message.startswith(f"model.onnx cannot be downloaded from {server.url}: ")
+    assert words in message
+    assert len(server.seen) == 1
+
+
+def test_a_server_that_is_busy_is_asked_again(server: FileServer, target: Path) -> None:
+    """A 503 is waited for, a few times."""
+    server.faults.status = 503
+
+    def calm_down(text: str) -> None:
+        if "answers 503; going on" in text:
+            server.faults.status = 0
+
+    download(published(server), target, calm_down)
+    assert_complete(target)
+
+
+def test_a_server_that_never_gets_on_is_given_up(server: FileServer, target: Path) -> None:
+    """Tries that bring something new do not count, those that bring nothing do."""
+    server.faults.cut_at_bytes = [300_000, 300_000, 0, 0, 0]
+    target.parent.mkdir()
+    part = PartFile(target)
+    with pytest.raises(Interrupted, match="cut the connection"):
+        fetch_rest(published(server), part, Progress("m", ignore), pauses_s=(0.01, 0.01))
+    assert part.size_bytes == 600_000
+    assert len(server.seen) == 4
+
+
+def test_no_server_is_one_line_at_once(target: Path) -> None:
+    """An air-gapped machine: no name is known, no port answers; the line says what to do."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    for url in (f"http://127.0.0.1:{port}/m", "http://nowhere.invalid/m"):
+        message = refused(Download(url, None, None), target)
+        assert "cannot be reached" in message
+        assert f"put it at {target}" in message
+
+
+@pytest.mark.parametrize("url", ["file:///etc/hostname", "ftp://127.0.0.1/m", "nonsense", "http:"])
+def test_only_web_addresses_are_downloaded(target: Path, url: str) -> None:
+    """No other scheme has a handler."""
+    assert "cannot be downloaded" in refused(Download(url, None, None), target)
+
+
+def test_a_redirect_is_followed_to_the_web_only(server: FileServer, target: Path) -> None:
+    """Publishers redirect to their storage; nobody leads us to files of this machine."""
+    server.faults.location = "/moved"
+    download(published(server), target, ignore)
+    assert_complete(target)
+    for index, location in enumerate(("file:///etc/hostname", "ftp://127.0.0.1/m", "/again")):
+        server.faults.location = location
+        message = refused(published(server), target.with_name(f"other{index}"))
+        assert "redirected" in message
+
+
+@pytest.fixture
+def tls_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FileServer]:
+    """An https server whose CA this process trusts."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", os.fspath(tmp_path / "ca.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    with FileServer(CONTENT, context) as running:
+        yield running
+
+
+def test_https_never_falls_back_to_http(
+    tls_server: FileServer, server: FileServer, target: Path
+) -> None:
+    """A redirect that takes the protection away is not followed."""
+    tls_server.faults.location = server.url
+    assert "redirected to http" in refused(published(tls_server), target)
+    assert server.seen == []
+    tls_server.faults.location = ""
+    download(published(tls_server), target, ignore)
+    assert_complete(target)
+
+
+def test_an_untrusted_certificate_is_one_line(
+    tls_server: FileServer, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line tells how to trust the CA of a proxy that looks into TLS."""
+    monkeypatch.delenv("SSL_CERT_FILE")
+    assert "SSL_CERT_FILE" in refused(published(tls_server), target)
+
+
+def test_the_proxy_of_the_environment_is_used(
+    server: FileServer, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The publisher's name is never resolved here: the proxy is asked for the whole address."""
+    monkeypatch.setenv("http_proxy", server.url)
+    url = "http://publisher.invalid/model.onnx"
+    download(Download(url, server.md5, len(CONTENT)), target, ignore)
+    assert_complete(target)
+    assert server.seen[0].path == url
+
+
+def test_no_proxy_is_honoured(
+    server: FileServer, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dead proxy does no harm to hosts that are exempt from it."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9/")
+    assert "cannot be reached" in refused(published(server), target)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    download(published(server), target, ignore)
+    assert_complete(target)
+
+
+def test_a_file_put_there_by_hand_is_taken_if_it_is_the_published_one(
+    server: FileServer, target: Path
+) -> None:
+    """Carried over without its checksum, a file is verified and given one; a wrong one goes."""
+    target.parent.mkdir()
+    target.write_bytes(CONTENT)
+    download(published(server), target, ignore)
+    assert_complete(target)
+    assert server.seen == []
+    target.write_bytes(CONTENT[:-1] + b"?")
+    download(published(server), target, ignore)
+    assert_complete(target)
+    assert len(server.seen) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
+def test_a_disk_that_refuses_midway_is_one_line(server: FileServer, target: Path) -> None:
+    """A real write fails at half of the file (EFBIG); once there is room it goes on from there."""
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))\n"
+    command = [sys.executable, "-c", limit + PROGRAM, server.url, server.md5, os.fspath(target)]
+    ended = subprocess.run(command, stdout=subprocess.PIPE, encoding="utf-8", check=False)
+    assert ended.returncode == 3
+    assert "there is no space left; make room" in ended.stdout.splitlines()[-1]
+    assert not target.exists()
+    download(published(server), target, ignore)
+    assert_complete(target)
+    assert server.ranges == [None, "bytes=500000-"]
+
+
+def on_small_disk(folder: Path, url: str, md5: str) -> subprocess.CompletedProcess[str]:
+    """Downloads onto a disk of 512 KiB, which only that process sees."""
+    folder.mkdir()
+    script = 'mount -t tmpfs -o size=512k none "$0" || exit 77; exec "$@"'
+    command = [sys.executable, "-c", PROGRAM, url, md5, os.fspath(folder / "model.onnx")]
+    ended = subprocess.run(
+        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, folder, *command],
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        check=False,
+    )
+    if ended.returncode in (1, 77):
+        pytest.skip("this system does not let its users mount")
+    return ended
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts a disk as Linux does")
+@pytest.mark.parametrize("hides_length", [False, True])
+def test_a_full_disk_is_one_line(server: FileServer, tmp_path: Path, hides_length: bool) -> None:
+    """What cannot fit is not begun; where the length is not known, the full disk tells (ENOSPC)."""
+    server.faults.hides_length = hides_length
+    ended = on_small_disk(tmp_path / "small", server.url, server.md5)
+    assert ended.returncode == 3
+    last = ended.stdout.splitlines()[-1]
+    assert ("there is no space left" if hides_length else "needs 1 MB more, 1 MB are free") in last
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
+def test_a_folder_that_cannot_be_written_is_one_line(server: FileServer, tmp_path: Path) -> None:
+    """A file where the folder should be stands for all that the system refuses, even to root."""
+    (tmp_path / "models").write_text("a file")
+    message = refused(published(server), tmp_path / "models" / "model.onnx")
+    assert f"{tmp_path / 'models'} cannot be written" in message
+    assert server.seen == []
+
+
+def test_of_two_processes_one_downloads(server: FileServer, target: Path) -> None:
+    """The other waits, says so, and uses what came; every byte is sent once."""
+    server.faults.hold_at_bytes = CUT
+    first = start(server.url, server.md5, target)
+    wait_until(lambda: server.sent_bytes >= CUT)
+    second = start(server.url, server.md5, target)
+    assert second.stdout is not None
+    assert "another process downloads it; waiting" in second.stdout.readline()
+    server.faults.let_go.set()
+    for process in (first, second):
+        process.communicate()
+        assert process.returncode == 0
+    assert_complete(target)
+    assert server.sent_bytes == len(CONTENT)
+
+
+def test_a_killed_download_blocks_nobody_and_is_continued(server: FileServer, target: Path) -> None:
+    """SIGKILL at 40 %: no model under its name, no lock held, and the rest is all that is asked."""
+    server.faults.hold_at_bytes = CUT
+    killed = start(server.url, server.md5, target)
+    part = target.with_name("model.onnx.part")
+    wait_until(lambda: part.exists() and part.stat().st_size >= CUT)
+    killed.kill()
+    killed.communicate()
+    assert not target.exists()
+    server.faults.hold_at_bytes = None
+    server.faults.let_go.set()
+    have_bytes = part.stat().st_size
+    download(published(server), target, ignore)
+    assert_complete(target)
+    assert server.ranges == [None, f"bytes={have_bytes}-"]
+
+
+def test_kills_at_random_never_leave_a_broken_model(tmp_path: Path) -> None:
+    """20 times killed at any instant: what lies under the name is whole, or not there."""
+    rng = random.Random(20)
+    target = tmp_path / "model.onnx"
+    with FileServer(CONTENT * 5) as server:
+        for _ in range(20):
+            process = start(server.url, server.md5, target)
+            assert process.stdout is not None
+            process.stdout.readline()
+            timer = threading.Timer(rng.uniform(0, 0.03), process.kill)
+            timer.start()
+            process.communicate()
+            timer.join()
+            if target.exists():
+                assert is_verified(target)
+                assert target.read_bytes() == server.content
+                for path in tmp_path.iterdir():
+                    path.unlink()
+        download(Download(server.url, server.md5, None), target, ignore)
+        assert_complete(target, server.content)
+
+
+def test_pieces_of_two_lives_are_not_joined_without_a_checksum(
+    server: FileServer, target: Path
+) -> None:
+    """A power cut may spoil a part; where nothing proves the whole, all comes anew."""
+    server.faults.hold_at_bytes = CUT
+    killed = start(server.url, "", target)
+    wait_until(lambda: server.sent_bytes >= CUT)
+    killed.send_signal(signal.SIGTERM)
+    killed.communicate()
+    server.faults.hold_at_bytes = None
+    server.faults.let_go.set()
+    download(Download(server.url, None, None), target, ignore)
+    assert_complete(target)
+    assert server.ranges == [None, None]
