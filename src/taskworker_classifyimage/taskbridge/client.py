@@ -19,6 +19,7 @@ from yarl import URL
 
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, TooLarge
 from taskworker_classifyimage.taskbridge.address import BridgeAddress
+from taskworker_classifyimage.tasks import Lease, parse_lease
 
 _CONNECT_S = 10.0
 #: Longest silence in the middle of an answer.
@@ -93,14 +94,16 @@ class BridgeClient:
         """Deletes a task and its file."""
         await self._call("DELETE", f"tasks/remove/{_quoted(task_id)}/")
 
-    async def take(self, task_type: str, worker: str) -> tuple[str, object] | None:
-        """Takes the oldest open task: its id and data, or None when there is none.
+    async def take(self, task_type: str, worker: str) -> tuple[str, object, Lease | None] | None:
+        """Takes the oldest open task: its id, data and lease, or None when there is none.
 
         Raises only `BridgeUnavailable`: a server that refuses this call gives no work either way.
         """
         try:
             # 3.1.0 gives a task whose requirements are `{}` only to a worker that sends abilities.
             asked: dict[str, object] = {"type": task_type, "worker": worker, "abilities": {}}
+            # Only the embedded bridge knows of it; the releases pay no heed to other keys.
+            asked["lease"] = True
             async with self._change():
                 body = await self._json("POST", "tasks/take/", asked)
         except BridgeRejected as err:
@@ -112,7 +115,11 @@ class BridgeClient:
             raise BridgeUnavailable("tasks/take/ answered without a task's id")
         # Only 2.2.1 gives the whole task.
         self._is_sturdy = "status" not in body
-        return task_id, body.get("data")
+        return task_id, body.get("data"), parse_lease(body)
+
+    async def renew(self, task_id: str, lease: Lease) -> None:
+        """Keeps a leased task for another length of its lease."""
+        await self._call("POST", f"tasks/renew/{_quoted(task_id)}/", {"attempt": lease.attempt})
 
     async def file(self, task_id: str, limit_bytes: int) -> bytes:
         """Downloads a task's file.
@@ -126,10 +133,15 @@ class BridgeClient:
         except _AnswerTooLarge:
             raise TooLarge(f"the file has more than {limit_bytes} bytes") from None
 
-    async def complete(self, task_id: str, result: dict[str, object]) -> None:
+    async def complete(
+        self, task_id: str, result: dict[str, object], lease: Lease | None = None
+    ) -> None:
         """Reports a task's result."""
+        body: dict[str, object] = {"result": result}
+        if lease is not None:
+            body["attempt"] = lease.attempt
         async with self._change():
-            await self._call("POST", f"tasks/complete/{_quoted(task_id)}/", {"result": result})
+            await self._call("POST", f"tasks/complete/{_quoted(task_id)}/", body)
 
     async def restart(self, task_id: str) -> None:
         """Makes a task open again."""
