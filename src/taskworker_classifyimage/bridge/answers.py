@@ -49,13 +49,8 @@ def _answering(guard: Guard) -> Middleware:
             return await handler(request)
         except web.HTTPException as error:
             return _error(error.status, error.text or error.reason, error.headers)
-        except RecursionError:
-            return _error(400, "the JSON is nested too deep")
-        except ConnectionError:
-            # The client is gone; aiohttp drops this answer.
-            return _error(400, "the connection was lost")
-        except Exception as error:  # noqa: BLE001 - logged, and the client learns nothing of it
-            return _fault(request, error)
+        except Exception as error:  # noqa: BLE001 - the client learns nothing of its inside
+            return _explained(request, error)
 
     return answer
 
@@ -70,10 +65,18 @@ def _error(
     return response
 
 
-def _fault(request: web.Request, error: Exception) -> web.Response:
-    if _is_disk_full(error):
-        _log.error("bridge.disk_full call=%r", request.path)
-        return _error(507, "the bridge's disk is full")
+def _explained(request: web.Request, error: Exception) -> web.Response:
+    match error:
+        case RecursionError():
+            return _error(400, "the JSON is nested too deep")
+        case TimeoutError():
+            return _error(408, "the call took too long to arrive")
+        case ConnectionError():
+            # The client is gone; aiohttp drops this answer.
+            return _error(400, "the connection was lost")
+        case _ if _is_disk_full(error):
+            _log.error("bridge.disk_full call=%r", request.path)
+            return _error(507, "the bridge's disk is full")
     _log.error("bridge.failed call=%r", request.path, exc_info=error)
     return _error(500, "internal error")
 
