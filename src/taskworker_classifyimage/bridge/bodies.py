@@ -96,8 +96,9 @@ async def read_take(request: web.Request, limits: Limits) -> TakeRequest:
 async def read_progress(request: web.Request, limits: Limits) -> int:
     """Read ``{"progress"}``: digits as a string, or a whole number."""
     value = (await _read_object(request, limits.other_bytes, limits)).get("progress")
-    if isinstance(value, int | float) and not isinstance(value, bool) and value % 1 == 0:
-        value = str(int(value))
+    number = _whole_number(value)
+    if number is not None:
+        value = str(number)
     if (
         isinstance(value, str)
         and value.isascii()
@@ -236,10 +237,17 @@ def _json_text(value: object) -> str:
 
 
 def _attempt(body: dict[str, Any]) -> int:
-    attempt = body.get("attempt")
-    if not isinstance(attempt, int) or isinstance(attempt, bool) or not 0 < attempt < 2**63:
+    attempt = _whole_number(body.get("attempt"))
+    if attempt is None or not 0 < attempt < 2**63:
         raise bad_request("'attempt' must be the number that the take answered")
     return attempt
+
+
+def _whole_number(value: object) -> int | None:
+    """A whole number as JSON sees it, which writes 3 as 3.0 as well; None for all else."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and value % 1 == 0:
+        return int(value)
+    return None
 
 
 def _name(value: object, key: str) -> str:
