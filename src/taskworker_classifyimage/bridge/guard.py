@@ -88,7 +88,8 @@ def _sent_token(authorization: str) -> bytes:
     """The token as `Bearer TOKEN`, or as the password of `Basic`; empty where there is none."""
     scheme, _, value = authorization.partition(" ")
     if scheme.lower() == "bearer":
-        return value.strip().encode()
+        # Bytes that are no UTF-8 arrive as surrogates.
+        return value.strip().encode(errors="surrogateescape")
     if scheme.lower() == "basic":
         try:
             return base64.b64decode(value.strip(), validate=True).partition(b":")[2]

@@ -11,7 +11,7 @@ from taskworker_classifyimage.bridge.uploads import Uploads
 
 _log = logging.getLogger(__name__)
 
-_REOPEN_INTERVAL_S: Final = 0.5
+_REOPEN_INTERVAL_S: Final = 0.25
 _REMOVE_INTERVAL_S: Final = 3600.0
 #: Removed at once; between two such lots the bridge answers calls.
 _LOT_TASKS: Final = 100
