@@ -21,32 +21,17 @@ _LANGUAGE_TAG = re.compile(r"[A-Za-z]{1,8}([-_][A-Za-z0-9]{1,8}){0,8}")
 
 
 @dataclass(frozen=True, slots=True)
-class Lease:
-    """How the embedded bridge hands out a task: for a time, and to be renewed.
-
-    Attributes:
-        attempt: which take of the task this is; tells its worker from all others.
-        length_s: the bridge gives the task to somebody else after so long without a renewal.
-    """
-
-    attempt: int
-    length_s: float
-
-
-@dataclass(frozen=True, slots=True)
 class Task:
     """A task as the bridge handed it over.
 
     Attributes:
         id: chosen by the server or even by its client; never a file name.
         data: whatever JSON the client put in.
-        lease: None from a bridge that knows of none: it never gives the task to anyone else.
         taken_at_s: `time.monotonic()` of the take.
     """
 
     id: str
     data: object
-    lease: Lease | None = None
     taken_at_s: float = field(default_factory=time.monotonic)
 
 
@@ -83,14 +68,6 @@ class Provenance:
     library: str
     model: str
     device: str
-
-
-def parse_lease(answer: Mapping[str, object]) -> Lease | None:
-    """Reads the lease from a bridge's answer about a task, None where there is no proper one."""
-    attempt, length_s = answer.get("attempt"), answer.get("lease")
-    if isinstance(attempt, int) and isinstance(length_s, int | float) and length_s > 0:
-        return Lease(attempt, float(length_s))
-    return None
 
 
 def parse_request(data: object) -> ClassifyRequest:

@@ -71,11 +71,7 @@ class Worker:
         taking = asyncio.create_task(self._take_all(stop))
         stopping = asyncio.create_task(stop.wait())
         tallying = asyncio.create_task(self._tell_tally())
-        keeping = asyncio.create_task(
-            keep_leases(
-                self._client, self._outage, lambda: [*self._running.values(), *self._left_over]
-            )
-        )
+        keeping = asyncio.create_task(keep_leases(self._client, self._outage, self._in_hand))
         try:
             await asyncio.wait({taking, stopping}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -86,6 +82,10 @@ class Worker:
         if not taking.cancelled():
             # Before a stop it ends only by a fault of this program, which is to be seen.
             taking.result()
+
+    def _in_hand(self) -> set[str]:
+        """Ids of the tasks that were taken and are not yet reported."""
+        return {task.id for task in (*self._running.values(), *self._left_over)}
 
     async def _take_all(self, stop: asyncio.Event) -> None:
         self._left_over += await find_left_over(self._client, self._outage, self._taker)

@@ -12,14 +12,14 @@ async def report(
     """Delivers a result, outlasting a bridge that is down.
 
     Raises:
-        TaskGone: the client removed the task, or another worker has its lease.
+        TaskGone: the client removed the task, or another worker has it.
         BridgeRejected: the bridge refuses this result.
     """
     try:
-        await outage.outlast(lambda: client.complete(task.id, result, task.lease))
+        await outage.outlast(lambda: client.complete(task.id, result))
     except BridgeRejected as err:
         if err.status == 404:
             raise TaskGone("it was removed") from None
         if err.status == 409:
-            raise TaskGone("its lease ran out, and another worker has it") from None
+            raise TaskGone("its lease ran out and another worker has it") from None
         raise

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from taskworker_classifyimage.errors import BridgeRejected
 from taskworker_classifyimage.taskbridge.client import BridgeClient
 from taskworker_classifyimage.taskbridge.outage import Outage
-from taskworker_classifyimage.tasks import TASK_TYPE, Task, parse_lease
+from taskworker_classifyimage.tasks import TASK_TYPE, Task
 
 _log = logging.getLogger(__name__)
 
@@ -59,10 +59,6 @@ async def _with_data(client: BridgeClient, outage: Outage, task_id: str) -> Task
     """The task with its data, None when it is gone in the meantime."""
     try:
         details = await outage.outlast(lambda: client.details(task_id))
-        lease = parse_lease(details)
-        if lease is not None:
-            # It runs since the earlier life, and the task may have to wait here for its turn.
-            await outage.outlast(lambda: client.renew(task_id, lease))
     except BridgeRejected:
         return None
-    return Task(task_id, details.get("data"), lease)
+    return Task(task_id, details.get("data"))

@@ -19,7 +19,7 @@ from yarl import URL
 
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, TooLarge
 from taskworker_classifyimage.taskbridge.address import BridgeAddress
-from taskworker_classifyimage.tasks import Lease, parse_lease
+from taskworker_classifyimage.taskbridge.leases import Leases
 
 _CONNECT_S = 10.0
 #: Longest silence in the middle of an answer.
@@ -43,6 +43,9 @@ class BridgeClient:
 
     Every method raises `BridgeUnavailable` when trying again later can help, and
     `BridgeRejected` with the HTTP status when it cannot.
+
+    Attributes:
+        leases: what the bridge has leased to us; see `keep_leases`.
     """
 
     def __init__(self, address: BridgeAddress) -> None:
@@ -50,6 +53,7 @@ class BridgeClient:
         self._address = address
         self._session: aiohttp.ClientSession | None = None
         self._one_change = asyncio.Lock()
+        self.leases = Leases()
         self._is_sturdy = False
 
     @property
@@ -94,8 +98,8 @@ class BridgeClient:
         """Deletes a task and its file."""
         await self._call("DELETE", f"tasks/remove/{_quoted(task_id)}/")
 
-    async def take(self, task_type: str, worker: str) -> tuple[str, object, Lease | None] | None:
-        """Takes the oldest open task: its id, data and lease, or None when there is none.
+    async def take(self, task_type: str, worker: str) -> tuple[str, object] | None:
+        """Takes the oldest open task: its id and data, or None when there is none.
 
         Raises only `BridgeUnavailable`: a server that refuses this call gives no work either way.
         """
@@ -115,11 +119,13 @@ class BridgeClient:
             raise BridgeUnavailable("tasks/take/ answered without a task's id")
         # Only 2.2.1 gives the whole task.
         self._is_sturdy = "status" not in body
-        return task_id, body.get("data"), parse_lease(body)
+        self.leases.note(task_id, body, is_new=True)
+        return task_id, body.get("data")
 
-    async def renew(self, task_id: str, lease: Lease) -> None:
+    async def renew(self, task_id: str) -> None:
         """Keeps a leased task for another length of its lease."""
-        await self._call("POST", f"tasks/renew/{_quoted(task_id)}/", {"attempt": lease.attempt})
+        body = self.leases.named(task_id)
+        await self._call("POST", f"tasks/renew/{_quoted(task_id)}/", body)
 
     async def file(self, task_id: str, limit_bytes: int) -> bytes:
         """Downloads a task's file.
@@ -133,14 +139,14 @@ class BridgeClient:
         except _AnswerTooLarge:
             raise TooLarge(f"the file has more than {limit_bytes} bytes") from None
 
-    async def complete(
-        self, task_id: str, result: dict[str, object], lease: Lease | None = None
-    ) -> None:
-        """Reports a task's result."""
-        body: dict[str, object] = {"result": result}
-        if lease is not None:
-            body["attempt"] = lease.attempt
+    async def complete(self, task_id: str, result: dict[str, object]) -> None:
+        """Reports a task's result.
+
+        Raises:
+            BridgeRejected: 404: it was removed; 409: its lease ran out and another worker has it.
+        """
         async with self._change():
+            body = {"result": result, **self.leases.named(task_id)}
             await self._call("POST", f"tasks/complete/{_quoted(task_id)}/", body)
 
     async def restart(self, task_id: str) -> None:
@@ -156,7 +162,10 @@ class BridgeClient:
     async def details(self, task_id: str) -> dict[str, Any]:
         """Everything the bridge knows of a task, `data` among it."""
         body = await self._json("GET", f"tasks/details/{_quoted(task_id)}/")
-        return body if isinstance(body, dict) else {}
+        if not isinstance(body, dict):
+            return {}
+        self.leases.note(task_id, body, is_new=False)
+        return body
 
     async def tasks(self) -> list[dict[str, Any]]:
         """All tasks, without their data and results."""

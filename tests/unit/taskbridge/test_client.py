@@ -10,7 +10,6 @@ import pytest
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, TooLarge
 from taskworker_classifyimage.taskbridge.address import BridgeAddress
 from taskworker_classifyimage.taskbridge.client import BridgeClient
-from taskworker_classifyimage.tasks import Lease
 
 T = TypeVar("T")
 
@@ -64,7 +63,7 @@ def http(status: int, body: bytes = b"", *headers: str) -> bytes:
     return "\r\n".join(lines).encode() + body
 
 
-def take(client: BridgeClient) -> Awaitable[tuple[str, object, Lease | None] | None]:
+def take(client: BridgeClient) -> Awaitable[tuple[str, object] | None]:
     return client.take("classifyimage", "w")
 
 
