@@ -4,7 +4,8 @@ import sys
 import uuid
 from pathlib import Path
 
-from taskworker_classifyimage.bridge.store import NewTask, TaskStore
+from taskworker_classifyimage.bridge.records import NewTask
+from taskworker_classifyimage.bridge.store import TaskStore
 
 _DATA = '{"targetlanguage": "de", "numberofpredictions": 3}'
 

@@ -27,6 +27,22 @@ def usable_cores(cgroup_quota: Path = _CGROUP_QUOTA) -> int:
     return max(1, cores)
 
 
+def allow_many_files() -> None:
+    """Lets this process open as many files and connections as the system grants it.
+
+    macOS begins with 256 and many Linuxes with 1024, far below what they grant.
+    """
+    if sys.platform == "win32":
+        return
+    import resource  # noqa: PLC0415 - there is none on Windows
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # macOS names no limit here and refuses more than this (OPEN_MAX in its limits.h).
+    wanted = min(hard, 10_240) if hard != resource.RLIM_INFINITY else 10_240
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def peak_memory_bytes() -> int | None:
     """The most memory this process had at once; None on Windows, which counts otherwise."""
     if sys.platform == "win32":

@@ -1,26 +1,37 @@
 """What the operator decides. Order: flags, then environment, then settings file, then defaults.
 
 A setting has one name everywhere: the flag `--bridge-port` is the key `bridge-port` of the file.
-The environment has only the four names that sibling workers' containers use.
+The environment has only the four names that sibling workers' containers use, and the bridge's
+secret, which has no flag: others on the machine can read those.
 """
 
+import re
 import socket
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from platformdirs import user_data_path
 
 from taskworker_classifyimage import logs
+from taskworker_classifyimage.bridge.access import ANY_ORIGIN, OPEN, WITH_TOKEN
 from taskworker_classifyimage.classify.catalogue import DEFAULT_MODEL
 from taskworker_classifyimage.classify.device import Device
 from taskworker_classifyimage.errors import ConfigError
 from taskworker_classifyimage.taskbridge.address import BridgeAddress
 
 #: Lower case, as the sibling workers' containers have them.
-ENVIRONMENT_NAMES: Final = ("taskbridgeurl", "worker", "device", "model")
+ENVIRONMENT_NAMES: Final = ("taskbridgeurl", "worker", "device", "model", "bridgetoken")
+
+#: Other machines may call the embedded bridge: with its token, or whoever reaches it.
+REMOTE_ACCESS: Final = (WITH_TOKEN, OPEN)
+
+#: As a browser writes it: no path, not even a slash.
+_ORIGIN: Final = re.compile(
+    r"https?://[a-z0-9.\-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](:[0-9]{1,5})?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +45,12 @@ class Settings:
         in_flight: tasks taken and not yet reported, at most; None: as many as the network needs.
         provenance: whether every result tells what it was made of.
         bridge_data: folder of the embedded bridge's tasks and files; None: see `bridge_folder`.
+        bridge_token_file: holds what callers of the embedded bridge must bring.
+        bridgetoken: the same itself; with neither, callers need bring nothing.
+        bridge_lease: seconds after which a silent worker's tasks are open again.
+        bridge_keep_days: how long the embedded bridge keeps completed tasks; 0: for ever.
+        bridge_origins: servers whose pages may call the embedded bridge.
+        allow_remote: that other machines may call it, and whether they need the token.
     """
 
     taskbridgeurl: BridgeAddress | None
@@ -46,6 +63,12 @@ class Settings:
     bridge_host: str
     bridge_port: int
     bridge_data: Path | None
+    bridge_token_file: Path | None
+    bridgetoken: str | None = field(repr=False)
+    bridge_lease: int
+    bridge_keep_days: int
+    bridge_origins: tuple[str, ...]
+    allow_remote: str | None
 
     def bridge_folder(self) -> Path:
         """The embedded bridge's folder, in the user's own data if none was named.
@@ -178,6 +201,18 @@ def _texts(text: str) -> tuple[str, ...]:
     return tuple(_text(part.strip()) for part in text.split(","))
 
 
+def _path(text: str) -> Path:
+    return Path(_text(text))
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    origins = _texts(text)
+    for origin in origins:
+        if origin != ANY_ORIGIN and not _ORIGIN.fullmatch(origin):
+            raise ValueError("must look like https://lab.example or http://10.0.0.5:8080, or be *")
+    return origins
+
+
 _SETTINGS: Final = (
     _Setting("taskbridgeurl", _address, lambda: None),
     _Setting("worker", _worker_name, lambda: socket.gethostname() or "classifyimage"),
@@ -188,5 +223,11 @@ _SETTINGS: Final = (
     _Setting("log-level", _one_of(*logs.LEVELS), lambda: "info"),
     _Setting("bridge-host", _text, lambda: "127.0.0.1"),
     _Setting("bridge-port", _whole_number(0, 65535), lambda: 42000),
-    _Setting("bridge-data", lambda text: Path(_text(text)), lambda: None),
+    _Setting("bridge-data", _path, lambda: None),
+    _Setting("bridge-token-file", _path, lambda: None),
+    _Setting("bridgetoken", _text, lambda: None),
+    _Setting("bridge-lease", _whole_number(1, 86_400), lambda: 60),
+    _Setting("bridge-keep-days", _whole_number(0, 36_500), lambda: 30),
+    _Setting("bridge-origins", _origins, tuple),
+    _Setting("allow-remote", _one_of(*REMOTE_ACCESS), lambda: None),
 )

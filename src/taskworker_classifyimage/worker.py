@@ -16,6 +16,7 @@ from taskworker_classifyimage.pipeline.handle import Handler
 from taskworker_classifyimage.pipeline.slots import Slots
 from taskworker_classifyimage.pipeline.take import Taker, find_left_over, take
 from taskworker_classifyimage.taskbridge.client import BridgeClient
+from taskworker_classifyimage.taskbridge.lease_keeper import keep_leases
 from taskworker_classifyimage.taskbridge.outage import Outage
 from taskworker_classifyimage.tasks import Task
 
@@ -70,15 +71,21 @@ class Worker:
         taking = asyncio.create_task(self._take_all(stop))
         stopping = asyncio.create_task(stop.wait())
         tallying = asyncio.create_task(self._tell_tally())
+        keeping = asyncio.create_task(keep_leases(self._client, self._outage, self._in_hand))
         try:
             await asyncio.wait({taking, stopping}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             tallying.cancel()
             stopping.cancel()
             await self._end(taking)
+            keeping.cancel()
         if not taking.cancelled():
             # Before a stop it ends only by a fault of this program, which is to be seen.
             taking.result()
+
+    def _in_hand(self) -> set[str]:
+        """Ids of the tasks that were taken and are not yet reported."""
+        return {task.id for task in (*self._running.values(), *self._left_over)}
 
     async def _take_all(self, stop: asyncio.Event) -> None:
         self._left_over += await find_left_over(self._client, self._outage, self._taker)

@@ -6,6 +6,8 @@ from support.contract import NOBODY, V2, V3, Bridge
 
 
 def test_pages_of_other_servers_may_read_answers(bridge: Bridge, task_type: str) -> None:
+    if bridge.is_embedded:
+        pytest.skip("the embedded bridge lets in only the origins that it was told")
     for answer in (
         bridge.get("tasks/list/"),
         bridge.take(task_type),
@@ -22,6 +24,9 @@ def test_a_preflight_allows_json_and_delete(bridge: Bridge, path: str) -> None:
         "Access-Control-Request-Headers": "content-type",
     }
     answer = bridge.call("OPTIONS", path, None, asked)
+    if bridge.is_embedded:
+        assert answer.status == 403
+        return
     assert answer.status == 204
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert "DELETE" in answer.headers["Access-Control-Allow-Methods"]

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from support.http_client import Answer, HttpClient
 from support.multipart import file_part, form_type, json_part, multipart
-from taskworker_classifyimage.bridge.server import BridgeServer, Limits
+from taskworker_classifyimage.bridge.server import Access, BridgeServer, Limits
 
 #: Of the forms for a `BridgeOnFolder`: short, so that tests can write such forms out, and a random
 #: body may happen to have it.
@@ -77,9 +77,11 @@ class BridgeOnFolder(HttpClient):
 
 
 @contextmanager
-def serving(folder: Path, limits: Limits | None = None) -> Iterator[BridgeOnFolder]:
+def serving(
+    folder: Path, limits: Limits | None = None, access: Access | None = None
+) -> Iterator[BridgeOnFolder]:
     """Run an embedded bridge on a free port."""
-    server = BridgeServer("127.0.0.1", 0, folder, limits=limits)
+    server = BridgeServer("127.0.0.1", 0, folder, limits=limits, access=access)
     with asyncio.Runner() as runner:
         loop = runner.get_loop()
 

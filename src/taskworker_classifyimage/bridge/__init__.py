@@ -1,9 +1,9 @@
-"""The TaskBridge protocol over HTTP, both sides.
+"""The embedded TaskBridge, for labs that run none: the protocol over HTTP, tasks kept on disk.
 
-`client` is the worker's side: it talks to whichever TaskBridge it is pointed at. The embedded
-server is the other side, for labs that run none: `server` binds the port and holds the parts
-together, `routes` has one handler a call, `bodies` turns what a client sends into checked values
-within `limits`, `store` keeps the tasks and asks `requirements` who may take one, `uploads` keeps
-their files, `workers` knows who asked for work lately, and `pages` serves the two pages that people
-read.
+`server` binds the port and holds the parts together. A call passes `guard`, which enforces
+`access`, and `answers`, which all answers have in common; `routes` has one handler a call, and
+`bodies` turns what a client sends into checked values within `limits`. `store` keeps the tasks
+(`records`) in a `database` and asks `requirements` who may take one, `leases` knows until when,
+`uploads` keeps their files, `workers` knows who asked for work lately. `housekeeping` is what
+happens unasked, and `pages` serves what people read.
 """

@@ -1,9 +1,11 @@
 """Reads what a client sends, whatever it sends, into values that the store can take.
 
 ``bytes -> within the limit -> JSON -> right keys and types -> value``; each arrow that fails is
-the client's mistake and ends in a 400 or a 413 with a sentence that says what to change.
+the client's mistake and ends in a 400 or a 413 with a sentence that says what to change. What does
+not arrive in time is a TimeoutError.
 """
 
+import asyncio
 import json
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
@@ -12,8 +14,8 @@ from aiohttp import BodyPartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from taskworker_classifyimage.bridge.limits import Limits
+from taskworker_classifyimage.bridge.records import NewTask
 from taskworker_classifyimage.bridge.requirements import requirements_text
-from taskworker_classifyimage.bridge.store import NewTask
 from taskworker_classifyimage.bridge.uploads import Upload, UploadTooLargeError
 
 _TOO_LARGE_A_NUMBER: Final = "the JSON has a number that is too large"
@@ -35,11 +37,19 @@ _BROKEN_FORM: Final = (
 
 @dataclass(frozen=True, slots=True)
 class TakeRequest:
-    """A worker asks for a task; `worker` is None for one that gives no name."""
+    """A worker asks for a task.
+
+    Attributes:
+        type: of task.
+        worker: its name, None for one that gives none.
+        abilities: what the requirements of tasks are compared with.
+        leased: whether it will renew a lease on the task.
+    """
 
     type: str
     worker: str | None
     abilities: dict[str, object]
+    leased: bool
 
 
 async def read_add(request: web.Request, upload: Upload, limits: Limits) -> NewTask:
@@ -54,7 +64,8 @@ async def read_add(request: web.Request, upload: Upload, limits: Limits) -> NewT
         raise bad_request("send multipart/form-data with a field 'json' and perhaps a file 'file'")
     _check_length(request, limits.upload_bytes + 2 * limits.json_bytes)
     try:
-        text = await _read_parts(request, upload, limits)
+        async with _patience(request, limits):
+            text = await _read_parts(request, upload, limits)
     except UploadTooLargeError as error:
         raise too_large(error.limit_bytes) from error
     except _BROKEN_FORM as error:
@@ -65,24 +76,29 @@ async def read_add(request: web.Request, upload: Upload, limits: Limits) -> NewT
 
 
 async def read_take(request: web.Request, limits: Limits) -> TakeRequest:
-    """Read ``{"type", "worker", "abilities"}``; all but the type may be missing."""
-    body = await _read_object(request, limits.other_bytes)
+    """Read ``{"type", "worker", "abilities", "lease"}``; all but the type may be missing."""
+    body = await _read_object(request, limits.other_bytes, limits)
     abilities = body.get("abilities")
     if abilities is not None and not isinstance(abilities, dict):
         raise bad_request("'abilities' must be an object")
+    leased = body.get("lease", False)
+    if not isinstance(leased, bool):
+        raise bad_request("'lease' must be true or false; how long it is, the bridge says")
     worker = body.get("worker")
     return TakeRequest(
         type=_name(body.get("type"), "type"),
         worker=None if worker is None else _name(worker, "worker"),
         abilities=abilities or {},
+        leased=leased,
     )
 
 
 async def read_progress(request: web.Request, limits: Limits) -> int:
     """Read ``{"progress"}``: digits as a string, or a whole number."""
-    value = (await _read_object(request, limits.other_bytes)).get("progress")
-    if isinstance(value, int | float) and not isinstance(value, bool) and value % 1 == 0:
-        value = str(int(value))
+    value = (await _read_object(request, limits.other_bytes, limits)).get("progress")
+    number = _whole_number(value)
+    if number is not None:
+        value = str(number)
     if (
         isinstance(value, str)
         and value.isascii()
@@ -93,10 +109,16 @@ async def read_progress(request: web.Request, limits: Limits) -> int:
     raise bad_request("'progress' must be a whole number, or a string of digits")
 
 
-async def read_result(request: web.Request, limits: Limits) -> str | None:
-    """Read ``{"result"}`` of any JSON; returns it as JSON text, None where there is none."""
-    body = await _read_object(request, limits.json_bytes)
-    return _json_text(body["result"]) if "result" in body else None
+async def read_result(request: web.Request, limits: Limits) -> tuple[str | None, int | None]:
+    """Read ``{"result", "attempt"}``: the result as JSON text; each None where there is none."""
+    body = await _read_object(request, limits.json_bytes, limits)
+    result = _json_text(body["result"]) if "result" in body else None
+    return result, _attempt(body) if "attempt" in body else None
+
+
+async def read_renewal(request: web.Request, limits: Limits) -> int:
+    """Read ``{"attempt"}``."""
+    return _attempt(await _read_object(request, limits.other_bytes, limits))
 
 
 def bad_request(reason: str) -> web.HTTPBadRequest:
@@ -165,19 +187,25 @@ def _new_task(form: dict[str, Any], upload: Upload, limits: Limits) -> NewTask:
     )
 
 
-async def _read_object(request: web.Request, limit_bytes: int) -> dict[str, Any]:
+async def _read_object(request: web.Request, limit_bytes: int, limits: Limits) -> dict[str, Any]:
     if request.content_type != "application/json":
         raise bad_request("send Content-Type: application/json")
     _check_length(request, limit_bytes)
     body = bytearray()
     try:
-        async for chunk in request.content.iter_any():
-            body += chunk
-            if len(body) > limit_bytes:
-                raise too_large(limit_bytes)
+        async with _patience(request, limits):
+            async for chunk in request.content.iter_any():
+                body += chunk
+                if len(body) > limit_bytes:
+                    raise too_large(limit_bytes)
     except (HttpProcessingError, web.RequestPayloadError) as error:
         raise bad_request("the body is broken or cut off") from error
     return _object(bytes(body))
+
+
+def _patience(request: web.Request, limits: Limits) -> asyncio.Timeout:
+    """Ends a call that never arrives; one that is all there, as most are, saves the alarm clock."""
+    return asyncio.timeout(None if request.content.is_eof() else limits.arrival_s)
 
 
 def _check_length(request: web.Request, limit_bytes: int) -> None:
@@ -206,6 +234,20 @@ def _json_text(value: object) -> str:
         return json.dumps(value, allow_nan=False)
     except ValueError as error:
         raise bad_request(_TOO_LARGE_A_NUMBER) from error
+
+
+def _attempt(body: dict[str, Any]) -> int:
+    attempt = _whole_number(body.get("attempt"))
+    if attempt is None or not 0 < attempt < 2**63:
+        raise bad_request("'attempt' must be the number that the take answered")
+    return attempt
+
+
+def _whole_number(value: object) -> int | None:
+    """A whole number as JSON sees it, which writes 3 as 3.0 as well; None for all else."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and value % 1 == 0:
+        return int(value)
+    return None
 
 
 def _name(value: object, key: str) -> str:

@@ -1,4 +1,4 @@
-"""How much a client may send in one call."""
+"""How much a client may send, and how long things last."""
 
 from dataclasses import dataclass
 
@@ -11,8 +11,16 @@ class Limits:
         upload_bytes: the file of a task.
         json_bytes: the JSON of a new task, and of a result.
         other_bytes: every other JSON body, and the requirements of a task.
+        free_bytes: what files leave free on the disk, so that results can still be written.
+        arrival_s: how long a client may take to send one call.
+        lease_s: how long a worker that asks for leases keeps a task without renewing it.
+        keep_s: how long completed tasks and their files are kept; None: until they are removed.
     """
 
     upload_bytes: int = 512 * 2**20
     json_bytes: int = 50 * 2**20
     other_bytes: int = 100 * 2**10
+    free_bytes: int = 256 * 2**20
+    arrival_s: float = 3600.0
+    lease_s: float = 60.0
+    keep_s: float | None = None

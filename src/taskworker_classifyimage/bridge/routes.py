@@ -12,8 +12,10 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from taskworker_classifyimage.bridge import bodies
+from taskworker_classifyimage.bridge.leases import Leases
 from taskworker_classifyimage.bridge.limits import Limits
-from taskworker_classifyimage.bridge.store import TaskDetails, TaskState, TaskStore
+from taskworker_classifyimage.bridge.records import TaskDetails, TaskState
+from taskworker_classifyimage.bridge.store import Completion, TaskStore
 from taskworker_classifyimage.bridge.uploads import Uploads
 from taskworker_classifyimage.bridge.workers import WorkerRoster
 
@@ -28,13 +30,12 @@ _TASK_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.AS
 class TaskRoutes:
     """The handlers, over the parts that they share."""
 
-    def __init__(
-        self, store: TaskStore, uploads: Uploads, roster: WorkerRoster, limits: Limits
-    ) -> None:
+    def __init__(self, store: TaskStore, uploads: Uploads, leases: Leases, limits: Limits) -> None:
         self._store = store
         self._uploads = uploads
-        self._roster = roster
+        self._leases = leases
         self._limits = limits
+        self._roster = WorkerRoster()
 
     def table(self) -> list[web.RouteDef]:
         """All routes."""
@@ -42,6 +43,7 @@ class TaskRoutes:
             ("POST", "/api/tasks/add", self.add),
             ("POST", "/api/tasks/take", self.take),
             ("GET", "/api/tasks/file/{id}", self.file),
+            ("POST", "/api/tasks/renew/{id}", self.renew),
             ("POST", "/api/tasks/progress/{id}", self.progress),
             ("POST", "/api/tasks/complete/{id}", self.complete),
             ("GET", "/api/tasks/restart/{id}", self.restart),
@@ -63,7 +65,7 @@ class TaskRoutes:
 
     async def add(self, request: web.Request) -> web.Response:
         """POST tasks/add: a new task, with its file if it has one."""
-        with self._uploads.receive(str(uuid.uuid4()), self._limits.upload_bytes) as upload:
+        with self._uploads.receive(str(uuid.uuid4()), self._limits) as upload:
             task = await bodies.read_add(request, upload, self._limits)
             upload.finish()
             self._store.add(task)
@@ -72,12 +74,16 @@ class TaskRoutes:
     async def take(self, request: web.Request) -> web.Response:
         """POST tasks/take: the oldest open task that suits the worker, or an empty 404."""
         wanted = await bodies.read_take(request, self._limits)
-        taken = self._store.take(wanted.type, wanted.worker, wanted.abilities)
+        taken = self._store.take(wanted.type, wanted.worker, wanted.abilities, leased=wanted.leased)
         if wanted.worker is not None:
             self._roster.note(wanted.worker, wanted.type, taken.id if taken else None)
         if taken is None:
             return web.Response(status=404)
-        return _json_object({"id": json.dumps(taken.id), "data": taken.data})
+        members: dict[str, str | None] = {"id": json.dumps(taken.id), "data": taken.data}
+        if wanted.leased:
+            self._leases.begin(taken.id, taken.attempt)
+            members |= self._lease(taken.attempt)
+        return _json_object(members)
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         """GET tasks/file/:id: the bytes as they were added."""
@@ -94,6 +100,14 @@ class TaskRoutes:
                 return web.Response(body=content, headers=headers)
         return web.FileResponse(self._uploads.path(state.id), headers=headers)
 
+    async def renew(self, request: web.Request) -> web.Response:
+        """POST tasks/renew/:id: the worker is alive, and keeps the task."""
+        attempt = await bodies.read_renewal(request, self._limits)
+        if not self._leases.renew(_task_id(request), attempt):
+            self._known(request)
+            raise web.HTTPConflict(text="this lease has ended")
+        return web.Response()
+
     async def progress(self, request: web.Request) -> web.Response:
         """POST tasks/progress/:id: how far the worker is."""
         progress = await bodies.read_progress(request, self._limits)
@@ -101,20 +115,28 @@ class TaskRoutes:
 
     async def complete(self, request: web.Request) -> web.Response:
         """POST tasks/complete/:id: the result."""
-        result = await bodies.read_result(request, self._limits)
-        return _done(self._store.complete(_task_id(request), result))
+        result, attempt = await bodies.read_result(request, self._limits)
+        task_id = _task_id(request)
+        completion = self._store.complete(task_id, result, attempt)
+        if completion is Completion.TAKEN_OVER:
+            raise web.HTTPConflict(text="another worker has taken the task since")
+        self._leases.end(task_id)
+        return _done(completion is Completion.ACCEPTED)
 
     async def restart(self, request: web.Request) -> web.Response:
         """GET tasks/restart/:id: the task is open again."""
         if request.method == "HEAD":
             # Whoever only wants headers expects that nothing happens.
             raise web.HTTPMethodNotAllowed("HEAD", ["GET"])
-        return _done(self._store.restart(_task_id(request)))
+        task_id = _task_id(request)
+        self._leases.end(task_id)
+        return _done(self._store.restart(task_id))
 
     async def remove(self, request: web.Request) -> web.Response:
         """DELETE tasks/remove/:id: the task and its file are gone."""
         task_id = _task_id(request)
         removed = self._store.remove(task_id)
+        self._leases.end(task_id)
         if removed:
             self._uploads.remove(task_id)
         return _done(removed)
@@ -139,6 +161,8 @@ class TaskRoutes:
         members["requirements"] = details.state.requirements or None
         members["data"] = details.data
         members["result"] = details.result
+        if details.attempt is not None:
+            members |= self._lease(details.attempt)
         return _json_object(members)
 
     async def list(self, request: web.Request) -> web.StreamResponse:
@@ -172,6 +196,9 @@ class TaskRoutes:
     async def version(self, request: web.Request) -> web.Response:  # noqa: ARG002
         """GET version: the release whose protocol is spoken here."""
         return web.Response(text=PROTOCOL_VERSION)
+
+    def _lease(self, attempt: int) -> dict[str, str | None]:
+        return {"lease": json.dumps(self._leases.length_s), "attempt": json.dumps(attempt)}
 
     def _known(self, request: web.Request) -> TaskState:
         state = self._store.state(_task_id(request))

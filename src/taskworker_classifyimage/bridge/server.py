@@ -1,33 +1,31 @@
 """The embedded TaskBridge: binds a port, opens a data folder, answers until it is stopped."""
 
+import asyncio
 import errno
-import logging
 from pathlib import Path
 from typing import Final
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
+from taskworker_classifyimage.bridge.access import Access
+from taskworker_classifyimage.bridge.answers import add_answers
+from taskworker_classifyimage.bridge.database import BridgeDataError
+from taskworker_classifyimage.bridge.guard import Guard
+from taskworker_classifyimage.bridge.housekeeping import remove_finished, reopen_run_out
+from taskworker_classifyimage.bridge.leases import Leases
 from taskworker_classifyimage.bridge.limits import Limits
 from taskworker_classifyimage.bridge.pages import page_routes
 from taskworker_classifyimage.bridge.routes import TaskRoutes
-from taskworker_classifyimage.bridge.store import BridgeDataError, TaskStore
+from taskworker_classifyimage.bridge.store import TaskStore
 from taskworker_classifyimage.bridge.uploads import Uploads
-from taskworker_classifyimage.bridge.workers import WorkerRoster
 from taskworker_classifyimage.errors import ConfigError
 
-__all__ = ["BridgeServer", "Limits", "PortInUse", "create_app"]
-
-_log = logging.getLogger(__name__)
+__all__ = ["Access", "BridgeServer", "Limits", "PortInUse", "create_app"]
 
 #: How long a stop waits for calls that are being answered.
 _STOP_S: Final = 5.0
-
-_PREFLIGHT: Final = {
-    "Access-Control-Allow-Methods": "GET, HEAD, POST, DELETE, OPTIONS",
-    "Access-Control-Allow-Headers": "Content-Type, Authorization",
-    "Access-Control-Max-Age": "86400",
-}
+#: How long a connection may be idle; longer than the 60 s that reverse proxies keep theirs.
+_IDLE_S: Final = 75.0
 
 
 class PortInUse(ConfigError):
@@ -48,14 +46,23 @@ class BridgeServer:
     """An embedded TaskBridge on one port and one data folder; the constructor starts nothing."""
 
     def __init__(
-        self, host: str, port: int, data_dir: Path, *, limits: Limits | None = None
+        self,
+        host: str,
+        port: int,
+        data_dir: Path,
+        *,
+        limits: Limits | None = None,
+        access: Access | None = None,
     ) -> None:
         self._host = host
         self._port = port
         self._limits = limits or Limits()
+        self._access = access or Access()
         self._store = TaskStore(data_dir / "tasks.sqlite3")
         self._uploads = Uploads(data_dir / "files")
+        self._leases = Leases(self._limits.lease_s)
         self._runner: web.AppRunner | None = None
+        self._housekeeping: list[asyncio.Task[None]] = []
 
     @property
     def url(self) -> str:
@@ -75,12 +82,15 @@ class BridgeServer:
         """
         self._store.open()
         runner = web.AppRunner(
-            create_app(self._store, self._uploads, self._limits),
+            create_app(self._store, self._uploads, self._leases, self._limits, self._access),
             access_log=None,
+            keepalive_timeout=_IDLE_S,
             shutdown_timeout=_STOP_S,
         )
         try:
             self._open_uploads()
+            for task_id, attempt in self._store.leased():
+                self._leases.begin(task_id, attempt)
             await runner.setup()
             await web.TCPSite(runner, self._host, self._port).start()
         except BaseException as error:
@@ -90,13 +100,24 @@ class BridgeServer:
                 raise PortInUse(self._host, self._port) from error
             raise
         self._runner = runner
+        self._keep_house()
 
     async def stop(self) -> None:
         """Finish the calls that are being answered, then close; a second stop does no harm."""
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+        for each in self._housekeeping:
+            each.cancel()
+        await asyncio.gather(*self._housekeeping, return_exceptions=True)
+        self._housekeeping = []
         self._store.close()
+
+    def _keep_house(self) -> None:
+        chores = [reopen_run_out(self._store, self._leases)]
+        if self._limits.keep_s is not None:
+            chores.append(remove_finished(self._store, self._uploads, self._limits.keep_s))
+        self._housekeeping = [asyncio.create_task(chore) for chore in chores]
 
     def _open_uploads(self) -> None:
         def has_file(task_id: str) -> bool:
@@ -109,42 +130,12 @@ class BridgeServer:
             raise BridgeDataError(f"cannot use the folder of files: {error}") from error
 
 
-def create_app(store: TaskStore, uploads: Uploads, limits: Limits) -> web.Application:
+def create_app(
+    store: TaskStore, uploads: Uploads, leases: Leases, limits: Limits, access: Access
+) -> web.Application:
     """The application that answers all calls and pages, over parts that somebody else opens."""
-    app = web.Application(middlewares=[_answer_errors])
-    app.on_response_prepare.append(_add_headers)
-    app.add_routes(TaskRoutes(store, uploads, WorkerRoster(), limits).table())
+    app = web.Application()
+    add_answers(app, Guard(access))
+    app.add_routes(TaskRoutes(store, uploads, leases, limits).table())
     app.add_routes(page_routes())
     return app
-
-
-async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:  # noqa: ARG001
-    """Let pages of any other server read every answer, and no browser guess its type."""
-    response.headers["Access-Control-Allow-Origin"] = "*"
-    response.headers["X-Content-Type-Options"] = "nosniff"
-
-
-@web.middleware
-async def _answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer every error as JSON, and nothing of this program's inside."""
-    if request.method == "OPTIONS":
-        return web.Response(status=204, headers=_PREFLIGHT)
-    try:
-        return await handler(request)
-    except web.HTTPException as error:
-        return _error(error.status, error.text or error.reason, error.headers.get("Allow"))
-    except RecursionError:
-        return _error(400, "the JSON is nested too deep")
-    except ConnectionError:
-        # The client is gone; aiohttp drops this answer.
-        return _error(400, "the connection was lost")
-    except Exception:  # noqa: BLE001 - logged, and the client learns nothing of it
-        _log.exception("bridge.failed call=%r", request.path)
-        return _error(500, "internal error")
-
-
-def _error(status: int, reason: str, allow: str | None = None) -> web.Response:
-    response = web.json_response({"error": reason}, status=status)
-    if allow is not None:
-        response.headers["Allow"] = allow
-    return response

@@ -1,16 +1,20 @@
 """The files of tasks on disk, each under its task's id, which the server made.
 
 ``receive --write--> <id>.part --finish--> <id>``, and only then may the task's row be written. A
-process that dies between two steps leaves a file without a row; `sweep` clears those away.
+process that dies between two steps leaves a file without a row; `open` clears those away.
 """
 
+import errno
 import logging
 import os
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, Self
+
+from taskworker_classifyimage.bridge.limits import Limits
 
 _log = logging.getLogger(__name__)
 
@@ -38,10 +42,10 @@ class UploadTooLargeError(Exception):
 class Upload:
     """One file on its way in; leaving the ``with`` block by an exception leaves no file."""
 
-    def __init__(self, path: Path, limit_bytes: int) -> None:
+    def __init__(self, path: Path, limits: Limits) -> None:
         self._path = path
         self._part = path.with_name(f"{path.name}.part")
-        self._limit_bytes = limit_bytes
+        self._limits = limits
         self._size_bytes = 0
         self._stream: BinaryIO | None = None
 
@@ -80,12 +84,15 @@ class Upload:
 
         Raises:
             UploadTooLargeError: The file has passed the limit.
+            OSError: The disk is full, or as full as files may make it.
         """
         if self._stream is None:
             raise ValueError("the upload has not begun")
         self._size_bytes += len(chunk)
-        if self._size_bytes > self._limit_bytes:
-            raise UploadTooLargeError(self._limit_bytes)
+        if self._size_bytes > self._limits.upload_bytes:
+            raise UploadTooLargeError(self._limits.upload_bytes)
+        if shutil.disk_usage(self._part.parent).free < self._limits.free_bytes + len(chunk):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._stream.write(chunk)
 
     def finish(self) -> None:
@@ -115,9 +122,9 @@ class Uploads:
                 _log.info("bridge.leftover_removed file=%r", path.name)
                 self._unlink(path)
 
-    def receive(self, task_id: str, limit_bytes: int) -> Upload:
+    def receive(self, task_id: str, limits: Limits) -> Upload:
         """A file to come, for a task that will have this id."""
-        return Upload(self.path(task_id), limit_bytes)
+        return Upload(self.path(task_id), limits)
 
     def path(self, task_id: str) -> Path:
         """Where the file of a task is; the id must be one that this server made."""

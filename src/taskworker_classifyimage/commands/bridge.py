@@ -6,8 +6,10 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from taskworker_classifyimage.bridge.access import checked_token, read_token, settle_access
+from taskworker_classifyimage.bridge.database import BridgeDataError
+from taskworker_classifyimage.bridge.limits import Limits
 from taskworker_classifyimage.bridge.server import BridgeServer, PortInUse
-from taskworker_classifyimage.bridge.store import BridgeDataError
 from taskworker_classifyimage.commands.flags import (
     add_bridge_flags,
     add_config_flag,
@@ -15,8 +17,10 @@ from taskworker_classifyimage.commands.flags import (
 )
 from taskworker_classifyimage.errors import ConfigError
 from taskworker_classifyimage.logs import set_up_logging
+from taskworker_classifyimage.machine import allow_many_files
 from taskworker_classifyimage.settings import Settings
 from taskworker_classifyimage.stopping import stop_on_signals
+from taskworker_classifyimage.taskbridge.address import BridgeAddress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,14 +38,20 @@ def run(parsed: argparse.Namespace) -> int:
 
 
 @asynccontextmanager
-async def embedded_bridge(settings: Settings) -> AsyncIterator[str]:
-    """Runs the embedded bridge; gives its root URL.
+async def embedded_bridge(settings: Settings) -> AsyncIterator[BridgeAddress]:
+    """Runs the embedded bridge; gives its address for this machine, its token included.
 
     Raises:
-        ConfigError: the port is taken or the data folder cannot be used.
+        ConfigError: the port is taken, the data folder cannot be used, or other machines could
+            call the bridge and nobody has said that they may.
     """
     host, port = settings.bridge_host, settings.bridge_port
-    server = BridgeServer(host, port, settings.bridge_folder())
+    token = _token(settings)
+    access = settle_access(host, settings.allow_remote, token, settings.bridge_origins)
+    server = BridgeServer(
+        host, port, settings.bridge_folder(), limits=_limits(settings), access=access
+    )
+    allow_many_files()
     try:
         await server.start()
     except PortInUse:
@@ -56,16 +66,29 @@ async def embedded_bridge(settings: Settings) -> AsyncIterator[str]:
         reason = err.strerror or err
         raise ConfigError(f"cannot serve on {host}, port {port}: {reason}") from None
     try:
-        yield server.url
+        yield BridgeAddress(server.url, "worker" if token else None, token)
     finally:
         await server.stop()
 
 
 async def _serve(settings: Settings) -> None:
     with stop_on_signals() as stop:
-        async with embedded_bridge(settings) as url:
-            print(f"The bridge and its page: {url}/\nStop with Ctrl-C.", flush=True)
+        async with embedded_bridge(settings) as address:
+            print(f"The bridge and its page: {address.url}/\nStop with Ctrl-C.", flush=True)
             await stop.wait()
+
+
+def _token(settings: Settings) -> str | None:
+    if settings.bridge_token_file is not None:
+        return read_token(settings.bridge_token_file)
+    if settings.bridgetoken is not None:
+        return checked_token(settings.bridgetoken, "bridgetoken")
+    return None
+
+
+def _limits(settings: Settings) -> Limits:
+    keep_s = settings.bridge_keep_days * 86_400.0
+    return Limits(lease_s=settings.bridge_lease, keep_s=keep_s or None)
 
 
 def _who_has(port: int) -> str:

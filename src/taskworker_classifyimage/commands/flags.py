@@ -3,6 +3,7 @@
 import argparse
 import os
 
+from taskworker_classifyimage.bridge.access import WITH_TOKEN
 from taskworker_classifyimage.classify.device import DEVICES
 from taskworker_classifyimage.logs import LEVELS
 from taskworker_classifyimage.settings import Settings, load_settings
@@ -35,11 +36,36 @@ def add_config_flag(parser: argparse.ArgumentParser) -> None:
 
 
 def add_bridge_flags(parser: argparse.ArgumentParser) -> None:
-    """--bridge-host, --bridge-port, --bridge-data, --log-level."""
+    """The flags of the embedded bridge, and --log-level."""
     group = parser.add_argument_group("embedded bridge")
     group.add_argument("--bridge-host", metavar="HOST", help="default: 127.0.0.1")
     group.add_argument("--bridge-port", metavar="PORT", help="default: 42000")
     group.add_argument("--bridge-data", metavar="DIR", help="where its tasks and files are kept")
+    group.add_argument(
+        "--bridge-lease",
+        metavar="SECONDS",
+        help="after which a silent worker's tasks are open again; default: 60",
+    )
+    group.add_argument(
+        "--bridge-keep-days",
+        metavar="DAYS",
+        help="how long it keeps completed tasks; default: 30, 0: for ever",
+    )
+    group.add_argument(
+        "--bridge-token-file",
+        metavar="FILE",
+        help="what callers must bring; or the environment's bridgetoken",
+    )
+    group.add_argument(
+        "--allow-remote",
+        metavar="open",
+        nargs="?",
+        const=WITH_TOKEN,
+        help="other machines may call it, with the token; 'open': without one",
+    )
+    group.add_argument(
+        "--bridge-origins", metavar="URL", help="servers whose pages may call it: A,B or *"
+    )
     parser.add_argument("--log-level", metavar="LEVEL", help=f"one of {', '.join(LEVELS)}")
 
 

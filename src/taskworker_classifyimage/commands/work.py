@@ -64,9 +64,9 @@ async def _serve(settings: Settings, classifiers: Sequence[Classifier]) -> None:
         if settings.taskbridgeurl is not None:
             await _work(settings, settings.taskbridgeurl, classifiers, stop)
             return
-        async with embedded_bridge(settings) as url:
-            _introduce(url, LocalFiles(classifiers[0], DecodeLimits()))
-            await _work(settings, BridgeAddress.parse(url), classifiers, stop)
+        async with embedded_bridge(settings) as address:
+            _introduce(address.url, LocalFiles(classifiers[0], DecodeLimits()))
+            await _work(settings, address, classifiers, stop)
 
 
 async def _work(

@@ -12,7 +12,7 @@ async def report(
     """Delivers a result, outlasting a bridge that is down.
 
     Raises:
-        TaskGone: the client removed the task.
+        TaskGone: the client removed the task, or another worker has it.
         BridgeRejected: the bridge refuses this result.
     """
     try:
@@ -20,4 +20,6 @@ async def report(
     except BridgeRejected as err:
         if err.status == 404:
             raise TaskGone("it was removed") from None
+        if err.status == 409:
+            raise TaskGone("its lease ran out and another worker has it") from None
         raise

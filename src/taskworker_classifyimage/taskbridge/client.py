@@ -19,6 +19,7 @@ from yarl import URL
 
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, TooLarge
 from taskworker_classifyimage.taskbridge.address import BridgeAddress
+from taskworker_classifyimage.taskbridge.leases import Leases
 
 _CONNECT_S = 10.0
 #: Longest silence in the middle of an answer.
@@ -42,6 +43,9 @@ class BridgeClient:
 
     Every method raises `BridgeUnavailable` when trying again later can help, and
     `BridgeRejected` with the HTTP status when it cannot.
+
+    Attributes:
+        leases: what the bridge has leased to us; see `keep_leases`.
     """
 
     def __init__(self, address: BridgeAddress) -> None:
@@ -49,6 +53,7 @@ class BridgeClient:
         self._address = address
         self._session: aiohttp.ClientSession | None = None
         self._one_change = asyncio.Lock()
+        self.leases = Leases()
         self._is_sturdy = False
 
     @property
@@ -103,6 +108,8 @@ class BridgeClient:
         try:
             # 3.1.0 gives a task whose requirements are `{}` only to a worker that sends abilities.
             asked: dict[str, object] = {"type": task_type, "worker": worker, "abilities": abilities}
+            # Only the embedded bridge knows of it; the releases pay no heed to other keys.
+            asked["lease"] = True
             async with self._change():
                 body = await self._json("POST", "tasks/take/", asked)
         except BridgeRejected as err:
@@ -114,7 +121,13 @@ class BridgeClient:
             raise BridgeUnavailable("tasks/take/ answered without a task's id")
         # Only 2.2.1 gives the whole task.
         self._is_sturdy = "status" not in body
+        self.leases.note(task_id, body, is_new=True)
         return task_id, body.get("data")
+
+    async def renew(self, task_id: str) -> None:
+        """Keeps a leased task for another length of its lease."""
+        body = self.leases.named(task_id)
+        await self._call("POST", f"tasks/renew/{_quoted(task_id)}/", body)
 
     async def file(self, task_id: str, limit_bytes: int) -> bytes:
         """Downloads a task's file.
@@ -129,9 +142,14 @@ class BridgeClient:
             raise TooLarge(f"the file has more than {limit_bytes} bytes") from None
 
     async def complete(self, task_id: str, result: dict[str, object]) -> None:
-        """Reports a task's result."""
+        """Reports a task's result.
+
+        Raises:
+            BridgeRejected: 404: it was removed; 409: its lease ran out and another worker has it.
+        """
         async with self._change():
-            await self._call("POST", f"tasks/complete/{_quoted(task_id)}/", {"result": result})
+            body = {"result": result, **self.leases.named(task_id)}
+            await self._call("POST", f"tasks/complete/{_quoted(task_id)}/", body)
 
     async def restart(self, task_id: str) -> None:
         """Makes a task open again."""
@@ -146,7 +164,10 @@ class BridgeClient:
     async def details(self, task_id: str) -> dict[str, Any]:
         """Everything the bridge knows of a task, `data` among it."""
         body = await self._json("GET", f"tasks/details/{_quoted(task_id)}/")
-        return body if isinstance(body, dict) else {}
+        if not isinstance(body, dict):
+            return {}
+        self.leases.note(task_id, body, is_new=False)
+        return body
 
     async def tasks(self) -> list[dict[str, Any]]:
         """All tasks, without their data and results."""

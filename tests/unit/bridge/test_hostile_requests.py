@@ -11,7 +11,7 @@ def test_an_aborted_upload_leaves_no_file(
     bridge: BridgeOnFolder, caplog: pytest.LogCaptureFixture
 ) -> None:
     with bridge.connect() as client:
-        head = "POST /api/tasks/add/ HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n"
+        head = "POST /api/tasks/add/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000000\r\n"
         head += f"Content-Type: {FORM_TYPE['Content-Type']}\r\n\r\n"
         client.sendall(head.encode() + form(b'{"type": "t"}', b"x" * 2_000_000)[:-20])
         wait_until(bridge.files)
@@ -28,7 +28,9 @@ def test_a_body_that_breaks_the_rules_of_http_is_a_400(
 ) -> None:
     content_type = (FORM_TYPE if path == "add" else JSON_TYPE)["Content-Type"]
     body = b"5\r\n--b\r\n\r\nnot a size\r\n"
-    head = f"POST /api/tasks/{path}/ HTTP/1.1\r\nHost: x\r\nContent-Type: {content_type}\r\n"
+    head = (
+        f"POST /api/tasks/{path}/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: {content_type}\r\n"
+    )
     head += f"{sent_as}\r\n"
     if "chunked" not in sent_as:
         head += f"Content-Length: {len(body)}\r\n"

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from support.in_process import BridgeOnFolder, form, serving
+from taskworker_classifyimage.bridge.database import BridgeDataError
 from taskworker_classifyimage.bridge.server import BridgeServer, PortInUse
-from taskworker_classifyimage.bridge.store import BridgeDataError
 
 
 def test_the_real_port_is_known_only_after_the_start(tmp_path: Path) -> None:

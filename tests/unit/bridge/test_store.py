@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from taskworker_classifyimage.bridge import store as store_module
+from taskworker_classifyimage.bridge.database import BridgeDataError
+from taskworker_classifyimage.bridge.records import NewTask
 from taskworker_classifyimage.bridge.requirements import requirements_text, suits
-from taskworker_classifyimage.bridge.store import BridgeDataError, NewTask, TaskStore
+from taskworker_classifyimage.bridge.store import Completion, TaskStore
 
 MANY = 100_000
 #: A take from an index needs a few hundred steps of SQLite, one that scans needs MANY of them.
@@ -42,8 +44,7 @@ def take(store: TaskStore, **abilities: object) -> str | None:
 
 def add_many(store: TaskStore, requirements: str, task_type: str = "t") -> None:
     """Put MANY open tasks into the database by one statement."""
-    assert store._database is not None
-    store._database.execute(
+    store._database.rows(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
         " INSERT INTO tasks (id, type, has_file, createdat, requirements)"
         " SELECT hex(randomblob(16)), ?, 0, 0, ? FROM n",
@@ -60,10 +61,11 @@ def steps_of_take(store: TaskStore, **abilities: object) -> int:
         counted += 100
         return 0
 
-    assert store._database is not None
-    store._database.set_progress_handler(count, 100)
+    connection = store._database._connection
+    assert connection is not None
+    connection.set_progress_handler(count, 100)
     assert take(store, **abilities) is not None
-    store._database.set_progress_handler(None, 0)
+    connection.set_progress_handler(None, 0)
     return counted
 
 
@@ -155,7 +157,7 @@ def test_a_restarted_task_is_as_new_at_its_old_place(store: TaskStore) -> None:
 
 def test_a_completed_task_that_was_never_taken_is_open_no_more(store: TaskStore) -> None:
     task_id = add(store)
-    assert store.complete(task_id, None)
+    assert store.complete(task_id, None) is Completion.ACCEPTED
     assert take(store) is None
     assert store.statistics() == {"t": 1}
     assert store.worker_statistics() == {}
@@ -163,7 +165,9 @@ def test_a_completed_task_that_was_never_taken_is_open_no_more(store: TaskStore)
 
 def test_changes_of_unknown_tasks_change_nothing(store: TaskStore) -> None:
     assert not store.set_progress("x", 1)
-    assert not store.complete("x", "1")
+    assert store.complete("x", "1") is Completion.UNKNOWN
+    assert store.complete("x", "1", 1) is Completion.UNKNOWN
+    assert store.run_out("x", 1) == ""
     assert not store.restart("x")
     assert not store.remove("x")
     assert store.state("x") is None
@@ -213,13 +217,12 @@ def test_eight_threads_never_take_the_same_task(store: TaskStore) -> None:
 
 
 def test_a_take_stays_an_index_search(store: TaskStore) -> None:
-    assert store._database is not None
-    values = {"type": "t", "worker": "w", "now": 1, "suited": "[]"}
+    values = {"type": "t", "worker": "w", "now": 1, "suited": "[]", "leased": False}
     for statement, parameters in (
         (store_module._TAKE, values),
         (store_module._NEXT_REQUIREMENTS, ("t", "")),
     ):
-        plan = store._database.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
+        plan = store._database.rows(f"EXPLAIN QUERY PLAN {statement}", parameters)
         text = "\n".join(row[3] for row in plan)
         assert "INDEX open_tasks (type=? AND requirements" in text
         assert "SCAN tasks" not in text
@@ -241,8 +244,7 @@ def test_many_tasks_that_suit_nobody_do_not_slow_a_take(store: TaskStore) -> Non
 
 def test_many_finished_tasks_do_not_slow_a_take(store: TaskStore) -> None:
     add_many(store, requirements="")
-    assert store._database is not None
-    store._database.execute("UPDATE tasks SET status = 'completed'")
+    store._database.rows("UPDATE tasks SET status = 'completed'")
     add(store)
     assert steps_of_take(store) < FEW_STEPS
 
@@ -278,11 +280,10 @@ def test_statistics_outlive_their_tasks_and_count_each_worker(store: TaskStore) 
 
 
 def test_the_tasks_of_a_newer_program_are_left_alone(store: TaskStore) -> None:
-    assert store._database is not None
-    store._database.execute("PRAGMA user_version = 99")
+    store._database.rows("PRAGMA user_version = 99")
     with pytest.raises(BridgeDataError, match="newer program"):
         reopened(store)
-    with sqlite3.connect(store._path) as database:
+    with sqlite3.connect(store._database._path) as database:
         assert database.execute("PRAGMA user_version").fetchone() == (99,)
     database.close()
 
@@ -304,14 +305,14 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
 def test_a_second_store_on_the_same_database_is_refused(store: TaskStore) -> None:
     task_id = add(store)
     with pytest.raises(BridgeDataError, match="in use by another bridge"):
-        TaskStore(store._path).open()
+        TaskStore(store._database._path).open()
     script = (
         "import sys; from pathlib import Path;"
-        "from taskworker_classifyimage.bridge.store import TaskStore;"
+        "from taskworker_classifyimage.bridge.store import Completion, TaskStore;"
         "TaskStore(Path(sys.argv[1])).open()"
     )
     other = subprocess.run(
-        [sys.executable, "-c", script, store._path], capture_output=True, check=False
+        [sys.executable, "-c", script, store._database._path], capture_output=True, check=False
     )
     assert b"in use by another bridge" in other.stderr
     assert take(store) == task_id
@@ -322,15 +323,14 @@ def test_a_closed_store_says_so_and_lets_others_in(store: TaskStore) -> None:
     store.close()
     with pytest.raises(BridgeDataError, match="not open"):
         store.statistics()
-    other = TaskStore(store._path)
+    other = TaskStore(store._database._path)
     other.open()
     other.close()
 
 
 def test_a_failed_completion_counts_nothing(store: TaskStore) -> None:
     task_id = add(store)
-    assert store._database is not None
-    store._database.execute("DROP TABLE completions")
+    store._database.rows("DROP TABLE completions")
     with pytest.raises(sqlite3.OperationalError):
         store.complete(task_id, "1")
     state = store.state(task_id)

@@ -15,13 +15,15 @@ import pytest
 
 from support.in_process import BridgeOnFolder, serving
 from support.waiting import wait_until
+from taskworker_classifyimage.bridge.database import BridgeDataError
 from taskworker_classifyimage.bridge.server import BridgeServer
-from taskworker_classifyimage.bridge.store import BridgeDataError, TaskStore
+from taskworker_classifyimage.bridge.store import TaskStore
 
 #: A server in a process of its own: prints its URL, then serves until it is killed.
 SERVER_PROGRAM = """
 import asyncio, sys
 from pathlib import Path
+from taskworker_classifyimage.bridge.database import BridgeDataError
 from taskworker_classifyimage.bridge.server import BridgeServer
 
 async def serve():

@@ -1,13 +1,17 @@
 """Files of tasks: written aside, named once whole, and never left behind."""
 
+import errno
+import os
 import uuid
 from pathlib import Path
 
 import pytest
 
+from taskworker_classifyimage.bridge.limits import Limits
 from taskworker_classifyimage.bridge.uploads import Uploads, UploadTooLargeError
 
 LIMIT_BYTES = 1000
+LIMITS = Limits(upload_bytes=LIMIT_BYTES)
 
 
 @pytest.fixture
@@ -27,7 +31,7 @@ def names(folder: Path) -> list[str]:
 
 def test_a_finished_upload_is_found_under_its_task(uploads: Uploads, tmp_path: Path) -> None:
     task_id = new_id()
-    with uploads.receive(task_id, LIMIT_BYTES) as upload:
+    with uploads.receive(task_id, LIMITS) as upload:
         upload.begin()
         upload.write(b"one ")
         upload.write(b"two")
@@ -41,7 +45,7 @@ def test_a_finished_upload_is_found_under_its_task(uploads: Uploads, tmp_path: P
 
 
 def test_an_upload_that_never_began_is_no_file(uploads: Uploads, tmp_path: Path) -> None:
-    with uploads.receive(new_id(), LIMIT_BYTES) as upload:
+    with uploads.receive(new_id(), LIMITS) as upload:
         assert not upload.has_begun
         upload.finish()
     assert names(tmp_path) == []
@@ -49,7 +53,7 @@ def test_an_upload_that_never_began_is_no_file(uploads: Uploads, tmp_path: Path)
 
 def test_an_upload_that_has_not_begun_takes_no_bytes(uploads: Uploads) -> None:
     with (
-        uploads.receive(new_id(), LIMIT_BYTES) as upload,
+        uploads.receive(new_id(), LIMITS) as upload,
         pytest.raises(ValueError, match="not begun"),
     ):
         upload.write(b"x")
@@ -57,7 +61,7 @@ def test_an_upload_that_has_not_begun_takes_no_bytes(uploads: Uploads) -> None:
 
 def test_a_file_of_just_the_limit_is_accepted(uploads: Uploads) -> None:
     task_id = new_id()
-    with uploads.receive(task_id, LIMIT_BYTES) as upload:
+    with uploads.receive(task_id, LIMITS) as upload:
         upload.begin()
         upload.write(b"x" * LIMIT_BYTES)
         upload.finish()
@@ -66,7 +70,7 @@ def test_a_file_of_just_the_limit_is_accepted(uploads: Uploads) -> None:
 
 def test_a_byte_more_is_refused_and_leaves_nothing(uploads: Uploads, tmp_path: Path) -> None:
     def send_too_much() -> None:
-        with uploads.receive(new_id(), LIMIT_BYTES) as upload:
+        with uploads.receive(new_id(), LIMITS) as upload:
             upload.begin()
             upload.write(b"x" * LIMIT_BYTES)
             upload.write(b"x")
@@ -81,7 +85,7 @@ def test_an_error_after_the_renaming_leaves_nothing_either(
     uploads: Uploads, tmp_path: Path
 ) -> None:
     def fail_to_store() -> None:
-        with uploads.receive(new_id(), LIMIT_BYTES) as upload:
+        with uploads.receive(new_id(), LIMITS) as upload:
             upload.begin()
             upload.finish()
             raise RuntimeError("the row was not written")
@@ -116,3 +120,16 @@ def test_a_file_that_cannot_be_removed_is_kept_for_the_next_start(
     uploads.path(task_id).mkdir()
     uploads.remove(task_id)
     assert "bridge.file_kept" in caplog.text
+
+
+def test_files_leave_some_of_the_disk_free(uploads: Uploads, tmp_path: Path) -> None:
+    """Results have to be written even when clients fill the disk with pictures."""
+
+    def fill_the_disk() -> None:
+        with uploads.receive(new_id(), Limits(free_bytes=2**62)) as upload:
+            upload.begin()
+            upload.write(b"x")
+
+    with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
+        fill_the_disk()
+    assert names(tmp_path) == []
