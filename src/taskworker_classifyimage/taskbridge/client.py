@@ -93,7 +93,7 @@ class BridgeClient:
             auth = aiohttp.encode_basic_auth(self._address.username, self._address.password or "")
         self._session = aiohttp.ClientSession(
             # No limit of connections: how many calls are under way is the worker's to say.
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_S),
+            connector=_Connector(limit=0, keepalive_timeout=_KEEP_ALIVE_S),
             headers={"Authorization": auth} if auth else None,
             # Cookies of an untrusted server serve nobody here.
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -269,6 +269,20 @@ class BridgeClient:
             raise BridgeUnavailable("the bridge does not answer in time") from None
         except (aiohttp.ClientError, OSError, ValueError) as err:
             raise BridgeUnavailable(_reason(err)) from err
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Uses no connection again on which more has come than was asked for.
+
+    The library would take a second copy of an answer for the answer to the next call.
+    """
+
+    async def _get(self, key: Any, traces: Any) -> aiohttp.connector.Connection | None:
+        while (connection := await super()._get(key, traces)) is not None:
+            if connection.protocol is not None and not connection.protocol.should_close:
+                return connection
+            connection.close()
+        return None
 
 
 class _AnswerTooLarge(BridgeUnavailable):

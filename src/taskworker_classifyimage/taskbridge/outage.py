@@ -18,8 +18,8 @@ from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable
 _log = logging.getLogger(__name__)
 
 #: How long to wait after the first failure, the second and so on; the last one stays. No second
-#: sees more than five knocks.
-_DELAYS_S: Final = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
+#: sees more than five requests, though the HTTP library makes two of a GET that is cut off.
+_DELAYS_S: Final = (0.25, 1.0, 2.0, 4.0, 8.0, 15.0)
 
 T = TypeVar("T")
 
@@ -98,9 +98,12 @@ class Outage:
                 self._note_failure(err)
             raise
         except BridgeRejected:
-            self._note_answer()
+            if is_knock:
+                self._note_return()
             raise
-        self._note_answer()
+        # An answer to a call from before the outage tells nothing of now.
+        if is_knock:
+            self._note_return()
         return answer
 
     def _note_failure(self, err: BridgeUnavailable) -> None:
@@ -112,10 +115,9 @@ class Outage:
             self._told_since_s = time.monotonic()
             _log.warning("%s is unavailable: %s; trying again", self._url, err)
 
-    def _note_answer(self) -> None:
-        if self.is_down:
-            self._failures = 0
-            self._start_clocks()
+    def _note_return(self) -> None:
+        self._failures = 0
+        self._start_clocks()
         if self._told_since_s is not None:
             away_s = time.monotonic() - self._told_since_s
             _log.warning("%s is back after %.0f s", self._url, away_s)
