@@ -26,7 +26,7 @@ TASKS = int(os.environ.get("CLASSIFYIMAGE_FAULT_TASKS", "150"))
 FAULTS = 12
 HTML = b"<html><body>Bad Gateway</body></html>"
 #: Short, so that what hangs is given up soon.
-CALLS = CallLimits(connect_s=2, read_s=1.5, call_s=2, download_s=2)
+CALLS = CallLimits(connect_s=2, silence_s=1.5, call_s=2, download_s=2)
 
 
 def refuse(exchange: Exchange) -> None:

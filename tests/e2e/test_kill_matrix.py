@@ -151,36 +151,35 @@ def url(tmp_path: Path) -> Iterator[str]:
 @pytest.mark.timeout(120 + 60 * ROUNDS + ROUNDS * TASKS)
 def test_a_kill_at_any_step_costs_no_task_and_doubles_none(url: str) -> None:
     """Every task is completed once, with the right answer, and none stays in progress."""
-    api, killer, large = Api(url), Killer(), large_picture()
+    large = large_picture()
     for number in range(ROUNDS):
         seed = random.randrange(2**32)
         random.seed(seed)
         print(f"round {number}, seed {seed}")
-        ids: set[str] = set()
-        killer.large = set()
-        with FaultyProxy(url, killer.choose) as proxy:
-            for name in random.sample(list(STAGES), len(STAGES)):
-                # Each is another file, so none is answered from memory.
-                for _ in range(TASKS // len(STAGES)):
-                    ids.add(api.add({}, ESPRESSO + random.randbytes(8)))
-                killer.large.add(api.add({}, large + random.randbytes(8)))
-                ids |= killer.large
-                with worker(proxy.url, "mortal") as program:
-                    killer.arm(STAGES[name], program)
-                    wait_until(lambda: program.process.poll() is not None, timeout_s=60)
+        kill_at_every_stage(url, large)
+
+
+def kill_at_every_stage(url: str, large: bytes) -> None:
+    api, killer, ids = Api(url), Killer(), set[str]()
+    with FaultyProxy(url, killer.choose) as proxy:
+        for name in random.sample(list(STAGES), len(STAGES)):
+            # Each is another file, so none is answered from memory.
+            for _ in range(TASKS // len(STAGES)):
+                ids.add(api.add({}, ESPRESSO + random.randbytes(8)))
+            killer.large.add(api.add({}, large + random.randbytes(8)))
+            ids |= killer.large
             with worker(proxy.url, "mortal") as program:
-                killer.arm(None, None)
-                wait_until(lambda: ids <= proxy.completed.keys(), timeout_s=60 + TASKS)
-                assert program.stop() == 0
-                assert "Traceback" not in program.printed
-            assert {task_id: len(proxy.completed[task_id]) for task_id in ids} == dict.fromkeys(
-                ids, 1
-            )
-        for task_id in ids:
-            result = api.result(task_id)
-            assert result["predictions"][0]["class"] == SAMPLE_SYNSET
-            assert "error" not in result
-        statuses = {task["status"] for task in api.tasks() if task["id"] in ids}
-        assert statuses == {"completed"}
-        for task_id in ids:
-            api.remove(task_id)
+                killer.arm(STAGES[name], program)
+                wait_until(lambda: program.process.poll() is not None, timeout_s=60)
+        with worker(proxy.url, "mortal") as program:
+            killer.arm(None, None)
+            wait_until(lambda: ids <= proxy.completed.keys(), timeout_s=60 + TASKS)
+            assert program.stop() == 0
+            assert "Traceback" not in program.printed
+        assert {task_id: len(proxy.completed[task_id]) for task_id in ids} == dict.fromkeys(ids, 1)
+    for task_id in ids:
+        result = api.result(task_id)
+        assert result["predictions"][0]["class"] == SAMPLE_SYNSET
+        assert "error" not in result
+        assert api.status(task_id) == "completed"
+        api.remove(task_id)

@@ -27,7 +27,7 @@ class Exchange:
     """One request of a worker, and what may be done with it.
 
     Attributes:
-        step: the call's name, such as "take", "file" or "complete"; "workers" for the workers' list.
+        step: the call's name, such as "take" or "file"; "workers" for the workers' list.
         request: the whole request as it came.
         number: how many requests came before it, over all connections.
     """

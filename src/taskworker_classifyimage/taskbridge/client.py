@@ -39,13 +39,13 @@ class CallLimits:
 
     Attributes:
         connect_s: until the connection stands.
-        read_s: longest silence in the middle of an answer.
+        silence_s: in the middle of an answer.
         call_s: the whole of a call that carries no picture.
         download_s: the whole download of one picture.
     """
 
     connect_s: float = 10.0
-    read_s: float = 30.0
+    silence_s: float = 30.0
     call_s: float = 60.0
     download_s: float = 300.0
 
@@ -257,7 +257,7 @@ class BridgeClient:
                 timeout=aiohttp.ClientTimeout(
                     total=total_s or self._limits.call_s,
                     sock_connect=self._limits.connect_s,
-                    sock_read=self._limits.read_s,
+                    sock_read=self._limits.silence_s,
                 ),
             ) as response:
                 self._date = response.headers.get("Date", "")
