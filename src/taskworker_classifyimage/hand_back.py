@@ -5,21 +5,21 @@ import logging
 from collections.abc import Iterable
 
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable
-from taskworker_classifyimage.pipeline.insist import IN_PROGRESS
+from taskworker_classifyimage.pipeline.insist import IN_PROGRESS, standing_of
 from taskworker_classifyimage.taskbridge.client import BridgeClient
 
 _log = logging.getLogger(__name__)
 
 
-async def hand_back(client: BridgeClient, task_ids: Iterable[str]) -> None:
-    """Reopens those tasks that are still in progress; tries each once."""
-    await asyncio.gather(*(_restart(client, task_id) for task_id in set(task_ids)))
+async def hand_back(client: BridgeClient, worker: str, task_ids: Iterable[str]) -> None:
+    """Reopens those tasks that are still in progress with this worker; tries each once."""
+    await asyncio.gather(*(_restart(client, worker, task_id) for task_id in set(task_ids)))
 
 
-async def _restart(client: BridgeClient, task_id: str) -> None:
+async def _restart(client: BridgeClient, worker: str, task_id: str) -> None:
     try:
         # Its report may have arrived although it was cut off.
-        if await client.status(task_id) == IN_PROGRESS:
+        if await standing_of(client, task_id, worker) == IN_PROGRESS:
             await client.restart(task_id)
             _log.info("task %r is handed back", task_id)
     except BridgeRejected:

@@ -11,8 +11,9 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
-from taskworker_classifyimage.errors import BridgeUnavailable, TaskLeft
+from taskworker_classifyimage.errors import BridgeUnavailable
 from taskworker_classifyimage.hand_back import hand_back
+from taskworker_classifyimage.in_flight import InFlight
 from taskworker_classifyimage.pipeline.handle import Handler
 from taskworker_classifyimage.pipeline.slots import Slots
 from taskworker_classifyimage.pipeline.take import Taker, take
@@ -63,9 +64,9 @@ class Worker:
         self._taker = taker
         self._limits = limits
         self._recovery = Recovery(client, outage, taker)
-        self._running: dict[asyncio.Task[None], str] = {}
-        self._left_over: deque[str] = deque()
         self._slots = Slots(limits.threads, limits.in_flight)
+        self._in_flight = InFlight(handler, self._slots, self._recovery)
+        self._left_over: deque[str] = deque()
         self._asking: set[asyncio.Task[None]] = set()
         self._is_busy = False
 
@@ -84,16 +85,15 @@ class Worker:
             # Before a stop it ends only by a fault of this program, which is to be seen.
             taking.result()
 
-    @property
     def in_hand(self) -> set[str]:
         """Ids of the tasks that were taken and are not yet reported."""
-        return {*self._running.values(), *self._left_over}
+        return self._in_flight.ids().union(self._left_over)
 
     def status(self) -> str:
         """What it is at, in a line for people."""
         tally, away = self._handler.tally, "; the bridge is away" if self._outage.is_down else ""
         count = f"{tally.classified} classified, {tally.failed} failed"
-        return f"{len(self.in_hand)} in flight, {count}{away}"
+        return f"{len(self.in_hand())} in flight, {count}{away}"
 
     async def _take_all(self, stop: asyncio.Event) -> None:
         if await self._look():
@@ -105,7 +105,7 @@ class Worker:
             if stop.is_set():
                 self._slots.release()
             elif self._left_over:
-                self._begin(Task(self._left_over.popleft(), UNKNOWN), take_s=0.0)
+                self._in_flight.begin(Task(self._left_over.popleft(), UNKNOWN), take_s=0.0)
             else:
                 await self._take_open(stop)
 
@@ -114,7 +114,7 @@ class Worker:
         if self._asking:
             # What they are about to get would look like a task that was lost.
             await asyncio.wait(self._asking)
-        found = await self._recovery.look(self.in_hand)
+        found = await self._recovery.look(self.in_hand())
         for task_id in found or []:
             _log.info("task %r was taken and left unfinished, and is taken up", task_id)
             self._left_over.append(task_id)
@@ -149,38 +149,10 @@ class Worker:
             if task is None:
                 self._slots.release()
             else:
-                self._begin(task, time.perf_counter() - start_s)
-
-    def _begin(self, task: Task, take_s: float) -> None:
-        # A client reopened it while we work on it, or 2.2.1 gave it to two questions at once.
-        before = {running for running, task_id in self._running.items() if task_id == task.id}
-        running = asyncio.create_task(self._handle(task, take_s, before))
-        self._running[running] = task.id
-        running.add_done_callback(self._note_end)
-
-    async def _handle(self, task: Task, take_s: float, before: set[asyncio.Task[None]]) -> None:
-        if before:
-            await asyncio.wait(before)
-            # Whether anything is left to do, the bridge says.
-            task = Task(task.id, UNKNOWN)
-        try:
-            timing = await self._handler.handle(task)
-        except TaskLeft as err:
-            _log.error("task %r is left until later: %s", task.id, err)
-            self._recovery.note_left()
-            return
-        if timing is not None:
-            self._slots.observe(take_s + timing.network_s, timing.compute_s)
-
-    def _note_end(self, running: asyncio.Task[None]) -> None:
-        task_id = self._running.pop(running)
-        self._slots.release()
-        if not running.cancelled() and (error := running.exception()):
-            _log.error("task %r ended by a fault of this program", task_id, exc_info=error)
-            self._recovery.note_left()
+                self._in_flight.begin(task, time.perf_counter() - start_s)
 
     async def _end(self, taking: asyncio.Task[None]) -> None:
-        _log.info("stopping, %d tasks are in flight", len(self._running))
+        _log.info("stopping, %d tasks are in flight", len(self.in_hand()))
         loop = asyncio.get_running_loop()
         deadline_s = loop.time() + self._limits.drain_s
         asking = {taking, *self._asking}
@@ -190,27 +162,21 @@ class Worker:
         for each in asking:
             each.cancel()
         await asyncio.wait(asking)
-        if self._running:
-            await asyncio.wait(set(self._running), timeout=max(0.0, deadline_s - loop.time()))
-        await self._leave()
-
-    async def _leave(self) -> None:
-        """Hands back what did not finish."""
-        unfinished = self.in_hand
-        cut_off = list(self._running)
-        for running in cut_off:
-            running.cancel()
-        if cut_off:
-            await asyncio.wait(cut_off)
+        cut_off = await self._in_flight.end(max(0.0, deadline_s - loop.time()))
         try:
             async with asyncio.timeout(self._limits.hand_back_s):
-                await asyncio.gather(
-                    hand_back(self._client, unfinished), self._hand_back_lost(unfinished)
-                )
+                await self._hand_back(cut_off.union(self._left_over))
         except TimeoutError:
             _log.warning("the bridge did not answer in time while tasks were handed back")
 
-    async def _hand_back_lost(self, in_hand: set[str]) -> None:
-        """Hands back what was taken and never came into our hands, if there may be any."""
-        if self._recovery.is_wanted:
-            await hand_back(self._client, await self._recovery.look(in_hand) or [])
+    async def _hand_back(self, unfinished: set[str]) -> None:
+        """Hands back what did not finish, and what was taken without our ever hearing of it."""
+        worker = self._taker.worker
+        returning = asyncio.create_task(hand_back(self._client, worker, unfinished))
+        try:
+            if self._recovery.is_wanted:
+                lost = await self._recovery.look(unfinished) or []
+                await hand_back(self._client, worker, lost)
+            await returning
+        finally:
+            returning.cancel()

@@ -156,7 +156,7 @@ def test_a_bridge_that_is_down_gets_at_most_five_requests_a_second(
         api = Api(served.url)
         expected = add_pictures(api, 200, seed=1)
         with working(proxy.url, colours, results=tmp_path / "results") as worker:
-            wait_until(lambda: len(worker.in_hand) >= 8)
+            wait_until(lambda: len(worker.in_hand()) >= 8)
             proxy.go_down()
             time.sleep(0.2)
             down_s = time.monotonic()

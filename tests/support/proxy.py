@@ -110,15 +110,18 @@ class FaultyProxy:
         completed: the results that the bridge took, by task.
     """
 
-    def __init__(self, target_url: str, choose: Callable[[Exchange], Fault | None]) -> None:
+    def __init__(
+        self, target_url: str, choose: Callable[[Exchange], Fault | None], port: int = 0
+    ) -> None:
         self.target = urlsplit(target_url).netloc
         self._choose = choose
         self._lock = threading.Lock()
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self._listener = socket.create_server(("127.0.0.1", port), backlog=256)
         self._sockets: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
         self._is_over = False
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.port: int = self._listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
         self.is_down = False
         self.arrivals_s: list[float] = []
         self.steps: Counter[str] = Counter()

@@ -55,7 +55,7 @@ def working(
         outage, stop = Outage(url), asyncio.Event()
         with ThreadPoolExecutor(2) as compute:
             async with BridgeClient(BridgeAddress.parse(url), calls) as client:
-                reporter = Reporter(client, outage, KeptResults(results))
+                reporter = Reporter(client, outage, KeptResults(results), name)
                 recognisers = [Recogniser(each, DecodeLimits(), compute) for each in classifiers]
                 handler = Handler(client, outage, reporter, recognisers, tasks or TaskLimits())
                 worker = Worker(client, outage, handler, Taker(name), WorkerLimits(threads=2))

@@ -152,7 +152,7 @@ async def _worked_off(
     outage = Outage(client.url)
     with ThreadPoolExecutor(classifier.threads) as compute:
         recogniser = Recogniser(classifier, DecodeLimits(), compute)
-        reporter = Reporter(client, outage, KeptResults(None))
+        reporter = Reporter(client, outage, KeptResults(None), taker.worker)
         handler = Handler(client, outage, reporter, [recogniser], TaskLimits())
         stop = asyncio.Event()
         start_s, start_cpu_s = time.perf_counter(), time.process_time()

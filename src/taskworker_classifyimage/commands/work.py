@@ -97,7 +97,9 @@ async def _work(
     with own_folder(settings.state_folder(), address.url, settings.worker) as folder:
         try:
             async with BridgeClient(address) as client:
-                reporter = Reporter(client, outage, KeptResults(folder and folder / "results"))
+                reporter = Reporter(
+                    client, outage, KeptResults(folder and folder / "results"), settings.worker
+                )
                 recognisers = [Recogniser(each, DecodeLimits(), compute) for each in classifiers]
                 handler = Handler(
                     client,

@@ -6,7 +6,12 @@ import random
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Final, TypeVar
 
-from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, TaskGone
+from taskworker_classifyimage.errors import (
+    BridgeRejected,
+    BridgeUnavailable,
+    TaskGone,
+    TooLarge,
+)
 from taskworker_classifyimage.taskbridge.client import BridgeClient
 from taskworker_classifyimage.taskbridge.outage import Outage
 
@@ -57,6 +62,22 @@ async def status_of(client: BridgeClient, outage: Outage, task_id: str) -> str:
         return await outage.outlast(lambda: client.status(task_id))
     except BridgeRejected:
         return REMOVED
+
+
+async def standing_of(client: BridgeClient, task_id: str, worker: str) -> str:
+    """The task's status as far as it concerns a worker: somebody else's work is "with another".
+
+    Raises:
+        BridgeUnavailable, BridgeRejected: see `BridgeClient`.
+    """
+    try:
+        details = await client.details(task_id)
+    except TooLarge:
+        return await client.status(task_id)
+    status = str(details.get("status"))
+    if status == IN_PROGRESS and details.get("worker", worker) != worker:
+        return "with another worker"
+    return status
 
 
 async def check_still_ours(client: BridgeClient, outage: Outage, task_id: str) -> None:

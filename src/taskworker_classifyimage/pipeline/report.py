@@ -12,7 +12,9 @@ from taskworker_classifyimage.errors import (
 from taskworker_classifyimage.pipeline.insist import (
     COMPLETED,
     IN_PROGRESS,
+    REMOVED,
     delays_s,
+    standing_of,
     status_of,
 )
 from taskworker_classifyimage.pipeline.kept import KeptResults
@@ -26,9 +28,12 @@ _PATIENCE_S: Final = 60.0
 class Reporter:
     """Delivers results, and keeps on disk what could not be delivered at once."""
 
-    def __init__(self, client: BridgeClient, outage: Outage, kept: KeptResults) -> None:
+    def __init__(
+        self, client: BridgeClient, outage: Outage, kept: KeptResults, worker: str
+    ) -> None:
         self._client = client
         self._outage = outage
+        self._worker = worker
         self.kept = kept
 
     async def report(
@@ -62,15 +67,23 @@ class Reporter:
 
     async def _insist(self, task_id: str, result: dict[str, object]) -> None:
         for delay_s in delays_s():
-            status = await status_of(self._client, self._outage, task_id)
-            if status == COMPLETED:
+            standing = await self._standing_of(task_id)
+            if standing == COMPLETED:
                 # Only the answer to an earlier report was lost.
                 return
-            if status != IN_PROGRESS:
-                raise TaskGone(f"it is {status}")
+            if standing != IN_PROGRESS:
+                raise TaskGone(f"it is {standing}")
             if await self._deliver(task_id, result):
                 return
             await asyncio.sleep(delay_s)
+
+    async def _standing_of(self, task_id: str) -> str:
+        try:
+            return await self._outage.outlast(
+                lambda: standing_of(self._client, task_id, self._worker)
+            )
+        except BridgeRejected:
+            return REMOVED
 
     async def _deliver(self, task_id: str, result: dict[str, object]) -> bool:
         """Tries once; whether the bridge has the result now."""
