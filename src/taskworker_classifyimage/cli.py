@@ -17,6 +17,7 @@ from taskworker_classifyimage.commands import (
     doctor,
     evaluate,
     models,
+    rescue,
     work,
 )
 from taskworker_classifyimage.errors import UserError
@@ -25,7 +26,7 @@ from taskworker_classifyimage.stopping import EXIT_FORCED
 
 PROGRAM = "taskworker-classifyimage"
 
-_COMMANDS = (work, bridge, classify, models, evaluate, doctor, bench)
+_COMMANDS = (work, bridge, classify, models, evaluate, doctor, bench, rescue)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

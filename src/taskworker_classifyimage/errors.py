@@ -8,6 +8,7 @@
     |-- BridgeUnavailable       nobody: the worker waits and tries again
     |-- BridgeRejected          nobody: this one call can never succeed, it is logged and dropped
     |-- TaskGone                nobody: the client took the task back, it is dropped
+    |-- TaskLeft                nobody: the task cannot be brought to its end now, only later
     `-- TaskError               the client: sent as this task's result, with its `code`
         |-- BadRequest, FileMissing, EmptyFile, UnsupportedFormat, DamagedPicture,
         `-- TooLarge, DownloadFailed
@@ -36,6 +37,8 @@ class ErrorCode(StrEnum):
     TOO_LARGE = "too_large"
     #: The bridge has the file and could not deliver it.
     DOWNLOAD_FAILED = "download_failed"
+    #: The task took longer than the worker allows.
+    TIMED_OUT = "timed_out"
     #: A fault of this program; its log has the details.
     INTERNAL = "internal"
 
@@ -71,11 +74,15 @@ class BridgeUnavailable(TaskworkerError):
 
     Attributes:
         retry_after_s: how long the bridge asks us to wait, in seconds; 0 if it does not say.
+        may_have_done_it: whether the bridge may have done what was asked, and its answer was lost.
     """
 
-    def __init__(self, message: str, retry_after_s: float = 0.0) -> None:
+    def __init__(
+        self, message: str, retry_after_s: float = 0.0, *, may_have_done_it: bool = True
+    ) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+        self.may_have_done_it = may_have_done_it
 
 
 class BridgeRejected(TaskworkerError):
@@ -92,6 +99,10 @@ class BridgeRejected(TaskworkerError):
 
 class TaskGone(TaskworkerError):
     """The task was removed, restarted or finished by somebody else."""
+
+
+class TaskLeft(TaskworkerError):
+    """The bridge is there and yet does not let this task come to its end; later it may."""
 
 
 class TaskError(TaskworkerError):

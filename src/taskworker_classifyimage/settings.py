@@ -1,8 +1,9 @@
 """What the operator decides. Order: flags, then environment, then settings file, then defaults.
 
 A setting has one name everywhere: the flag `--bridge-port` is the key `bridge-port` of the file.
-The environment has only the four names that sibling workers' containers use, and the bridge's
-secret, which has no flag: others on the machine can read those.
+The environment has only the four names that sibling workers' containers use, the one with which
+systemd names a service's own folder, and the bridge's secret, which has no flag: others on the
+machine can read those.
 """
 
 import re
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from platformdirs import user_data_path
+from platformdirs import user_data_path, user_state_path
 
 from taskworker_classifyimage import logs
 from taskworker_classifyimage.bridge.access import ANY_ORIGIN, OPEN, WITH_TOKEN
@@ -32,6 +33,12 @@ REMOTE_ACCESS: Final = (WITH_TOKEN, OPEN)
 _ORIGIN: Final = re.compile(
     r"https?://[a-z0-9.\-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](:[0-9]{1,5})?"
 )
+#: Set by `StateDirectory=` in a unit, see systemd.exec(5).
+_STATE_VARIABLE: Final = "STATE_DIRECTORY"
+
+_DURATION: Final = re.compile(r"([0-9]{1,9})([smhd]?)", re.ASCII)
+_UNITS_S: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_LONGEST_S: Final = 30 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,9 @@ class Settings:
         model: names or paths; the first one answers tasks that name none.
         in_flight: tasks taken and not yet reported, at most; None: as many as the network needs.
         provenance: whether every result tells what it was made of.
+        task_limit: longest time from take to result, in seconds, that of an outage not counted.
+        rescue_after: seconds after which tasks of silent workers are reopened; None: never.
+        state: folder for what outlives the process; None: see `state_folder`.
         bridge_data: folder of the embedded bridge's tasks and files; None: see `bridge_folder`.
         bridge_token_file: holds what callers of the embedded bridge must bring.
         bridgetoken: the same itself; with neither, callers need bring nothing.
@@ -59,6 +69,9 @@ class Settings:
     device: Device
     in_flight: int | None
     provenance: bool
+    task_limit: float
+    rescue_after: float | None
+    state: Path | None
     log_level: str
     bridge_host: str
     bridge_port: int
@@ -69,6 +82,15 @@ class Settings:
     bridge_keep_days: int
     bridge_origins: tuple[str, ...]
     allow_remote: str | None
+
+    def state_folder(self) -> Path | None:
+        """Where results are kept that could not be delivered; None if the user has no home."""
+        if self.state is not None:
+            return self.state
+        try:
+            return user_state_path("taskworker-classifyimage", appauthor=False)
+        except RuntimeError:
+            return None
 
     def bridge_folder(self) -> Path:
         """The embedded bridge's folder, in the user's own data if none was named.
@@ -117,6 +139,21 @@ def load_settings(flags: Mapping[str, str | None], environ: Mapping[str, str]) -
     return Settings(**values)
 
 
+def seconds_of(text: str) -> float:
+    """Reads a time such as "90s", "10m", "2h" or "1d"; a bare number is seconds.
+
+    Raises:
+        ValueError: it is no time, less than a second or more than 30 days.
+    """
+    matched = _DURATION.fullmatch(text)
+    if matched is None:
+        raise ValueError("must be a time such as 90s, 10m or 2h")
+    seconds = float(matched[1]) * _UNITS_S[matched[2]]
+    if not 1 <= seconds <= _LONGEST_S:
+        raise ValueError("must be from 1s to 30d")
+    return seconds
+
+
 def _find(
     name: str,
     flags: Mapping[str, str | None],
@@ -127,8 +164,9 @@ def _find(
     flag = flags.get(name)
     if flag is not None:
         return flag, f"the flag --{name}"
-    if name in ENVIRONMENT_NAMES and environ.get(name):
-        return environ[name], "the environment"
+    variable = _STATE_VARIABLE if name == "state" else name
+    if name in (*ENVIRONMENT_NAMES, "state") and environ.get(variable):
+        return environ[variable], "the environment"
     return in_file.get(name), f"{config}"
 
 
@@ -220,6 +258,9 @@ _SETTINGS: Final = (
     _Setting("device", Device.parse, lambda: Device("auto")),
     _Setting("in-flight", _whole_number(1, 1000), lambda: None),
     _Setting("provenance", _yes_no, lambda: False),
+    _Setting("task-limit", seconds_of, lambda: 600.0),
+    _Setting("rescue-after", seconds_of, lambda: None),
+    _Setting("state", lambda text: Path(_text(text)), lambda: None),
     _Setting("log-level", _one_of(*logs.LEVELS), lambda: "info"),
     _Setting("bridge-host", _text, lambda: "127.0.0.1"),
     _Setting("bridge-port", _whole_number(0, 65535), lambda: 42000),

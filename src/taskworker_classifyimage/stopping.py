@@ -3,13 +3,20 @@
 import asyncio
 import os
 import signal
-from collections.abc import Iterator
+import sys
+import threading
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Final
 
 #: What a shell reports for a program that Ctrl-C ended.
 EXIT_FORCED: Final = 130
+
+#: Exit code of a program that did not come to its end in time.
+EXIT_LATE: Final = 1
+#: Docker kills 10 s after it asked for the end.
+_LONGEST_STOP_S: Final = 9.5
 
 _SIGNALS: Final = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)
@@ -20,6 +27,9 @@ _SIGNALS: Final = tuple(
 def stop_on_signals() -> Iterator[asyncio.Event]:
     """Gives an event that the first signal sets; a second signal ends the process at once.
 
+    What is not through 9.5 s after the first signal, such as a thread in a foreign library that
+    nobody can interrupt, does not keep the process: it ends all the same.
+
     Has to be entered in the main thread while the event loop runs.
     """
     stop = asyncio.Event()
@@ -29,7 +39,7 @@ def stop_on_signals() -> Iterator[asyncio.Event]:
         if stop.is_set():
             os._exit(EXIT_FORCED)
         # Only this wakes a loop that sleeps, on Windows too.
-        loop.call_soon_threadsafe(stop.set)
+        loop.call_soon_threadsafe(_begin_stop, stop)
 
     before = {number: signal.signal(number, on_signal) for number in _SIGNALS}
     try:
@@ -37,3 +47,31 @@ def stop_on_signals() -> Iterator[asyncio.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+async def unless(stop: asyncio.Event, awaitable: Awaitable[None]) -> None:
+    """Waits for something, or for the stop, whichever comes first."""
+    waiting = asyncio.ensure_future(awaitable)
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if waiting.done():
+            waiting.result()
+    finally:
+        for each in (waiting, stopping):
+            each.cancel()
+        await asyncio.wait({waiting, stopping})
+
+
+def _begin_stop(stop: asyncio.Event) -> None:
+    stop.set()
+    late = threading.Timer(_LONGEST_STOP_S, _end_late)
+    # It does not keep a process that is through.
+    late.daemon = True
+    late.start()
+
+
+def _end_late() -> None:
+    sys.stderr.write("did not come to an end in time, and ends now\n")
+    sys.stderr.flush()
+    os._exit(EXIT_LATE)

@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from taskworker_classifyimage import REPOSITORY, __version__
 from taskworker_classifyimage.errors import BadRequest, ErrorCode
@@ -16,6 +17,9 @@ DEFAULT_TOP = 10
 #: There are no more classes than these, so nobody can be shown more.
 MAX_TOP = 1000
 
+#: Data of a task that an earlier life of this worker took; the bridge still has them.
+UNKNOWN: Final = object()
+
 # RFC 5646 in outline: subtags of up to eight letters or digits; "_" is what Java locales write.
 _LANGUAGE_TAG = re.compile(r"[A-Za-z]{1,8}([-_][A-Za-z0-9]{1,8}){0,8}")
 
@@ -26,7 +30,7 @@ class Task:
 
     Attributes:
         id: chosen by the server or even by its client; never a file name.
-        data: whatever JSON the client put in.
+        data: whatever JSON the client put in, or `UNKNOWN`.
         taken_at_s: `time.monotonic()` of the take.
     """
 

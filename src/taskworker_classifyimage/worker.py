@@ -11,14 +11,18 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
-from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable
+from taskworker_classifyimage.errors import BridgeUnavailable
+from taskworker_classifyimage.hand_back import hand_back
+from taskworker_classifyimage.in_flight import InFlight
 from taskworker_classifyimage.pipeline.handle import Handler
 from taskworker_classifyimage.pipeline.slots import Slots
-from taskworker_classifyimage.pipeline.take import Taker, find_left_over, take
+from taskworker_classifyimage.pipeline.take import Taker, take
+from taskworker_classifyimage.recovery import Recovery
+from taskworker_classifyimage.tally import log_tally
 from taskworker_classifyimage.taskbridge.client import BridgeClient
 from taskworker_classifyimage.taskbridge.lease_keeper import keep_leases
 from taskworker_classifyimage.taskbridge.outage import Outage
-from taskworker_classifyimage.tasks import Task
+from taskworker_classifyimage.tasks import UNKNOWN, Task
 
 _log = logging.getLogger(__name__)
 
@@ -60,9 +64,10 @@ class Worker:
         self._handler = handler
         self._taker = taker
         self._limits = limits
-        self._running: dict[asyncio.Task[None], Task] = {}
-        self._left_over: deque[Task] = deque()
+        self._recovery = Recovery(client, outage, taker)
         self._slots = Slots(limits.threads, limits.in_flight)
+        self._in_flight = InFlight(handler, self._slots, self._recovery)
+        self._left_over: deque[str] = deque()
         self._asking: set[asyncio.Task[None]] = set()
         self._is_busy = False
 
@@ -70,8 +75,8 @@ class Worker:
         """Works until `stop` is set, then leaves no task behind that the bridge can be told of."""
         taking = asyncio.create_task(self._take_all(stop))
         stopping = asyncio.create_task(stop.wait())
-        tallying = asyncio.create_task(self._tell_tally())
-        keeping = asyncio.create_task(keep_leases(self._client, self._outage, self._in_hand))
+        tallying = asyncio.create_task(log_tally(self._handler, self._limits.tally_interval_s))
+        keeping = asyncio.create_task(keep_leases(self._client, self._outage, self.in_hand))
         try:
             await asyncio.wait({taking, stopping}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -83,67 +88,74 @@ class Worker:
             # Before a stop it ends only by a fault of this program, which is to be seen.
             taking.result()
 
-    def _in_hand(self) -> set[str]:
+    def in_hand(self) -> set[str]:
         """Ids of the tasks that were taken and are not yet reported."""
-        return {task.id for task in (*self._running.values(), *self._left_over)}
+        return self._in_flight.ids().union(self._left_over)
+
+    def status(self) -> str:
+        """What it is at, in a line for people."""
+        tally, away = self._handler.tally, "; the bridge is away" if self._outage.is_down else ""
+        count = f"{tally.classified} classified, {tally.failed} failed"
+        return f"{len(self.in_hand())} in flight, {count}{away}"
 
     async def _take_all(self, stop: asyncio.Event) -> None:
-        self._left_over += await find_left_over(self._client, self._outage, self._taker)
-        while self._left_over and not stop.is_set():
-            await self._slots.acquire()
-            task = self._left_over.popleft()
-            _log.info("task %r was left unfinished by an earlier run and is taken up", task.id)
-            self._begin(task, take_s=0.0)
-        await self._take_open(stop)
-
-    async def _take_open(self, stop: asyncio.Event) -> None:
+        if await self._look():
+            await self._handler.forget_results_but(self._left_over)
         while not stop.is_set():
             await self._slots.acquire()
+            if self._recovery.is_due:
+                await self._look()
             if stop.is_set():
                 self._slots.release()
-                return
-            asking = asyncio.create_task(self._ask())
-            self._asking.add(asking)
-            asking.add_done_callback(self._asking.discard)
+            elif self._left_over:
+                self._in_flight.begin(Task(self._left_over.popleft(), UNKNOWN), take_s=0.0)
+            else:
+                await self._take_open(stop)
+
+    async def _look(self) -> bool:
+        """Finds what was taken under our name and is not in hand, if the bridge tells."""
+        if self._asking:
+            # What they are about to get would look like a task that was lost.
+            await asyncio.wait(self._asking)
+        found = await self._recovery.look(self.in_hand())
+        for task_id in found or []:
+            _log.info("task %r was taken and left unfinished, and is taken up", task_id)
+            self._left_over.append(task_id)
+        return found is not None
+
+    async def _take_open(self, stop: asyncio.Event) -> None:
+        """Asks for a task for the slot that was acquired."""
+        asking = asyncio.create_task(self._ask())
+        self._asking.add(asking)
+        asking.add_done_callback(self._asking.discard)
+        if not self._is_busy:
+            # As long as there is nothing to do, one question at a time and then a pause.
+            await asyncio.wait({asking})
             if not self._is_busy:
-                # As long as there is nothing to do, one question at a time and then a pause.
-                await asyncio.wait({asking})
-                if not self._is_busy:
-                    with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(stop.wait(), self._limits.poll_interval_s)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), self._limits.poll_interval_s)
 
     async def _ask(self) -> None:
         """Takes a task if there is one, and begins it in the slot that was acquired."""
         start_s = time.perf_counter()
         task = None
         try:
-            task = await self._outage.outlast(lambda: take(self._client, self._taker))
+            task = await self._outage.attempt(lambda: take(self._client, self._taker))
+        except BridgeUnavailable as err:
+            if err.may_have_done_it:
+                self._recovery.note_lost_take()
+        except asyncio.CancelledError:
+            self._recovery.note_lost_take()
+            raise
         finally:
             self._is_busy = task is not None
-            # 2.2.1 may give one task to two questions at the same instant.
-            if task is None or any(task.id == other.id for other in self._running.values()):
+            if task is None:
                 self._slots.release()
             else:
-                self._begin(task, time.perf_counter() - start_s)
-
-    def _begin(self, task: Task, take_s: float) -> None:
-        running = asyncio.create_task(self._handle(task, take_s))
-        self._running[running] = task
-        running.add_done_callback(self._note_end)
-
-    async def _handle(self, task: Task, take_s: float) -> None:
-        timing = await self._handler.handle(task)
-        if timing is not None:
-            self._slots.observe(take_s + timing.network_s, timing.compute_s)
-
-    def _note_end(self, running: asyncio.Task[None]) -> None:
-        task = self._running.pop(running)
-        self._slots.release()
-        if not running.cancelled() and (error := running.exception()):
-            _log.error("task %r ended by a fault of this program", task.id, exc_info=error)
+                self._in_flight.begin(task, time.perf_counter() - start_s)
 
     async def _end(self, taking: asyncio.Task[None]) -> None:
-        _log.info("stopping, %d tasks are in flight", len(self._running))
+        _log.info("stopping, %d tasks are in flight", len(self.in_hand()))
         loop = asyncio.get_running_loop()
         deadline_s = loop.time() + self._limits.drain_s
         asking = {taking, *self._asking}
@@ -153,49 +165,21 @@ class Worker:
         for each in asking:
             each.cancel()
         await asyncio.wait(asking)
-        if self._running:
-            await asyncio.wait(set(self._running), timeout=max(0.0, deadline_s - loop.time()))
-        await self._hand_back()
-
-    async def _hand_back(self) -> None:
-        unfinished = [*self._running.values(), *self._left_over]
-        cut_off = list(self._running)
-        for running in cut_off:
-            running.cancel()
-        if cut_off:
-            await asyncio.wait(cut_off)
+        cut_off = await self._in_flight.end(max(0.0, deadline_s - loop.time()))
         try:
             async with asyncio.timeout(self._limits.hand_back_s):
-                await asyncio.gather(*(self._restart(task) for task in unfinished))
+                await self._hand_back(cut_off.union(self._left_over))
         except TimeoutError:
             _log.warning("the bridge did not answer in time while tasks were handed back")
 
-    async def _restart(self, task: Task) -> None:
+    async def _hand_back(self, unfinished: set[str]) -> None:
+        """Hands back what did not finish, and what was taken without our ever hearing of it."""
+        worker = self._taker.worker
+        returning = asyncio.create_task(hand_back(self._client, worker, unfinished))
         try:
-            # Its report may have arrived although it was cut off.
-            if await self._client.status(task.id) == "inprogress":
-                await self._client.restart(task.id)
-                _log.info("task %r is handed back", task.id)
-        except (BridgeUnavailable, BridgeRejected) as err:
-            _log.warning(
-                "task %r could not be handed back (%s); a worker that starts under the same name "
-                "takes it up",
-                task.id,
-                err,
-            )
-
-    async def _tell_tally(self) -> None:
-        tally, told = self._handler.tally, (0, 0, 0)
-        while True:
-            await asyncio.sleep(self._limits.tally_interval_s)
-            now = (tally.classified, tally.failed, self._handler.repeated)
-            if now != told:
-                done, failed, repeated = (new - old for new, old in zip(now, told, strict=True))
-                _log.info(
-                    "in the last %.0f s %d pictures classified, %d of them seen before; %d failed",
-                    self._limits.tally_interval_s,
-                    done,
-                    repeated,
-                    failed,
-                )
-            told = now
+            if self._recovery.is_wanted:
+                lost = await self._recovery.look(unfinished) or []
+                await hand_back(self._client, worker, lost)
+            await returning
+        finally:
+            returning.cancel()

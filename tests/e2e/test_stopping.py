@@ -11,7 +11,7 @@ from PIL import Image
 from support.api import Api
 from support.photos import ESPRESSO
 from support.programs import Program, RunningBridge, bridge, free_port, worker
-from support.proxy import StallingProxy
+from support.proxy import Exchange, Fault, FaultyProxy
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has other signals")
 
@@ -27,6 +27,10 @@ def wait_until(api: Api, status: str, count: int) -> None:
     deadline_s = time.monotonic() + 60
     while api.statuses().get(status, 0) < count:
         assert time.monotonic() < deadline_s, api.statuses()
+
+
+def hang_files(exchange: Exchange) -> Fault | None:
+    return Exchange.hang if exchange.step == "file" else None
 
 
 def in_flight(running: RunningBridge, count: int) -> Program:
@@ -58,12 +62,12 @@ def test_what_does_not_finish_in_time_is_handed_back(running_bridge: RunningBrid
     for _ in range(6):
         api.add({}, ESPRESSO)
     with (
-        StallingProxy(running_bridge.port, "/api/tasks/file/") as proxy,
+        FaultyProxy(running_bridge.url, hang_files) as proxy,
         worker(proxy.url, "w", "--in-flight", "3") as program,
     ):
         wait_until(api, "inprogress", 3)
         assert program.stop(timeout_s=10) == 0
-        assert proxy.stalled > 0
+        assert proxy.steps["file"] > 0
     assert api.statuses() == {"open": 6}
     assert program.printed.count("is handed back") == 3
 
@@ -103,7 +107,7 @@ def test_a_second_signal_ends_at_once(running_bridge: RunningBridge) -> None:
     for _ in range(3):
         api.add({}, ESPRESSO)
     with (
-        StallingProxy(running_bridge.port, "/api/tasks/file/") as proxy,
+        FaultyProxy(running_bridge.url, hang_files) as proxy,
         worker(proxy.url, "w", "--in-flight", "3") as program,
     ):
         wait_until(api, "inprogress", 3)

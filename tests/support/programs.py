@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -27,6 +28,9 @@ ORIGINAL = (sys.executable, str(ROOT / "classifyimage.py"))
 #: Settings that a developer's shell may have and no test wants.
 _OWN_NAMES = ("taskbridgeurl", "worker", "device", "model")
 
+#: Where workers keep what outlives them, instead of the developer's home.
+_STATE = tempfile.TemporaryDirectory(prefix="classifyimage-state-")
+
 
 def free_port() -> int:
     """A port of 127.0.0.1 that nobody listens on, and that no connection is given by chance."""
@@ -39,7 +43,13 @@ def free_port() -> int:
 
 def clean_environment(**more: str) -> dict[str, str]:
     kept = {name: text for name, text in os.environ.items() if name not in _OWN_NAMES}
-    return {**kept, "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "error", **more}
+    return {
+        **kept,
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONWARNINGS": "error",
+        "STATE_DIRECTORY": _STATE.name,
+        **more,
+    }
 
 
 class Program:

@@ -1,31 +1,136 @@
-"""A network between worker and bridge that does harm on purpose."""
+"""A network between worker and bridge that does harm on purpose, one call at a time.
+
+What happens to a call is a function of its `Exchange`, so a test says it in a line. The proxy also
+keeps the books: what the bridge gave and what it was told, whatever the worker knows of it.
+"""
 
 import contextlib
+import http.client
+import json
 import socket
 import threading
+import time
+from collections import Counter
+from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+_TIMEOUT_S = 60.0
 
 
-class StallingProxy:
-    """Passes bytes on, but holds back every request that has a certain text in its first line.
+class Cut(Exception):
+    """This exchange is over, and its connection with it."""
+
+
+class Exchange:
+    """One request of a worker, and what may be done with it.
 
     Attributes:
-        stalled: how many requests were held back so far.
+        step: the call's name, such as "take" or "file"; "workers" for the workers' list.
+        request: the whole request as it came.
+        number: how many requests came before it, over all connections.
     """
 
-    def __init__(self, target_port: int, text: str) -> None:
-        self._target = ("127.0.0.1", target_port)
-        self._text = text.encode()
-        self._let_go = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._sockets = [self._listener]
+    def __init__(self, proxy: "FaultyProxy", worker: socket.socket, request: bytes) -> None:
+        self._proxy = proxy
+        self._worker = worker
+        self.request = request
+        self._line, _, rest = request.partition(b"\r\n")
+        self.head, _, self.body = rest.partition(b"\r\n\r\n")
+        self.method, path, _ = self._line.decode("latin-1").split(" ")
+        self.path = urlsplit(path).path
+        parts = self.path.split("/")
+        self.step = "workers" if parts[2] == "workers" else parts[3]
+        self.task_id = parts[4] if len(parts) > 5 else ""
+        self.number = proxy.note(self.step)
+
+    def forward(self) -> bytes:
+        """Lets the bridge do it; gives its whole answer, which the worker has not seen yet."""
+        connection = http.client.HTTPConnection(self._proxy.target, timeout=_TIMEOUT_S)
+        try:
+            headers = {"Content-Type": "application/json"} if self.body else {}
+            connection.request(self.method, self.path, self.body or None, headers)
+            answer = connection.getresponse()
+            content = answer.read()
+        except (OSError, http.client.HTTPException):
+            # The bridge itself is away; the worker sees what it would see without a proxy.
+            raise Cut from None
+        finally:
+            connection.close()
+        self._proxy.enter(self, answer.status, content)
+        return whole_answer(answer.status, content)
+
+    def forward_part(self, size: int) -> None:
+        """Gives the bridge the beginning of the request and then hangs up on it."""
+        host, _, port = self._proxy.target.partition(":")
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection((host, int(port)), _TIMEOUT_S) as bridge,
+        ):
+            bridge.sendall(self.request[:size])
+            time.sleep(0.05)
+
+    def answer(self, content: bytes) -> None:
+        """Sends bytes to the worker."""
+        self._worker.sendall(content)
+
+    def cut(self) -> None:
+        """Hangs up on the worker."""
+        raise Cut
+
+    def hang(self) -> None:
+        """Leaves the worker without an answer until it gives up."""
+        self._worker.settimeout(_TIMEOUT_S)
+        self._worker.recv(1)
+        raise Cut
+
+
+#: What happens to a call; None: nothing out of the ordinary.
+Fault = Callable[[Exchange], None]
+
+
+def whole_answer(status: int, content: bytes = b"", *headers: str) -> bytes:
+    lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(content)}", *headers, "", ""]
+    return "\r\n".join(lines).encode() + content
+
+
+def pass_on(exchange: Exchange) -> None:
+    """What a good network does."""
+    exchange.answer(exchange.forward())
+
+
+class FaultyProxy:
+    """Stands between workers and a bridge.
+
+    Attributes:
+        is_down: while it is True, connections are closed as soon as they are made.
+        arrivals_s: `time.monotonic()` of each request, and of each connection while it is down.
+        taken: how often the bridge gave each task.
+        completed: the results that the bridge took, by task.
+    """
+
+    def __init__(
+        self, target_url: str, choose: Callable[[Exchange], Fault | None], port: int = 0
+    ) -> None:
+        self.target = urlsplit(target_url).netloc
+        self._choose = choose
+        self._lock = threading.Lock()
+        self._listener = socket.create_server(("127.0.0.1", port), backlog=256)
+        self._sockets: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
-        self.stalled = 0
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._is_over = False
+        self.port: int = self._listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.is_down = False
+        self.arrivals_s: list[float] = []
+        self.steps: Counter[str] = Counter()
+        self.taken: Counter[str] = Counter()
+        self.completed: dict[str, list[dict[str, Any]]] = {}
 
     def __enter__(self) -> Self:
-        self._start(self._accept)
+        self._accepting = threading.Thread(target=self._accept)
+        self._accepting.start()
         return self
 
     def __exit__(
@@ -34,39 +139,88 @@ class StallingProxy:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._let_go.set()
-        for each in self._sockets:
-            # Wakes the thread that waits on it; closing alone does not.
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
+        self._is_over = True
+        # Wakes the threads that wait on them; closing alone does not.
+        with self._lock:
+            for each in (self._listener, *self._sockets):
+                with contextlib.suppress(OSError):
+                    each.shutdown(socket.SHUT_RDWR)
+        self._accepting.join()
         for thread in self._threads:
             thread.join()
-        for each in self._sockets:
-            each.close()
+        self._listener.close()
 
-    def _start(self, run: object, *arguments: object) -> None:
-        thread = threading.Thread(target=run, args=arguments)  # type: ignore[arg-type]
-        self._threads.append(thread)
-        thread.start()
+    def go_down(self) -> None:
+        """Cuts all connections and closes each new one."""
+        self.is_down = True
+        with self._lock:
+            for each in self._sockets:
+                with contextlib.suppress(OSError):
+                    each.shutdown(socket.SHUT_RDWR)
+
+    def note(self, step: str) -> int:
+        """A request has come."""
+        with self._lock:
+            self.arrivals_s.append(time.monotonic())
+            self.steps[step] += 1
+            return len(self.arrivals_s) - 1
+
+    def enter(self, exchange: Exchange, status: int, content: bytes) -> None:
+        """The bridge has answered."""
+        if status != 200:
+            return
+        with self._lock:
+            if exchange.step == "take":
+                self.taken[json.loads(content)["id"]] += 1
+            elif exchange.step == "complete":
+                result = json.loads(exchange.body)["result"]
+                self.completed.setdefault(exchange.task_id, []).append(result)
 
     def _accept(self) -> None:
         while True:
             try:
-                client, _ = self._listener.accept()
+                worker, _ = self._listener.accept()
             except OSError:
                 return
-            server = socket.create_connection(self._target)
-            self._sockets += [client, server]
-            self._start(self._pass_on, client, server, True)
-            self._start(self._pass_on, server, client, False)
+            if self.is_down:
+                with self._lock:
+                    self.arrivals_s.append(time.monotonic())
+                worker.close()
+                continue
+            self._threads = [thread for thread in self._threads if thread.is_alive()]
+            thread = threading.Thread(target=self._serve, args=(worker,))
+            self._threads.append(thread)
+            thread.start()
 
-    def _pass_on(self, source: socket.socket, sink: socket.socket, holds_back: bool) -> None:
-        try:
-            while content := source.recv(65536):
-                if holds_back and self._text in content.partition(b"\r\n")[0]:
-                    self.stalled += 1
-                    self._let_go.wait()
-                sink.sendall(content)
-            sink.shutdown(socket.SHUT_WR)
-        except OSError:
-            return
+    def _serve(self, worker: socket.socket) -> None:
+        with worker, contextlib.suppress(OSError, Cut):
+            worker.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with self._lock:
+                self._sockets.add(worker)
+            try:
+                while (request := _read_request(worker)) and not self._is_over:
+                    exchange = Exchange(self, worker, request)
+                    (self._choose(exchange) or pass_on)(exchange)
+            finally:
+                with self._lock:
+                    self._sockets.discard(worker)
+
+
+def _read_request(worker: socket.socket) -> bytes:
+    """A whole request, or nothing if the worker hung up."""
+    request = b""
+    while b"\r\n\r\n" not in request:
+        if not (chunk := worker.recv(65536)):
+            return b""
+        request += chunk
+    head, _, body = request.partition(b"\r\n\r\n")
+    size = 0
+    for line in head.split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-length":
+            size = int(value)
+    while len(body) < size:
+        if not (chunk := worker.recv(65536)):
+            return b""
+        body += chunk
+    return head + b"\r\n\r\n" + body

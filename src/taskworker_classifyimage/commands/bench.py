@@ -19,10 +19,12 @@ from taskworker_classifyimage.commands.flags import add_model_flags, settings_of
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, ConfigError
 from taskworker_classifyimage.machine import peak_memory_bytes
 from taskworker_classifyimage.pipeline.decode import DecodeLimits, decode
-from taskworker_classifyimage.pipeline.handle import Handler
+from taskworker_classifyimage.pipeline.handle import Handler, TaskLimits
 from taskworker_classifyimage.pipeline.infer import infer
+from taskworker_classifyimage.pipeline.kept import KeptResults
 from taskworker_classifyimage.pipeline.local import SAMPLE
 from taskworker_classifyimage.pipeline.recognise import Recogniser
+from taskworker_classifyimage.pipeline.report import Reporter
 from taskworker_classifyimage.pipeline.take import Taker
 from taskworker_classifyimage.taskbridge.address import BridgeAddress
 from taskworker_classifyimage.taskbridge.client import BridgeClient
@@ -150,7 +152,8 @@ async def _worked_off(
     outage = Outage(client.url)
     with ThreadPoolExecutor(classifier.threads) as compute:
         recogniser = Recogniser(classifier, DecodeLimits(), compute)
-        handler = Handler(client, outage, [recogniser], DecodeLimits())
+        reporter = Reporter(client, outage, KeptResults(None), taker.worker)
+        handler = Handler(client, outage, reporter, [recogniser], TaskLimits())
         stop = asyncio.Event()
         start_s, start_cpu_s = time.perf_counter(), time.process_time()
         worker = Worker(client, outage, handler, taker, WorkerLimits(threads=classifier.threads))

@@ -4,8 +4,10 @@ import argparse
 import asyncio
 import json
 import logging
-from collections.abc import Sequence
+import os
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from taskworker_classifyimage.classify import load_classifiers
 from taskworker_classifyimage.classify.base import Classifier
@@ -18,14 +20,20 @@ from taskworker_classifyimage.commands.flags import (
     settings_of,
 )
 from taskworker_classifyimage.logs import set_up_logging
+from taskworker_classifyimage.neighbours import wait_for_own_name
 from taskworker_classifyimage.pipeline.abilities import offers
 from taskworker_classifyimage.pipeline.decode import DecodeLimits
-from taskworker_classifyimage.pipeline.handle import Handler
+from taskworker_classifyimage.pipeline.handle import Handler, TaskLimits
+from taskworker_classifyimage.pipeline.kept import KeptResults
 from taskworker_classifyimage.pipeline.local import SAMPLE, LocalFiles
 from taskworker_classifyimage.pipeline.recognise import Recogniser
+from taskworker_classifyimage.pipeline.report import Reporter
 from taskworker_classifyimage.pipeline.take import Taker
+from taskworker_classifyimage.rescue import Rescuer
 from taskworker_classifyimage.settings import Settings
-from taskworker_classifyimage.stopping import stop_on_signals
+from taskworker_classifyimage.state import own_folder
+from taskworker_classifyimage.stopping import stop_on_signals, unless
+from taskworker_classifyimage.systemd import Systemd
 from taskworker_classifyimage.taskbridge.address import BridgeAddress
 from taskworker_classifyimage.taskbridge.client import BridgeClient
 from taskworker_classifyimage.taskbridge.outage import Outage
@@ -42,6 +50,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--in-flight", metavar="N", help="tasks at once; default: what the network needs"
     )
+    parser.add_argument(
+        "--task-limit", metavar="TIME", help="longest time a task may take; default: 10m"
+    )
+    parser.add_argument(
+        "--rescue-after",
+        metavar="TIME",
+        help="reopen tasks of workers that are silent for so long, such as 10m; default: never",
+    )
+    parser.add_argument("--state", metavar="DIR", help="where results wait for a bridge")
     add_model_flags(parser)
     add_provenance_flag(parser)
     add_bridge_flags(parser)
@@ -76,34 +93,65 @@ async def _work(
     stop: asyncio.Event,
 ) -> None:
     outage, threads = Outage(address.url), max(each.threads for each in classifiers)
-    with ThreadPoolExecutor(threads, thread_name_prefix="compute") as compute:
-        async with BridgeClient(address) as client:
-            recognisers = [Recogniser(each, DecodeLimits(), compute) for each in classifiers]
-            handler = Handler(
-                client,
-                outage,
-                recognisers,
-                DecodeLimits(),
-                tells_provenance=settings.provenance,
-            )
-            taker = Taker(settings.worker, offers(classifiers))
-            limits = WorkerLimits(threads=threads, in_flight=settings.in_flight)
-            _log.info(
-                "worker %r works for %s with %s, %d threads",
-                settings.worker,
-                address.url,
-                ", ".join(
+    compute = ThreadPoolExecutor(threads, thread_name_prefix="compute")
+    with own_folder(settings.state_folder(), address.url, settings.worker) as folder:
+        try:
+            async with BridgeClient(address) as client:
+                kept = KeptResults(folder and folder / "results")
+                handler = Handler(
+                    client,
+                    outage,
+                    Reporter(client, outage, kept, settings.worker),
+                    [Recogniser(each, DecodeLimits(), compute) for each in classifiers],
+                    TaskLimits(task_s=settings.task_limit),
+                    tells_provenance=settings.provenance,
+                )
+                taker = Taker(settings.worker, offers(classifiers))
+                limits = WorkerLimits(threads=threads, in_flight=settings.in_flight)
+                worker = Worker(client, outage, handler, taker, limits)
+                models = (
                     f"{each.model.name} ({each.library}) on {each.device}" for each in classifiers
-                ),
-                threads,
-            )
-            await Worker(client, outage, handler, taker, limits).run(stop)
+                )
+                _log.info(
+                    "worker %r works for %s with %s, %d threads",
+                    settings.worker,
+                    address.url,
+                    ", ".join(models),
+                    threads,
+                )
+                telling = Systemd(os.environ).keep_telling(worker.status, stop)
+                async with _beside(telling), _rescuing(settings, client, outage, taker):
+                    await unless(stop, wait_for_own_name(client, outage, taker))
+                    if not stop.is_set():
+                        await worker.run(stop)
+        finally:
+            # What still computes has been handed back, and nobody waits for it.
+            compute.shutdown(wait=False, cancel_futures=True)
     _log.info(
         "stopped; %d classified, %d of them seen before; %d failed",
         handler.tally.classified,
         handler.repeated,
         handler.tally.failed,
     )
+
+
+def _rescuing(
+    settings: Settings, client: BridgeClient, outage: Outage, taker: Taker
+) -> AbstractAsyncContextManager[None]:
+    if settings.rescue_after is None:
+        return nullcontext()
+    return _beside(Rescuer(client, outage, taker, settings.rescue_after).run())
+
+
+@asynccontextmanager
+async def _beside(coroutine: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Runs something for as long as the block runs."""
+    beside = asyncio.create_task(coroutine)
+    try:
+        yield
+    finally:
+        beside.cancel()
+        await asyncio.wait({beside})
 
 
 def _introduce(url: str, files: LocalFiles) -> None:

@@ -1,6 +1,4 @@
-"""fetch: a task to its file's bytes."""
-
-from typing import Final
+"""fetch: a task to its file's bytes, and to its data if the take did not give them."""
 
 from taskworker_classifyimage.errors import (
     BridgeRejected,
@@ -9,13 +7,12 @@ from taskworker_classifyimage.errors import (
     EmptyFile,
     FileMissing,
     TaskGone,
+    TaskLeft,
 )
+from taskworker_classifyimage.pipeline.insist import IN_PROGRESS, check_still_ours, insist
 from taskworker_classifyimage.taskbridge.client import BridgeClient
 from taskworker_classifyimage.taskbridge.outage import Outage
-from taskworker_classifyimage.tasks import Task
-
-#: A file that a working bridge fails to deliver so often is given up.
-_TRIES: Final = 5
+from taskworker_classifyimage.tasks import UNKNOWN, Task
 
 
 async def fetch(client: BridgeClient, outage: Outage, task: Task, limit_bytes: int) -> bytes:
@@ -25,29 +22,36 @@ async def fetch(client: BridgeClient, outage: Outage, task: Task, limit_bytes: i
         TaskGone: the task was removed or reopened.
         FileMissing, EmptyFile, TooLarge, DownloadFailed: this task cannot be done.
     """
-    problem = ""
-    for _ in range(_TRIES):
-        try:
-            encoded = await client.file(task.id, limit_bytes)
-        except BridgeRejected as err:
-            await _check_still_ours(client, outage, task)
-            raise FileMissing(f"the bridge has no file for this task ({err.status})") from None
-        except BridgeUnavailable as err:
-            # 2.2.1 cuts the connection for a task that was removed, as a dead server would.
-            await _check_still_ours(client, outage, task)
-            problem = str(err)
-            continue
-        if not encoded:
-            raise EmptyFile("the file has no bytes")
-        return encoded
-    raise DownloadFailed(f"the file could not be downloaded in {_TRIES} tries: {problem}")
-
-
-async def _check_still_ours(client: BridgeClient, outage: Outage, task: Task) -> None:
-    """Waits until the bridge answers; raises `TaskGone` if the task is not to be done any more."""
     try:
-        status = await outage.outlast(lambda: client.status(task.id))
+        encoded = await insist(client, outage, task.id, lambda: client.file(task.id, limit_bytes))
+    except BridgeRejected as err:
+        await check_still_ours(client, outage, task.id)
+        raise FileMissing(f"the bridge has no file for this task ({err.status})") from None
+    except BridgeUnavailable as err:
+        raise DownloadFailed(f"the file could not be downloaded: {err}") from None
+    if not encoded:
+        raise EmptyFile("the file has no bytes")
+    return encoded
+
+
+async def fetch_data(client: BridgeClient, outage: Outage, task: Task, worker: str) -> object:
+    """The task's data, asked for if they are unknown.
+
+    Raises:
+        TaskGone: the task was removed, reopened or done in the meantime, or is another worker's.
+        TooLarge: this task cannot be done.
+        TaskLeft: the bridge does not tell.
+    """
+    if task.data is not UNKNOWN:
+        return task.data
+    try:
+        details = await insist(client, outage, task.id, lambda: client.details(task.id))
     except BridgeRejected:
         raise TaskGone("it was removed") from None
-    if status != "inprogress":
-        raise TaskGone(f"it is {status}")
+    except BridgeUnavailable as err:
+        raise TaskLeft(f"the bridge does not tell what it is: {err}") from None
+    if details.get("status") != IN_PROGRESS:
+        raise TaskGone(f"it is {details.get('status')}")
+    if details.get("worker", worker) != worker:
+        raise TaskGone("it is with another worker")
+    return details.get("data")

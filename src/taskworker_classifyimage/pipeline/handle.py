@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from taskworker_classifyimage.errors import (
@@ -11,16 +11,17 @@ from taskworker_classifyimage.errors import (
     ErrorCode,
     TaskError,
     TaskGone,
+    TaskLeft,
 )
-from taskworker_classifyimage.pipeline.decode import DecodeLimits
-from taskworker_classifyimage.pipeline.fetch import fetch
+from taskworker_classifyimage.pipeline.fetch import fetch, fetch_data
 from taskworker_classifyimage.pipeline.infer import name_best
 from taskworker_classifyimage.pipeline.recognise import Recogniser
-from taskworker_classifyimage.pipeline.report import report
+from taskworker_classifyimage.pipeline.report import Reporter
 from taskworker_classifyimage.pipeline.timing import Timing
 from taskworker_classifyimage.taskbridge.client import BridgeClient
 from taskworker_classifyimage.taskbridge.outage import Outage
 from taskworker_classifyimage.tasks import (
+    UNKNOWN,
     ClassifyRequest,
     Task,
     error_json,
@@ -29,6 +30,19 @@ from taskworker_classifyimage.tasks import (
 )
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskLimits:
+    """What one task may cost.
+
+    Attributes:
+        file_bytes: largest encoded file, checked while it is read.
+        task_s: longest time from take to result, that of an outage not counted.
+    """
+
+    file_bytes: int = 256 * 2**20
+    task_s: float = 600.0
 
 
 @dataclass(slots=True)
@@ -50,13 +64,15 @@ class Handler:
         self,
         client: BridgeClient,
         outage: Outage,
+        reporter: Reporter,
         recognisers: Sequence[Recogniser],
-        limits: DecodeLimits,
+        limits: TaskLimits,
         *,
         tells_provenance: bool = False,
     ) -> None:
         self._client = client
         self._outage = outage
+        self._reporter = reporter
         self._recognisers = {each.provenance.model: each for each in recognisers}
         self._default = recognisers[0]
         self._limits = limits
@@ -64,44 +80,68 @@ class Handler:
         self.tally = Tally()
 
     async def handle(self, task: Task) -> Timing | None:
-        """Does one task and reports its result; raises nothing but cancellation.
+        """Does one task and reports its result.
 
         Returns:
             What it cost, None if it did not go all the way to a classified picture.
+
+        Raises:
+            TaskLeft: the bridge does not let it come to its end now.
         """
         timing = Timing()
         try:
-            result = await self._result(task, timing)
+            kept = await self._reporter.kept.find(task.id) if task.data is UNKNOWN else None
+            result = await self._result(task, timing) if kept is None else kept
             with timing.network():
-                await report(self._client, self._outage, task, result)
+                await self._report(task, result, is_kept=kept is not None)
         except TaskGone as err:
             self.tally.gone += 1
             _log.info("task %r is dropped: %s", task.id, err)
-        except BridgeRejected as err:
-            self.tally.gone += 1
-            _log.error("task %r is given up, its result is refused: %s", task.id, err)
         else:
             self._note(task, result)
-            if "error" not in result:
+            if "error" not in result and task.data is not UNKNOWN:
                 return timing
         return None
+
+    async def forget_results_but(self, task_ids: Iterable[str]) -> None:
+        """Drops what was kept for tasks that are not ours any more."""
+        dropped = await self._reporter.kept.drop_all_but(task_ids)
+        if dropped:
+            _log.info("%d kept results are of no use any more and are dropped", dropped)
+
+    async def _report(self, task: Task, result: dict[str, object], *, is_kept: bool) -> None:
+        try:
+            await self._reporter.report(task.id, result, is_kept=is_kept)
+        except BridgeRejected as err:
+            _log.error("task %r: its result is refused: %s", task.id, err)
+            refused = self._error(task, self._default, f"the result is refused: {err}")
+            try:
+                await self._reporter.report(task.id, refused)
+            except BridgeRejected:
+                raise TaskLeft("the bridge refuses every result") from None
 
     async def _result(self, task: Task, timing: Timing) -> dict[str, object]:
         recogniser = self._default
         try:
-            request = parse_request(task.data)
-            recogniser = self._asked(request)
-            with timing.network():
-                encoded = await fetch(self._client, self._outage, task, self._limits.file_bytes)
-            answer = await recogniser.recognise(encoded, timing)
+            async with self._outage.limit(self._limits.task_s):
+                with timing.network():
+                    data = await fetch_data(self._client, self._outage, task, self._reporter.worker)
+                request = parse_request(data)
+                recogniser = self._asked(request)
+                with timing.network():
+                    encoded = await fetch(self._client, self._outage, task, self._limits.file_bytes)
+                answer = await recogniser.recognise(encoded, timing)
             predictions, warnings = name_best(answer.probabilities, recogniser.labels, request)
         except TaskError as err:
             return self._error(task, recogniser, str(err), err.code)
-        except TaskGone:
+        except (TaskGone, TaskLeft):
             raise
+        except TimeoutError:
+            message = f"the task took more than {self._limits.task_s:.0f} s"
+            return self._error(task, recogniser, message, ErrorCode.TIMED_OUT)
         except Exception:  # noqa: BLE001 - the client gets an answer, the log gets the traceback
             _log.exception("task %r failed by a fault of this program", task.id)
-            return self._error(task, recogniser, "internal error", ErrorCode.INTERNAL)
+            return self._error(task, recogniser, "internal error")
         warnings += answer.facts.warnings
         evidence = None
         if request.provenance or self._tells_provenance:
@@ -117,7 +157,11 @@ class Handler:
         return self._recognisers[request.model]
 
     def _error(
-        self, task: Task, recogniser: Recogniser, message: str, code: ErrorCode
+        self,
+        task: Task,
+        recogniser: Recogniser,
+        message: str,
+        code: ErrorCode = ErrorCode.INTERNAL,
     ) -> dict[str, object]:
         return error_json(message, code, recogniser.provenance, _age_s(task))
 

@@ -7,8 +7,11 @@ ends in a slash (2.2.1 redirects otherwise), and answers to a report are never p
 import asyncio
 import json
 import os
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
@@ -21,13 +24,6 @@ from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, T
 from taskworker_classifyimage.taskbridge.address import BridgeAddress
 from taskworker_classifyimage.taskbridge.leases import Leases
 
-_CONNECT_S = 10.0
-#: Longest silence in the middle of an answer.
-_READ_S = 30.0
-#: Longest whole call that carries no picture.
-_CALL_S = 60.0
-#: Longest whole download of one picture.
-_DOWNLOAD_S = 300.0
 #: 1.3.0 and 3.1.0 cut a connection that was idle for 5 s; a call on it would look like an outage.
 _KEEP_ALIVE_S = 4.0
 _JSON_LIMIT_BYTES = 16 * 2**20
@@ -36,6 +32,23 @@ _LIST_LIMIT_BYTES = 512 * 2**20
 _CHUNK_BYTES = 2**18
 #: Statuses that say "not now" or "not you": an operator or time mends them, no change of the call.
 _NOT_NOW = frozenset({401, 403, 407, 408, 421, 425, 429})
+
+
+@dataclass(frozen=True, slots=True)
+class CallLimits:
+    """How long a call may take, in seconds.
+
+    Attributes:
+        connect_s: until the connection stands.
+        silence_s: in the middle of an answer.
+        call_s: the whole of a call that carries no picture.
+        download_s: the whole download of one picture.
+    """
+
+    connect_s: float = 10.0
+    silence_s: float = 30.0
+    call_s: float = 60.0
+    download_s: float = 300.0
 
 
 class BridgeClient:
@@ -48,13 +61,31 @@ class BridgeClient:
         leases: what the bridge has leased to us; see `keep_leases`.
     """
 
-    def __init__(self, address: BridgeAddress) -> None:
+    def __init__(self, address: BridgeAddress, limits: CallLimits | None = None) -> None:
         self._api = f"{address.url}/api/"
         self._address = address
+        self._limits = limits or CallLimits()
         self._session: aiohttp.ClientSession | None = None
         self._one_change = asyncio.Lock()
         self.leases = Leases()
+        self._date = ""
         self._is_sturdy = False
+
+    @property
+    def loses_changes(self) -> bool:
+        """Whether the server may answer to a change and yet lose it, as 2.2.1 does.
+
+        It moves its list while a client adds a task, and what is written to the old one is gone.
+        """
+        return not self._is_sturdy
+
+    @property
+    def now_s(self) -> float:
+        """The bridge's clock, in seconds since the epoch, as its last answer told it; else ours."""
+        try:
+            return parsedate_to_datetime(self._date).timestamp()
+        except ValueError:
+            return time.time()
 
     @property
     def url(self) -> str:
@@ -67,7 +98,7 @@ class BridgeClient:
             auth = aiohttp.encode_basic_auth(self._address.username, self._address.password or "")
         self._session = aiohttp.ClientSession(
             # No limit of connections: how many calls are under way is the worker's to say.
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_S),
+            connector=_Connector(limit=0, keepalive_timeout=_KEEP_ALIVE_S),
             headers={"Authorization": auth} if auth else None,
             # Cookies of an untrusted server serve nobody here.
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -115,7 +146,9 @@ class BridgeClient:
         except BridgeRejected as err:
             if err.status == 404:
                 return None
-            raise BridgeUnavailable(f"{err}; is this a TaskBridge?") from None
+            raise BridgeUnavailable(
+                f"{err}; is this a TaskBridge?", may_have_done_it=False
+            ) from None
         task_id = body.get("id") if isinstance(body, dict) else None
         if not isinstance(task_id, str) or not task_id:
             raise BridgeUnavailable("tasks/take/ answered without a task's id")
@@ -137,7 +170,9 @@ class BridgeClient:
         """
         path = f"tasks/file/{_quoted(task_id)}/"
         try:
-            return await self._call("GET", path, limit_bytes=limit_bytes, total_s=_DOWNLOAD_S)
+            return await self._call(
+                "GET", path, limit_bytes=limit_bytes, total_s=self._limits.download_s
+            )
         except _AnswerTooLarge:
             raise TooLarge(f"the file has more than {limit_bytes} bytes") from None
 
@@ -162,8 +197,15 @@ class BridgeClient:
         return str(body.get("status")) if isinstance(body, dict) else ""
 
     async def details(self, task_id: str) -> dict[str, Any]:
-        """Everything the bridge knows of a task, `data` among it."""
-        body = await self._json("GET", f"tasks/details/{_quoted(task_id)}/")
+        """Everything the bridge knows of a task, `data` among it.
+
+        Raises:
+            TooLarge: that is far more than any task of ours has.
+        """
+        try:
+            body = await self._json("GET", f"tasks/details/{_quoted(task_id)}/")
+        except _AnswerTooLarge:
+            raise TooLarge("the task's data are too large") from None
         if not isinstance(body, dict):
             return {}
         self.leases.note(task_id, body, is_new=False)
@@ -171,8 +213,11 @@ class BridgeClient:
 
     async def tasks(self) -> list[dict[str, Any]]:
         """All tasks, without their data and results."""
-        body = await self._json("GET", "tasks/list/", limit_bytes=_LIST_LIMIT_BYTES)
-        return [task for task in body if isinstance(task, dict)] if isinstance(body, list) else []
+        return _objects(await self._json("GET", "tasks/list/", limit_bytes=_LIST_LIMIT_BYTES))
+
+    async def workers(self) -> list[dict[str, Any]]:
+        """Who asked for tasks lately; in 2.2.1 every value is a text."""
+        return _objects(await self._json("GET", "workers/list/"))
 
     async def version(self) -> str | None:
         """The release as the bridge tells it, None where it does not (2.2.1, 3.1.0)."""
@@ -218,7 +263,7 @@ class BridgeClient:
         *,
         form: aiohttp.FormData | None = None,
         limit_bytes: int = _JSON_LIMIT_BYTES,
-        total_s: float = _CALL_S,
+        total_s: float | None = None,
     ) -> bytes:
         if self._session is None:
             raise RuntimeError("BridgeClient is used outside its 'async with'")
@@ -231,15 +276,34 @@ class BridgeClient:
                 # A redirected POST would arrive as a GET, and credentials might go elsewhere.
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(
-                    total=total_s, sock_connect=_CONNECT_S, sock_read=_READ_S
+                    total=total_s or self._limits.call_s,
+                    sock_connect=self._limits.connect_s,
+                    sock_read=self._limits.silence_s,
                 ),
             ) as response:
+                self._date = response.headers.get("Date", "")
                 _check_status(response, path.partition("/%")[0])
                 return await _read(response, limit_bytes)
+        except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as err:
+            raise BridgeUnavailable(_reason(err), may_have_done_it=False) from err
         except TimeoutError:
             raise BridgeUnavailable("the bridge does not answer in time") from None
         except (aiohttp.ClientError, OSError, ValueError) as err:
             raise BridgeUnavailable(_reason(err)) from err
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Uses no connection again on which more has come than was asked for.
+
+    The library would take a second copy of an answer for the answer to the next call.
+    """
+
+    async def _get(self, key: Any, traces: Any) -> aiohttp.connector.Connection | None:
+        while (connection := await super()._get(key, traces)) is not None:
+            if connection.protocol is not None and not connection.protocol.should_close:
+                return connection
+            connection.close()
+        return None
 
 
 class _AnswerTooLarge(BridgeUnavailable):
@@ -264,17 +328,25 @@ def _check_status(response: aiohttp.ClientResponse, path: str) -> None:
     if 300 <= status < 400:
         target = response.headers.get("Location", "")[:200]
         raise BridgeUnavailable(
-            f"the bridge redirects to {target!r}; give that address as taskbridgeurl"
+            f"the bridge redirects to {target!r}; give that address as taskbridgeurl",
+            may_have_done_it=False,
         )
     if status in (401, 407):
         raise BridgeUnavailable(
-            f"the bridge refuses us ({status}): give user:password@ in taskbridgeurl"
+            f"the bridge refuses us ({status}): give user:password@ in taskbridgeurl",
+            may_have_done_it=False,
         )
     if status in _NOT_NOW or status >= 500:
         raise BridgeUnavailable(
-            f"the bridge answers {status}", _seconds(response.headers.get("Retry-After"))
+            f"the bridge answers {status}",
+            _seconds(response.headers.get("Retry-After")),
+            may_have_done_it=status >= 500,
         )
     raise BridgeRejected(f"the bridge answers {status} to {path}", status)
+
+
+def _objects(body: object) -> list[dict[str, Any]]:
+    return [each for each in body if isinstance(each, dict)] if isinstance(body, list) else []
 
 
 def _proxy(url: str) -> str | None:

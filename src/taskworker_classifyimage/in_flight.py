@@ -1,0 +1,72 @@
+"""The tasks that are being worked on, each in a slot of its own."""
+
+import asyncio
+import logging
+
+from taskworker_classifyimage.errors import TaskLeft
+from taskworker_classifyimage.pipeline.handle import Handler
+from taskworker_classifyimage.pipeline.slots import Slots
+from taskworker_classifyimage.recovery import Recovery
+from taskworker_classifyimage.tasks import UNKNOWN, Task
+
+_log = logging.getLogger(__name__)
+
+
+class InFlight:
+    """Has tasks handled; whoever begins one has acquired the slot that its end releases."""
+
+    def __init__(self, handler: Handler, slots: Slots, recovery: Recovery) -> None:
+        self._handler = handler
+        self._slots = slots
+        self._recovery = recovery
+        self._running: dict[asyncio.Task[None], str] = {}
+
+    def ids(self) -> set[str]:
+        """Ids of the tasks that were begun and have not ended."""
+        return set(self._running.values())
+
+    def begin(self, task: Task, take_s: float) -> None:
+        """Starts to handle a task, and returns at once.
+
+        Args:
+            task: from `take`, or with data `UNKNOWN`.
+            take_s: seconds that its take took.
+        """
+        # A client reopened it while we work on it, or 2.2.1 gave it to two questions at once.
+        before = {running for running, task_id in self._running.items() if task_id == task.id}
+        running = asyncio.create_task(self._handle(task, take_s, before))
+        self._running[running] = task.id
+        running.add_done_callback(self._note_end)
+
+    async def end(self, within_s: float) -> set[str]:
+        """Lets everything come to its end; gives the ids of what did not, and was cut off."""
+        if not self._running:
+            return set()
+        _, late = await asyncio.wait(set(self._running), timeout=within_s)
+        cut_off = {self._running[running] for running in late}
+        for running in late:
+            running.cancel()
+        if late:
+            await asyncio.wait(late)
+        return cut_off
+
+    async def _handle(self, task: Task, take_s: float, before: set[asyncio.Task[None]]) -> None:
+        if before:
+            await asyncio.wait(before)
+            # Whether anything is left to do, the bridge says.
+            task = Task(task.id, UNKNOWN)
+        try:
+            timing = await self._handler.handle(task)
+        except TaskLeft as err:
+            _log.error("task %r is left until later: %s", task.id, err)
+            self._recovery.note_left()
+            return
+        if timing is not None:
+            self._slots.observe(take_s + timing.network_s, timing.compute_s)
+
+    def _note_end(self, running: asyncio.Task[None]) -> None:
+        task_id = self._running.pop(running)
+        self._slots.release()
+        if not running.cancelled() and (error := running.exception()):
+            _log.error("task %r ended by a fault of this program", task_id, exc_info=error)
+            self._recovery.note_left()

@@ -1,0 +1,116 @@
+"""Results that could not be delivered yet, on disk: neither an outage nor a kill loses them.
+
+One file a result, written aside and renamed, so that whatever is found under its name is whole. A
+task's id comes from outside, so its hash is the name. There are about as many files as tasks in
+flight, and never more than a given number: without a place on disk a result waits in its slot.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+_log = logging.getLogger(__name__)
+
+
+class KeptResults:
+    """The results of one worker for one bridge; nobody else writes to the folder."""
+
+    def __init__(self, folder: Path | None, most: int = 1000) -> None:
+        """Names the folder, None if there is no place to write; nothing is read or made yet."""
+        self._folder = folder
+        self._most = most
+
+    async def keep(self, task_id: str, result: dict[str, object]) -> bool:
+        """Whether the result is on disk now, and stays there whatever happens."""
+        if self._folder is None or await asyncio.to_thread(_count, self._folder) >= self._most:
+            return False
+        content = json.dumps({"task": task_id, "result": result}).encode()
+        try:
+            await asyncio.to_thread(_write, self._folder / _name(task_id), content)
+        except OSError as err:
+            _log.warning("a result cannot be kept in %s: %s", self._folder, err.strerror or err)
+            return False
+        return True
+
+    async def find(self, task_id: str) -> dict[str, object] | None:
+        """A task's result, if it was kept."""
+        if self._folder is None:
+            return None
+        return await asyncio.to_thread(_read, self._folder / _name(task_id), task_id)
+
+    async def drop(self, task_id: str) -> None:
+        """Forgets a result."""
+        if self._folder is not None:
+            await asyncio.to_thread(_delete, [self._folder / _name(task_id)])
+
+    async def drop_all_but(self, task_ids: Iterable[str]) -> int:
+        """Forgets all results but those of some tasks; says how many it were."""
+        if self._folder is None:
+            return 0
+        wanted = {_name(task_id) for task_id in task_ids}
+        return await asyncio.to_thread(_delete_others, self._folder, wanted)
+
+
+def _name(task_id: str) -> str:
+    return hashlib.sha256(task_id.encode("utf-8", "surrogatepass")).hexdigest() + ".json"
+
+
+def _count(folder: Path) -> int:
+    try:
+        return len(list(folder.iterdir()))
+    except OSError:
+        return 0
+
+
+def _write(path: Path, content: bytes) -> None:
+    folder = path.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    with part.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+    if os.name == "posix":
+        # The new name itself outlives a power cut only once its folder is on disk.
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
+
+
+def _read(path: Path, task_id: str) -> dict[str, object] | None:
+    try:
+        kept = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError) as err:
+        _log.warning("a kept result cannot be read and its task is done again: %s", err)
+        return None
+    if not isinstance(kept, dict) or kept.get("task") != task_id:
+        return None
+    result = kept.get("result")
+    return result if isinstance(result, dict) else None
+
+
+def _delete(paths: Iterable[Path]) -> None:
+    for path in paths:
+        # What cannot be deleted now is found again at the next start.
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def _delete_others(folder: Path, wanted: set[str]) -> int:
+    try:
+        others = [path for path in folder.iterdir() if path.name not in wanted]
+    except OSError:
+        # There is none yet, or no way to look.
+        return 0
+    _delete(others)
+    return len(others)

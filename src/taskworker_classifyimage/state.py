@@ -1,0 +1,69 @@
+"""What a worker keeps on its machine: a lock on its name, and results that were not delivered.
+
+One folder for each bridge and worker's name. Without a place to write, as in a read-only container,
+the worker works all the same: it cannot see a second process of its name on this machine, and
+results that wait for a bridge are only in memory.
+"""
+
+import contextlib
+import hashlib
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from taskworker_classifyimage.errors import ConfigError
+
+_log = logging.getLogger(__name__)
+
+
+@contextmanager
+def own_folder(state: Path | None, url: str, worker: str) -> Iterator[Path | None]:
+    """Gives the folder of this worker's own and keeps other processes out of it.
+
+    Args:
+        state: the folder of all workers' folders, None if there is none.
+        url: the bridge's.
+        worker: the worker's name.
+
+    Raises:
+        ConfigError: a worker of this name works for this bridge on this machine already.
+    """
+    if state is None:
+        _warn("there is no home folder")
+        yield None
+        return
+    # Neither a URL nor a name is fit for a file's name.
+    folder = state / hashlib.sha256(f"{url}\0{worker}".encode()).hexdigest()[:32]
+    lock = FileLock(folder / "lock", timeout=0)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock.acquire()
+    except Timeout:
+        raise ConfigError(
+            f"a worker with the name {worker!r} works for {url} on this machine already; stop it, "
+            "or give this one a name of its own with --worker"
+        ) from None
+    except (OSError, NotImplementedError) as err:
+        _warn(f"{folder}: {getattr(err, 'strerror', None) or err}")
+        yield None
+        return
+    try:
+        # For a person who wonders what this folder is.
+        with contextlib.suppress(OSError):
+            (folder / "about.txt").write_text(
+                f"worker {worker!r} for {url}, process {os.getpid()}\n", encoding="utf-8"
+            )
+        yield folder
+    finally:
+        lock.release()
+
+
+def _warn(reason: str) -> None:
+    _log.warning(
+        "results that wait for a bridge are kept in memory only (%s); name a folder with --state",
+        reason,
+    )

@@ -1,0 +1,105 @@
+"""A network between worker and bridge that fails in every way that a test can think of.
+
+CLASSIFYIMAGE_FAULT_TASKS=1000 makes it as large as it was run once.
+"""
+
+import os
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from support.api import Api
+from support.faults import FAST, SLOW
+from support.in_process import serving
+from support.packs import colour_network, write_pack
+from support.proxy import Exchange, Fault, FaultyProxy
+from support.waiting import wait_until
+from support.working import coloured_picture, working
+from taskworker_classifyimage.classify import load_classifiers
+from taskworker_classifyimage.classify.base import Classifier
+from taskworker_classifyimage.taskbridge.client import CallLimits
+
+TASKS = int(os.environ.get("CLASSIFYIMAGE_FAULT_TASKS", "100"))
+#: Of a hundred calls.
+FAULTS = 12
+#: Short, so that what hangs is given up soon.
+CALLS = CallLimits(connect_s=2, silence_s=1.5, call_s=2, download_s=2)
+
+
+@pytest.fixture(scope="module")
+def colours(tmp_path_factory: pytest.TempPathFactory) -> list[Classifier]:
+    pack = write_pack(tmp_path_factory.mktemp("colours") / "pack", colour_network())
+    return list(load_classifiers([str(pack)]))
+
+
+def add_pictures(api: Api, count: int, seed: int) -> dict[str, str]:
+    """Adds tasks; gives the right class of each by its id."""
+    source = random.Random(seed)
+    expected = {}
+    for _ in range(count):
+        right, picture = coloured_picture(source)
+        expected[api.add({"numberofpredictions": 1}, picture)] = right
+    return expected
+
+
+def wrong_answers(api: Api, expected: dict[str, str]) -> dict[str, object]:
+    results = {task_id: api.result(task_id) for task_id in expected}
+    return {
+        task_id: result
+        for task_id, result in results.items()
+        if "error" in result or result["predictions"][0]["class"] != expected[task_id]
+    }
+
+
+@pytest.mark.timeout(120 + TASKS)
+@pytest.mark.parametrize("seed", [6])
+def test_faults_of_the_network_cost_no_task(
+    tmp_path: Path, colours: list[Classifier], seed: int
+) -> None:
+    """Every task is completed with the right answer; twice only if the first answer was lost."""
+    fate = random.Random(seed)
+    random.seed(seed)
+
+    def choose(_: Exchange) -> Fault | None:
+        return fate.choice([*FAST, *SLOW]) if fate.randrange(100) < FAULTS else None
+
+    with serving(tmp_path / "bridge") as served, FaultyProxy(served.url, choose) as proxy:
+        api = Api(served.url)
+        expected = add_pictures(api, TASKS, seed)
+        with working(proxy.url, colours, calls=CALLS, results=tmp_path / "results"):
+            wait_until(lambda: expected.keys() <= proxy.completed.keys(), timeout_s=60 + TASKS)
+        assert wrong_answers(api, expected) == {}
+        assert api.statuses() == {"completed": TASKS}
+        for results in proxy.completed.values():
+            assert len({str(result["predictions"]) for result in results}) == 1
+        assert list((tmp_path / "results").glob("*")) == []
+
+
+def test_a_bridge_that_is_down_gets_at_most_five_requests_a_second(
+    tmp_path: Path, colours: list[Classifier]
+) -> None:
+    """However many tasks are in flight, once the calls that were under way have failed."""
+    with serving(tmp_path / "bridge") as served, FaultyProxy(served.url, slow_down) as proxy:
+        api = Api(served.url)
+        expected = add_pictures(api, 200, seed=1)
+        with working(proxy.url, colours, results=tmp_path / "results") as worker:
+            wait_until(lambda: len(worker.in_hand()) >= 8)
+            proxy.go_down()
+            time.sleep(0.2)
+            down_s = time.monotonic()
+            time.sleep(5)
+            arrivals_s = [at_s for at_s in proxy.arrivals_s if at_s > down_s]
+            proxy.is_down = False
+            wait_until(lambda: expected.keys() <= proxy.completed.keys(), timeout_s=60)
+        assert wrong_answers(api, expected) == {}
+    assert len(arrivals_s) > 1
+    busiest = max(sum(0 <= at_s - start_s < 1 for at_s in arrivals_s) for start_s in arrivals_s)
+    assert busiest <= 5
+
+
+def slow_down(_: Exchange) -> Fault | None:
+    """A round trip that is long enough for many tasks to be in flight."""
+    time.sleep(0.02)
+    return None

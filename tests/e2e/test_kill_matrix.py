@@ -1,0 +1,185 @@
+"""SIGKILL at every step of a task, again and again; the worker is started anew each time.
+
+Small in everyday runs. The environment makes it large, or has it run against another server:
+CLASSIFYIMAGE_KILL_ROUNDS=20 CLASSIFYIMAGE_KILL_TASKS=200 CLASSIFYIMAGE_BRIDGE=http://host:port
+"""
+
+import io
+import os
+import random
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from support.api import Api
+from support.photos import ESPRESSO
+from support.programs import Program, bridge, free_port, worker
+from support.proxy import Exchange, Fault, FaultyProxy, whole_answer
+from support.waiting import wait_until
+from taskworker_classifyimage.pipeline.local import SAMPLE_SYNSET
+
+ROUNDS = int(os.environ.get("CLASSIFYIMAGE_KILL_ROUNDS", "1"))
+TASKS = int(os.environ.get("CLASSIFYIMAGE_KILL_TASKS", "45"))
+FOREIGN = os.environ.get("CLASSIFYIMAGE_BRIDGE", "")
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+
+#: Files above this take long to decode, those below hardly any time beside the network's.
+LARGE_BYTES = 2**20
+
+Kill = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A moment in a task's life: which call of the worker, which of them suits, what then."""
+
+    step: str
+    act: Callable[[Exchange, Kill], None]
+
+
+def before(exchange: Exchange, kill: Kill) -> None:
+    kill()
+    exchange.cut()
+
+
+def during(exchange: Exchange, kill: Kill) -> None:
+    exchange.forward_part(len(exchange.request) - len(exchange.body) // 2)
+    kill()
+    exchange.cut()
+
+
+def after(exchange: Exchange, kill: Kill) -> None:
+    exchange.forward()
+    kill()
+    exchange.cut()
+
+
+def during_answer(exchange: Exchange, kill: Kill) -> None:
+    answer = exchange.forward()
+    exchange.answer(answer[: len(answer) // 2])
+    kill()
+    exchange.cut()
+
+
+def soon(earliest_s: float, latest_s: float) -> Callable[[Exchange, Kill], None]:
+    def act(exchange: Exchange, kill: Kill) -> None:
+        exchange.answer(exchange.forward())
+        time.sleep(random.uniform(earliest_s, latest_s))
+        kill()
+        exchange.cut()
+
+    return act
+
+
+STAGES = {
+    "take, before it reaches the bridge": Stage("take", before),
+    "take, after the bridge gave a task": Stage("take", after),
+    "fetch, before": Stage("file", before),
+    "fetch, during": Stage("file", during_answer),
+    "decode": Stage("large file", soon(0.02, 0.1)),
+    "infer": Stage("file", soon(0.002, 0.03)),
+    "complete, before": Stage("complete", before),
+    "complete, during": Stage("complete", during),
+    "complete, after": Stage("complete", after),
+}
+
+
+class Killer:
+    """Kills one worker once, at the stage that is set."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._stage: Stage | None = None
+        self._countdown = 0
+        self._program: Program | None = None
+        self.large: set[str] = set()
+
+    def arm(self, stage: Stage | None, program: Program | None) -> None:
+        with self._lock:
+            self._stage, self._program = stage, program
+            self._countdown = 0 if stage and stage.step == "large file" else random.randrange(4)
+
+    def choose(self, exchange: Exchange) -> Fault | None:
+        if exchange.step == "workers":
+            # As a bridge that was restarted: or each new worker would first listen for a neighbour.
+            return lambda exchange: exchange.answer(whole_answer(200, b"[]"))
+        with self._lock:
+            if self._stage is None or not self._suits(exchange, self._stage):
+                return None
+            if self._countdown:
+                self._countdown -= 1
+                return None
+            act, self._stage = self._stage.act, None
+        return lambda exchange: act(exchange, self._kill)
+
+    def _suits(self, exchange: Exchange, stage: Stage) -> bool:
+        is_large = exchange.step == "file" and exchange.task_id in self.large
+        return stage.step == ("large file" if is_large else exchange.step)
+
+    def _kill(self) -> None:
+        assert self._program is not None
+        self._program.process.kill()
+
+
+def large_picture() -> bytes:
+    """The sample, upright and as large as a camera's picture, in a format that is slow to read."""
+    image = Image.open(io.BytesIO(ESPRESSO))
+    buffer = io.BytesIO()
+    image.resize((image.width * 4, image.height * 4)).save(buffer, "PNG", compress_level=1)
+    assert buffer.tell() > LARGE_BYTES
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> Iterator[str]:
+    if FOREIGN:
+        yield FOREIGN
+        return
+    port = free_port()
+    with bridge(tmp_path, port) as program:
+        program.wait_for("Stop with")
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.mark.timeout(120 + 60 * ROUNDS + ROUNDS * TASKS)
+def test_a_kill_at_any_step_costs_no_task_and_doubles_none(url: str) -> None:
+    """Every task is completed once, with the right answer, and none stays in progress."""
+    large = large_picture()
+    for number in range(ROUNDS):
+        seed = random.randrange(2**32)
+        random.seed(seed)
+        print(f"round {number}, seed {seed}")
+        kill_at_every_stage(url, large)
+
+
+def kill_at_every_stage(url: str, large: bytes) -> None:
+    api, killer, ids = Api(url), Killer(), set[str]()
+    with FaultyProxy(url, killer.choose) as proxy:
+        for name in random.sample(list(STAGES), len(STAGES)):
+            # Each is another file, so none is answered from memory.
+            for _ in range(TASKS // len(STAGES)):
+                ids.add(api.add({}, ESPRESSO + random.randbytes(8)))
+            killer.large.add(api.add({}, large + random.randbytes(8)))
+            ids |= killer.large
+            with worker(proxy.url, "mortal") as program:
+                killer.arm(STAGES[name], program)
+                wait_until(lambda: program.process.poll() is not None, timeout_s=60)
+        with worker(proxy.url, "mortal") as program:
+            killer.arm(None, None)
+            wait_until(lambda: ids <= proxy.completed.keys(), timeout_s=60 + TASKS)
+            assert program.stop() == 0
+            assert "Traceback" not in program.printed
+        assert {task_id: len(proxy.completed[task_id]) for task_id in ids} == dict.fromkeys(ids, 1)
+    for task_id in ids:
+        result = api.result(task_id)
+        assert result["predictions"][0]["class"] == SAMPLE_SYNSET
+        assert "error" not in result
+        assert api.status(task_id) == "completed"
+        api.remove(task_id)

@@ -1,0 +1,78 @@
+"""A worker inside of this process, in an event loop of its own thread, with a fast network."""
+
+import asyncio
+import io
+import random
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from PIL import Image
+
+from support.packs import IDS
+from taskworker_classifyimage.classify.base import Classifier
+from taskworker_classifyimage.pipeline.decode import DecodeLimits
+from taskworker_classifyimage.pipeline.handle import Handler, TaskLimits
+from taskworker_classifyimage.pipeline.kept import KeptResults
+from taskworker_classifyimage.pipeline.recognise import Recogniser
+from taskworker_classifyimage.pipeline.report import Reporter
+from taskworker_classifyimage.pipeline.take import Taker
+from taskworker_classifyimage.taskbridge.address import BridgeAddress
+from taskworker_classifyimage.taskbridge.client import BridgeClient, CallLimits
+from taskworker_classifyimage.taskbridge.outage import Outage
+from taskworker_classifyimage.worker import Worker, WorkerLimits
+
+_TIMEOUT_S = 60.0
+
+
+def coloured_picture(source: random.Random) -> tuple[str, bytes]:
+    """A small picture unlike all others, and the id that `colour_network` has for it."""
+    shades = [source.randrange(100) for _ in IDS]
+    best = source.randrange(len(IDS))
+    shades[best] += 150
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8), (shades[0], shades[1], shades[2])).save(buffer, "BMP")
+    return IDS[best], buffer.getvalue() + source.randbytes(8)
+
+
+@contextmanager
+def working(
+    url: str,
+    classifiers: Sequence[Classifier],
+    *,
+    name: str = "w",
+    calls: CallLimits | None = None,
+    tasks: TaskLimits | None = None,
+    results: Path | None = None,
+    in_flight: int | None = None,
+    patience_s: float = 60.0,
+) -> Iterator[Worker]:
+    """Runs a worker until the block ends, which it has to do in an orderly way."""
+    ready: list[tuple[asyncio.AbstractEventLoop, asyncio.Event, Worker]] = []
+    started = threading.Event()
+
+    async def work() -> None:
+        outage, stop = Outage(url), asyncio.Event()
+        with ThreadPoolExecutor(2) as compute:
+            async with BridgeClient(BridgeAddress.parse(url), calls) as client:
+                kept = KeptResults(results)
+                reporter = Reporter(client, outage, kept, name, patience_s=patience_s)
+                recognisers = [Recogniser(each, DecodeLimits(), compute) for each in classifiers]
+                handler = Handler(client, outage, reporter, recognisers, tasks or TaskLimits())
+                limits = WorkerLimits(threads=2, in_flight=in_flight)
+                worker = Worker(client, outage, handler, Taker(name), limits)
+                ready.append((asyncio.get_running_loop(), stop, worker))
+                started.set()
+                await worker.run(stop)
+
+    with ThreadPoolExecutor(1) as executor:
+        ended = executor.submit(asyncio.run, work())
+        assert started.wait(_TIMEOUT_S)
+        loop, stop, worker = ready[0]
+        try:
+            yield worker
+        finally:
+            loop.call_soon_threadsafe(stop.set)
+            ended.result(_TIMEOUT_S)
