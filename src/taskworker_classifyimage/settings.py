@@ -1,9 +1,9 @@
 """What the operator decides. Order: flags, then environment, then settings file, then defaults.
 
 A setting has one name everywhere: the flag `--bridge-port` is the key `bridge-port` of the file.
-The environment has only the four names that sibling workers' containers use, the bridge's secret,
-which has no flag as others on the machine can read those, and the name with which systemd names a
-service's own folder.
+The environment has only the four names that sibling workers' containers use, the one with which
+systemd names a service's own folder, and the bridge's secret, which has no flag: others on the
+machine can read those.
 """
 
 import re
@@ -33,7 +33,6 @@ REMOTE_ACCESS: Final = (WITH_TOKEN, OPEN)
 _ORIGIN: Final = re.compile(
     r"https?://[a-z0-9.\-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](:[0-9]{1,5})?"
 )
-
 #: Set by `StateDirectory=` in a unit, see systemd.exec(5).
 _STATE_VARIABLE: Final = "STATE_DIRECTORY"
 

@@ -1,4 +1,5 @@
 import json
+import random
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from support.waiting import wait_until
 from support.working import coloured_picture, working
 from taskworker_classifyimage.classify import load_classifiers
 from taskworker_classifyimage.classify.base import Classifier
+from taskworker_classifyimage.pipeline.handle import TaskLimits
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +30,6 @@ def colours(pack: Path) -> list[Classifier]:
 
 def add_picture(api: Api, number: int = 1) -> tuple[str, str]:
     """A task's id, and the class that is right."""
-    import random  # noqa: PLC0415
-
     right, picture = coloured_picture(random.Random(number))
     return api.add({"numberofpredictions": 1}, picture), right
 
@@ -163,3 +163,125 @@ def test_a_result_of_no_use_any_more_is_dropped(
             assert list(results.iterdir()) == []
         if meanwhile == "completed":
             assert api.result(task_id) == {"other": True}
+
+
+def test_a_result_that_is_refused_becomes_an_error_result(
+    tmp_path: Path, colours: list[Classifier]
+) -> None:
+    """A proxy that thinks the answer too large must not leave the client without any."""
+
+    def choose(exchange: Exchange) -> Fault | None:
+        if exchange.step == "complete" and b"probability" in exchange.body:
+            return lambda exchange: exchange.answer(whole_answer(413))
+        return None
+
+    with serving(tmp_path / "bridge") as served, FaultyProxy(served.url, choose) as proxy:
+        api = Api(served.url)
+        task_id, _ = add_picture(api)
+        with working(proxy.url, colours, results=tmp_path / "results"):
+            result = api.wait_for_result(task_id)
+        assert result["code"] == "internal"
+        assert "413" in result["error"]
+
+
+def test_a_result_that_a_working_bridge_never_takes_frees_its_slot(
+    tmp_path: Path, colours: list[Classifier]
+) -> None:
+    """With one slot the next task is done all the same, and the result stays on disk."""
+    poisonous = ""
+
+    def choose(exchange: Exchange) -> Fault | None:
+        return refuse_results(exchange) if exchange.task_id == poisonous else None
+
+    results = tmp_path / "results"
+    with serving(tmp_path / "bridge") as served, FaultyProxy(served.url, choose) as proxy:
+        api = Api(served.url)
+        poisonous, _ = add_picture(api)
+        with working(proxy.url, colours, results=results, in_flight=1, patience_s=0.5):
+            api.wait_for_result(add_picture(api, 2)[0])
+            assert api.status(poisonous) == "inprogress"
+            assert len(list(results.iterdir())) == 1
+
+
+def test_a_task_over_its_time_is_an_error_result(tmp_path: Path, colours: list[Classifier]) -> None:
+    """A download that hangs ends with its task's time, and the next task is none the worse."""
+    slow = ""
+
+    def choose(exchange: Exchange) -> Fault | None:
+        return Exchange.hang if (exchange.step, exchange.task_id) == ("file", slow) else None
+
+    with serving(tmp_path / "bridge") as served, FaultyProxy(served.url, choose) as proxy:
+        api = Api(served.url)
+        slow, _ = add_picture(api)
+        limits = TaskLimits(task_s=1)
+        with working(proxy.url, colours, tasks=limits, in_flight=1):
+            next_id, right = add_picture(api, 2)
+            assert api.wait_for_result(next_id)["predictions"][0]["class"] == right
+        assert api.result(slow)["code"] == "timed_out"
+
+
+def test_a_task_too_large_to_be_looked_at_is_an_error_result(
+    tmp_path: Path, colours: list[Classifier]
+) -> None:
+    """Left over by an earlier life, it would keep this one from ever beginning."""
+
+    def choose(exchange: Exchange) -> Fault | None:
+        if exchange.step == "details":
+            return lambda exchange: exchange.answer(whole_answer(200, b" " * 17 * 2**20))
+        return None
+
+    with serving(tmp_path / "bridge") as served, FaultyProxy(served.url, choose) as proxy:
+        api = Api(served.url)
+        task_id, _ = add_picture(api)
+        api.json("POST", "tasks/take/", {"type": "classifyimage", "worker": "w"})
+        with working(proxy.url, colours):
+            assert api.wait_for_result(task_id)["code"] == "too_large"
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 410, 418])
+def test_a_refusal_of_one_task_stops_nothing(
+    tmp_path: Path, colours: list[Classifier], status: int
+) -> None:
+    """Whatever a server may say to one call, the task gets an answer and the next is taken."""
+    odd = ""
+
+    def choose(exchange: Exchange) -> Fault | None:
+        if (exchange.step, exchange.task_id) == ("file", odd):
+            return lambda exchange: exchange.answer(whole_answer(status))
+        return None
+
+    with serving(tmp_path / "bridge") as served, FaultyProxy(served.url, choose) as proxy:
+        api = Api(served.url)
+        odd, _ = add_picture(api)
+        with working(proxy.url, colours):
+            assert api.wait_for_result(odd)["code"] == "file_missing"
+            next_id, right = add_picture(api, 2)
+            assert api.wait_for_result(next_id)["predictions"][0]["class"] == right
+
+
+def test_a_result_that_2_2_1_loses_is_sent_again(tmp_path: Path, colours: list[Classifier]) -> None:
+    """It says 200, and moved its list at that instant: the task would be in progress for ever."""
+
+    def lose(exchange: Exchange) -> None:
+        exchange.answer(whole_answer(200))
+
+    losing = Once("complete", lose)
+
+    def choose(exchange: Exchange) -> Fault | None:
+        if exchange.step == "take":
+            # Only 2.2.1 gives the whole task, by which it is known.
+            return answer_whole_task
+        return losing(exchange)
+
+    def answer_whole_task(exchange: Exchange) -> None:
+        answer = exchange.forward()
+        head, _, body = answer.partition(b"\r\n\r\n")
+        if b" 200 " in head:
+            answer = whole_answer(200, json.dumps({**json.loads(body), "status": "x"}).encode())
+        exchange.answer(answer)
+
+    with serving(tmp_path / "bridge") as served, FaultyProxy(served.url, choose) as proxy:
+        api = Api(served.url)
+        task_id, right = add_picture(api)
+        with working(proxy.url, colours):
+            assert api.wait_for_result(task_id)["predictions"][0]["class"] == right

@@ -46,6 +46,8 @@ def working(
     calls: CallLimits | None = None,
     tasks: TaskLimits | None = None,
     results: Path | None = None,
+    in_flight: int | None = None,
+    patience_s: float = 60.0,
 ) -> Iterator[Worker]:
     """Runs a worker until the block ends, which it has to do in an orderly way."""
     ready: list[tuple[asyncio.AbstractEventLoop, asyncio.Event, Worker]] = []
@@ -55,10 +57,12 @@ def working(
         outage, stop = Outage(url), asyncio.Event()
         with ThreadPoolExecutor(2) as compute:
             async with BridgeClient(BridgeAddress.parse(url), calls) as client:
-                reporter = Reporter(client, outage, KeptResults(results), name)
+                kept = KeptResults(results)
+                reporter = Reporter(client, outage, kept, name, patience_s=patience_s)
                 recognisers = [Recogniser(each, DecodeLimits(), compute) for each in classifiers]
                 handler = Handler(client, outage, reporter, recognisers, tasks or TaskLimits())
-                worker = Worker(client, outage, handler, Taker(name), WorkerLimits(threads=2))
+                limits = WorkerLimits(threads=2, in_flight=in_flight)
+                worker = Worker(client, outage, handler, Taker(name), limits)
                 ready.append((asyncio.get_running_loop(), stop, worker))
                 started.set()
                 await worker.run(stop)

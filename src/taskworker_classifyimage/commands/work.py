@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from taskworker_classifyimage.classify import load_classifiers
 from taskworker_classifyimage.classify.base import Classifier
@@ -97,38 +97,33 @@ async def _work(
     with own_folder(settings.state_folder(), address.url, settings.worker) as folder:
         try:
             async with BridgeClient(address) as client:
-                reporter = Reporter(
-                    client, outage, KeptResults(folder and folder / "results"), settings.worker
-                )
-                recognisers = [Recogniser(each, DecodeLimits(), compute) for each in classifiers]
+                kept = KeptResults(folder and folder / "results")
                 handler = Handler(
                     client,
                     outage,
-                    reporter,
-                    recognisers,
+                    Reporter(client, outage, kept, settings.worker),
+                    [Recogniser(each, DecodeLimits(), compute) for each in classifiers],
                     TaskLimits(task_s=settings.task_limit),
                     tells_provenance=settings.provenance,
+                )
+                taker = Taker(settings.worker, offers(classifiers))
+                limits = WorkerLimits(threads=threads, in_flight=settings.in_flight)
+                worker = Worker(client, outage, handler, taker, limits)
+                models = (
+                    f"{each.model.name} ({each.library}) on {each.device}" for each in classifiers
                 )
                 _log.info(
                     "worker %r works for %s with %s, %d threads",
                     settings.worker,
                     address.url,
-                    ", ".join(
-                        f"{each.model.name} ({each.library}) on {each.device}"
-                        for each in classifiers
-                    ),
+                    ", ".join(models),
                     threads,
                 )
-                taker = Taker(settings.worker, offers(classifiers))
-                limits = WorkerLimits(threads=threads, in_flight=settings.in_flight)
-                worker = Worker(client, outage, handler, taker, limits)
                 telling = Systemd(os.environ).keep_telling(worker.status, stop)
-                async with _beside(telling), AsyncExitStack() as stack:
+                async with _beside(telling), _rescuing(settings, client, outage, taker):
                     await unless(stop, wait_for_own_name(client, outage, taker))
-                    if settings.rescue_after is not None:
-                        rescuer = Rescuer(client, outage, taker, settings.rescue_after)
-                        await stack.enter_async_context(_beside(rescuer.run()))
-                    await worker.run(stop)
+                    if not stop.is_set():
+                        await worker.run(stop)
         finally:
             # What still computes has been handed back, and nobody waits for it.
             compute.shutdown(wait=False, cancel_futures=True)
@@ -138,6 +133,14 @@ async def _work(
         handler.repeated,
         handler.tally.failed,
     )
+
+
+def _rescuing(
+    settings: Settings, client: BridgeClient, outage: Outage, taker: Taker
+) -> AbstractAsyncContextManager[None]:
+    if settings.rescue_after is None:
+        return nullcontext()
+    return _beside(Rescuer(client, outage, taker, settings.rescue_after).run())
 
 
 @asynccontextmanager

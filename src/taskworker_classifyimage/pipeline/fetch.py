@@ -34,11 +34,11 @@ async def fetch(client: BridgeClient, outage: Outage, task: Task, limit_bytes: i
     return encoded
 
 
-async def fetch_data(client: BridgeClient, outage: Outage, task: Task) -> object:
+async def fetch_data(client: BridgeClient, outage: Outage, task: Task, worker: str) -> object:
     """The task's data, asked for if they are unknown.
 
     Raises:
-        TaskGone: the task was removed, reopened or done in the meantime.
+        TaskGone: the task was removed, reopened or done in the meantime, or is another worker's.
         TooLarge: this task cannot be done.
         TaskLeft: the bridge does not tell.
     """
@@ -52,4 +52,6 @@ async def fetch_data(client: BridgeClient, outage: Outage, task: Task) -> object
         raise TaskLeft(f"the bridge does not tell what it is: {err}") from None
     if details.get("status") != IN_PROGRESS:
         raise TaskGone(f"it is {details.get('status')}")
+    if details.get("worker", worker) != worker:
+        raise TaskGone("it is with another worker")
     return details.get("data")

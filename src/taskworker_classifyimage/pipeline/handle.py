@@ -125,7 +125,7 @@ class Handler:
         try:
             async with self._outage.limit(self._limits.task_s):
                 with timing.network():
-                    data = await fetch_data(self._client, self._outage, task)
+                    data = await fetch_data(self._client, self._outage, task, self._reporter.worker)
                 request = parse_request(data)
                 recogniser = self._asked(request)
                 with timing.network():

@@ -2,7 +2,7 @@
 
 One file a result, written aside and renamed, so that whatever is found under its name is whole. A
 task's id comes from outside, so its hash is the name. There are about as many files as tasks in
-flight, and never more than `_MOST`: without a place on disk a result waits in its slot.
+flight, and never more than a given number: without a place on disk a result waits in its slot.
 """
 
 import asyncio
@@ -13,30 +13,29 @@ import logging
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
 
 _log = logging.getLogger(__name__)
-
-_MOST: Final = 1000
 
 
 class KeptResults:
     """The results of one worker for one bridge; nobody else writes to the folder."""
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, most: int = 1000) -> None:
         """Names the folder, None if there is no place to write; nothing is read or made yet."""
         self._folder = folder
+        self._most = most
 
     async def keep(self, task_id: str, result: dict[str, object]) -> bool:
         """Whether the result is on disk now, and stays there whatever happens."""
-        if self._folder is None:
+        if self._folder is None or await asyncio.to_thread(_count, self._folder) >= self._most:
             return False
         content = json.dumps({"task": task_id, "result": result}).encode()
         try:
-            return await asyncio.to_thread(_write, self._folder / _name(task_id), content)
+            await asyncio.to_thread(_write, self._folder / _name(task_id), content)
         except OSError as err:
             _log.warning("a result cannot be kept in %s: %s", self._folder, err.strerror or err)
             return False
+        return True
 
     async def find(self, task_id: str) -> dict[str, object] | None:
         """A task's result, if it was kept."""
@@ -61,11 +60,16 @@ def _name(task_id: str) -> str:
     return hashlib.sha256(task_id.encode("utf-8", "surrogatepass")).hexdigest() + ".json"
 
 
-def _write(path: Path, content: bytes) -> bool:
+def _count(folder: Path) -> int:
+    try:
+        return len(list(folder.iterdir()))
+    except OSError:
+        return 0
+
+
+def _write(path: Path, content: bytes) -> None:
     folder = path.parent
     folder.mkdir(parents=True, exist_ok=True)
-    if len(list(folder.iterdir())) >= _MOST:
-        return False
     part = path.with_suffix(".part")
     with part.open("wb") as file:
         file.write(content)
@@ -79,7 +83,6 @@ def _write(path: Path, content: bytes) -> bool:
             os.fsync(opened)
         finally:
             os.close(opened)
-    return True
 
 
 def _read(path: Path, task_id: str) -> dict[str, object] | None:
@@ -106,7 +109,8 @@ def _delete(paths: Iterable[Path]) -> None:
 def _delete_others(folder: Path, wanted: set[str]) -> int:
     try:
         others = [path for path in folder.iterdir() if path.name not in wanted]
-    except FileNotFoundError:
+    except OSError:
+        # There is none yet, or no way to look.
         return 0
     _delete(others)
     return len(others)

@@ -1,7 +1,6 @@
 """report: a result to the bridge, however long the bridge is away."""
 
 import asyncio
-from typing import Final
 
 from taskworker_classifyimage.errors import (
     BridgeRejected,
@@ -21,19 +20,38 @@ from taskworker_classifyimage.pipeline.kept import KeptResults
 from taskworker_classifyimage.taskbridge.client import BridgeClient
 from taskworker_classifyimage.taskbridge.outage import Outage
 
-#: A result that a working bridge does not accept for so long gives its slot to another task.
-_PATIENCE_S: Final = 60.0
-
 
 class Reporter:
-    """Delivers results, and keeps on disk what could not be delivered at once."""
+    """Delivers results, and keeps on disk what could not be delivered at once.
+
+    Attributes:
+        kept: where results wait.
+        worker: whose tasks they are.
+    """
 
     def __init__(
-        self, client: BridgeClient, outage: Outage, kept: KeptResults, worker: str
+        self,
+        client: BridgeClient,
+        outage: Outage,
+        kept: KeptResults,
+        worker: str,
+        *,
+        patience_s: float = 60.0,
     ) -> None:
+        """Takes what it works with.
+
+        Args:
+            client: of the bridge.
+            outage: of the bridge.
+            kept: where results wait.
+            worker: whose tasks they are.
+            patience_s: a result that a working bridge does not accept for so long gives its slot
+                to another task, if it is on disk.
+        """
         self._client = client
         self._outage = outage
-        self._worker = worker
+        self.worker = worker
+        self._patience_s = patience_s
         self.kept = kept
 
     async def report(
@@ -47,7 +65,7 @@ class Reporter:
             is_kept: the result was kept, so it may have arrived already or be of no use any more.
 
         Raises:
-            TaskGone: the task was removed or reopened, or is another's; its result is of no use.
+            TaskGone: the task was removed or reopened; its result is of no use.
             TaskLeft: the bridge is there and does not accept it; the result is kept on disk.
             BridgeRejected: the bridge refuses this result for ever.
         """
@@ -56,7 +74,7 @@ class Reporter:
                 return
             is_kept = await self.kept.keep(task_id, result)
         try:
-            async with self._outage.limit(_PATIENCE_S if is_kept else float("inf")):
+            async with self._outage.limit(self._patience_s if is_kept else float("inf")):
                 await self._insist(task_id, result)
         except TimeoutError:
             raise TaskLeft("the bridge does not accept its result") from None
@@ -73,14 +91,15 @@ class Reporter:
                 return
             if standing != IN_PROGRESS:
                 raise TaskGone(f"it is {standing}")
+            # Here the bridge is known to be there, so this time is ours, and not an outage's.
+            await asyncio.sleep(delay_s)
             if await self._deliver(task_id, result):
                 return
-            await asyncio.sleep(delay_s)
 
     async def _standing_of(self, task_id: str) -> str:
         try:
             return await self._outage.outlast(
-                lambda: standing_of(self._client, task_id, self._worker)
+                lambda: standing_of(self._client, task_id, self.worker)
             )
         except BridgeRejected:
             return REMOVED

@@ -1,0 +1,94 @@
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from support.api import Api
+from support.packs import colour_network, write_pack
+from support.programs import Program, RunningBridge, worker
+
+
+def take(api: Api, name: str) -> str:
+    """As a worker does that dies right afterwards."""
+    task_id = api.add({}, b"no picture")
+    api.json("POST", "tasks/take/", {"type": "classifyimage", "worker": name})
+    return task_id
+
+
+def rescue(url: str, *flags: str) -> tuple[int, str]:
+    with Program("rescue", "--taskbridgeurl", url, *flags) as program:
+        code = program.process.wait(60)
+    return code, program.printed
+
+
+def test_stuck_tasks_are_listed_and_reopened(running_bridge: RunningBridge) -> None:
+    """Only those that are old enough, of the worker that was named, and only when asked for."""
+    api, url = running_bridge.api, running_bridge.url
+    dead, other = take(api, "dead\x1b[2J"), take(api, "other")
+    time.sleep(1.1)
+    code, printed = rescue(url, "--older-than", "10m")
+    assert (code, printed) == (0, "0 stuck, 0 reopened.\n")
+    code, printed = rescue(url, "--older-than", "1s", "--dry-run")
+    assert code == 0
+    assert printed.endswith("2 stuck, 0 reopened.\n")
+    # A worker's name is what its operator, or anybody, chose: no terminal obeys it.
+    assert r"with 'dead\x1b[2J', silent for" in printed
+    assert api.statuses() == {"inprogress": 2}
+    code, printed = rescue(url, "--older-than", "1s", "--worker", "other")
+    assert code == 0
+    assert f"reopened '{other}'" in printed
+    assert (api.status(dead), api.status(other)) == ("inprogress", "open")
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "text"),
+    [
+        (("--older-than", "soon"), 2, "must be a time such as 90s"),
+        (("--older-than", "0s"), 2, "must be from 1s to 30d"),
+        (("--older-than", "1m", "--taskbridgeurl", "http://127.0.0.1:9"), 1, "refused"),
+    ],
+)
+def test_what_is_wrong_is_one_line(flags: tuple[str, ...], code: int, text: str) -> None:
+    """A time that is none, and a bridge that is none."""
+    ended, printed = rescue("http://127.0.0.1:9", *flags)
+    assert ended == code
+    assert text in printed
+    assert printed.count("\n") == 1
+
+
+def test_a_worker_rescues_as_it_runs(running_bridge: RunningBridge, tmp_path: Path) -> None:
+    """The tasks of one that is silent, not of one that asks; they are done afterwards."""
+    api = running_bridge.api
+    pack = str(write_pack(tmp_path / "pack", colour_network()))
+    dead, living = take(api, "dead"), take(api, "living")
+    with worker(running_bridge.url, "w", "--model", pack, "--rescue-after", "3s") as program:
+        for _ in range(100):
+            api_take_nothing(api, "living")
+            if api.status(dead) == "completed":
+                break
+            time.sleep(0.2)
+        assert api.result(dead)["code"] == "unsupported_format"
+        assert api.status(living) == "inprogress"
+        assert f"task '{dead}' of the silent worker 'dead' is reopened" in program.printed
+
+
+def api_take_nothing(api: Api, name: str) -> None:
+    """Asks for tasks of a type that nobody adds."""
+    body = json.dumps({"type": "nothing", "worker": name}).encode()
+    try:
+        api.call("POST", "tasks/take/", body, "application/json")
+    except OSError as err:
+        assert getattr(err, "code", None) == 404  # noqa: PT017 - nothing open is a 404
+
+
+def test_without_the_flag_nothing_is_reopened(
+    running_bridge: RunningBridge, tmp_path: Path
+) -> None:
+    """A worker that is silent may be at work; only its operator knows for how long."""
+    api = running_bridge.api
+    pack = str(write_pack(tmp_path / "pack", colour_network()))
+    dead = take(api, "dead")
+    with worker(running_bridge.url, "w", "--model", pack):
+        api.wait_for_result(api.add({}, b"no picture"))
+    assert api.status(dead) == "inprogress"
