@@ -16,12 +16,13 @@ _TURNS: Final = {
 }
 
 
-def orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8; 1 where there is none."""
+def exif_orientation(image: Image.Image) -> int:
+    """What a picture's EXIF or XMP data says, 1 to 8; 1 where it says nothing or nonsense."""
     try:
-        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+        orientation = int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # noqa: BLE001 - damaged EXIF data says nothing, and the picture may be fine
         return 1
+    return orientation if 1 <= orientation <= 8 else 1
 
 
 def upright(image: Image.Image, orientation: int) -> Image.Image:

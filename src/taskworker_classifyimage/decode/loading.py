@@ -1,0 +1,114 @@
+"""A file to a picture with its pixels, or to the part of it that is there."""
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final
+
+import numpy as np
+from PIL import Image
+
+from taskworker_classifyimage.classify.model import InputSpec
+from taskworker_classifyimage.decode import raw
+from taskworker_classifyimage.decode.geometry import least_side
+from taskworker_classifyimage.decode.identify import Format
+from taskworker_classifyimage.decode.lengths import stated_bytes
+from taskworker_classifyimage.decode.opening import Opened, open_picture
+from taskworker_classifyimage.decode.picture import DecodeLimits
+from taskworker_classifyimage.decode.remains import (
+    Mask,
+    find_remains,
+    without_overwritten_end,
+)
+from taskworker_classifyimage.errors import DamagedPicture, TaskError, one_line
+
+#: Of less than this of a picture, nothing sure can be said; measured, see docs/pictures.md.
+LEAST_SHARE: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A picture whose pixels are decoded.
+
+    Attributes:
+        opened: the picture.
+        mask: (H, W) of its image, true where its pixels come from the file; None for everywhere.
+        warnings: what is wrong with it.
+    """
+
+    opened: Opened
+    mask: Mask | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def load(kind: Format, encoded: bytes, spec: InputSpec, limits: DecodeLimits) -> Loaded:
+    """Decodes a picture, whole or as much as is there.
+
+    Raises:
+        DamagedPicture: less than `LEAST_SHARE` of it is there.
+        TaskError: see `open_picture`.
+        Exception: whatever a decoder raises.
+    """
+    if kind is Format.RAW:
+        return _load_raw(encoded, spec, limits)
+    stated = stated_bytes(kind, encoded)
+    if stated > limits.file_bytes:
+        raise DamagedPicture(f"the picture's header says that its file has {stated} bytes")
+    kept = without_overwritten_end(encoded) if kind is Format.JPEG else encoded
+    if stated > len(encoded) or len(kept) < len(encoded):
+        return _load_remains(kind, kept, stated, spec, limits)
+    opened = open_picture(kind, encoded, limits.pixels)
+    try:
+        _load_pixels(kind, opened.image, spec)
+    except MemoryError:
+        raise
+    except Exception as err:  # noqa: BLE001 - decoders meet hostile files and raise anything
+        try:
+            return _load_remains(kind, encoded, 0, spec, limits)
+        except TaskError:
+            raise
+        except Exception:  # noqa: BLE001 - the first error tells more
+            raise DamagedPicture(f"the {kind} picture is damaged: {one_line(err)}") from err
+    return Loaded(opened)
+
+
+def _load_pixels(kind: Format, image: Image.Image, spec: InputSpec) -> None:
+    if kind is Format.JPEG and spec.resize != "nearest":
+        # A JPEG can be decoded at 1/2, 1/4 or 1/8, which still leaves enough to resize well.
+        least = least_side(spec)
+        image.draft(None, (least, least))
+    image.load()
+
+
+def _load_remains(
+    kind: Format, encoded: bytes, stated: int, spec: InputSpec, limits: DecodeLimits
+) -> Loaded:
+    open_ = partial(open_picture, kind, limit_pixels=limits.pixels)
+    remains = find_remains(kind, encoded, stated, open_)
+    percent = round(100 * remains.share)
+    if remains.share < LEAST_SHARE:
+        raise DamagedPicture(
+            f"the picture is truncated or damaged: {percent} % can be decoded, "
+            f"needed are {LEAST_SHARE:.0%}"
+        )
+    image, mask = remains.opened.image, remains.mask
+    _load_pixels(kind, image, spec)
+    if mask.shape != (image.height, image.width):
+        mask = np.asarray(Image.fromarray(mask).resize(image.size, Image.Resampling.NEAREST))
+    warning = f"truncated: {percent} % decoded" + (", in less detail" * remains.is_coarse)
+    return Loaded(remains.opened, mask, (warning,))
+
+
+def _load_raw(encoded: bytes, spec: InputSpec, limits: DecodeLimits) -> Loaded:
+    """The camera's own picture if it is large enough or nothing can make a better one."""
+    preview = raw.largest_preview(encoded)
+    if preview is None or (
+        min(preview.width, preview.height) < spec.size and raw.is_libraw_installed()
+    ):
+        return Loaded(raw.develop(encoded, limits.pixels))
+    loaded = load(Format.JPEG, preview.encoded, spec, limits)
+    width, height = preview.width, preview.height
+    warnings = (*loaded.warnings, f"classified by its preview of {width} x {height} pixels")
+    opened = loaded.opened
+    if opened.orientation == 1:
+        opened = replace(opened, orientation=raw.container_orientation(encoded))
+    return Loaded(opened, loaded.mask, warnings)

@@ -1,0 +1,171 @@
+"""Opens a picture of a known format: its header is read and checked, its pixels not yet."""
+
+import importlib
+import io
+from dataclasses import dataclass
+from typing import Final
+
+from PIL import Image, UnidentifiedImageError
+
+from taskworker_classifyimage.decode import jpeg_xl, tiff
+from taskworker_classifyimage.decode.identify import Format
+from taskworker_classifyimage.decode.listing import version_of
+from taskworker_classifyimage.decode.orientation import exif_orientation
+from taskworker_classifyimage.decode.sizes import hidden_sizes
+from taskworker_classifyimage.errors import (
+    DamagedPicture,
+    TaskError,
+    TooLarge,
+    UnsupportedFormat,
+    one_line,
+)
+
+#: Pillow's name for a format, and the module that is imported when the first such file comes.
+_PILLOW: Final = {
+    Format.JPEG: ("JPEG", "JpegImagePlugin"),
+    Format.PNG: ("PNG", "PngImagePlugin"),
+    Format.GIF: ("GIF", "GifImagePlugin"),
+    Format.WEBP: ("WEBP", "WebPImagePlugin"),
+    Format.TIFF: ("TIFF", "TiffImagePlugin"),
+    Format.BMP: ("BMP", "BmpImagePlugin"),
+    Format.ICO: ("ICO", "IcoImagePlugin"),
+    Format.CUR: ("CUR", "CurImagePlugin"),
+    Format.TGA: ("TGA", "TgaImagePlugin"),
+    Format.PCX: ("PCX", "PcxImagePlugin"),
+    Format.PNM: ("PPM", "PpmImagePlugin"),
+    Format.PSD: ("PSD", "PsdImagePlugin"),
+    Format.DDS: ("DDS", "DdsImagePlugin"),
+    Format.JPEG_2000: ("JPEG2000", "Jpeg2KImagePlugin"),
+    Format.AVIF: ("AVIF", "AvifImagePlugin"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A picture whose header is read.
+
+    Attributes:
+        image: of Pillow's; its pixels are decoded when they are asked for.
+        width: in pixels, as stored.
+        height: in pixels, as stored.
+        orientation: by EXIF, 1 to 8.
+        is_turned: whether the decoder turns the picture upright by itself.
+        decoder: library and version.
+    """
+
+    image: Image.Image
+    width: int
+    height: int
+    orientation: int
+    is_turned: bool
+    decoder: str
+
+
+def open_picture(kind: Format, encoded: bytes, limit_pixels: int) -> Opened:
+    """Reads the header only, but of the rare formats that Pillow does not know.
+
+    Raises:
+        UnsupportedFormat: the library for this format is missing, or cannot do this kind of it.
+        DamagedPicture: the header is damaged.
+        TooLarge: it has more pixels than the limit.
+    """
+    # The library's own limit warns instead of refusing; `check_size` takes its place.
+    Image.MAX_IMAGE_PIXELS = None
+    try:
+        if kind is Format.JPEG_XL:
+            return _open_jpeg_xl(encoded, limit_pixels)
+        if kind is Format.HEIC:
+            return _open_heic(encoded, limit_pixels)
+        if kind is Format.TIFF:
+            return _open_tiff(encoded, limit_pixels)
+        return _open_pillow(kind, encoded, limit_pixels)
+    except TaskError:
+        raise
+    except MemoryError:
+        raise TooLarge("the picture needs more memory than there is") from None
+    except Exception as err:
+        # Decoders meet hostile files and raise anything: struct.error, SyntaxError, IndexError.
+        raise DamagedPicture(f"the {kind} picture's header is damaged: {one_line(err)}") from err
+
+
+def check_size(width: int, height: int, limit_pixels: int) -> None:
+    """Before anything is decoded.
+
+    Raises:
+        TooLarge: it has more pixels than the limit.
+        DamagedPicture: it has none.
+    """
+    if width * height > limit_pixels:
+        raise TooLarge(f"the picture has {width} x {height} pixels, allowed are {limit_pixels}")
+    if width < 1 or height < 1:
+        raise DamagedPicture(f"the picture's header says it has {width} x {height} pixels")
+
+
+def _open_pillow(kind: Format, encoded: bytes, limit_pixels: int) -> Opened:
+    name, module = _PILLOW[kind]
+    if name not in Image.OPEN:
+        plugin = importlib.import_module(f"PIL.{module}")
+        if kind is Format.AVIF:
+            # More threads would take cores from other pictures.
+            vars(plugin)["DEFAULT_MAX_THREADS"] = 1
+    for width, height in hidden_sizes(kind, encoded):
+        check_size(width, height, limit_pixels)
+    try:
+        image = Image.open(io.BytesIO(encoded), formats=(name,))
+    except UnidentifiedImageError:
+        raise DamagedPicture(f"the {kind} picture's header is damaged") from None
+    check_size(*image.size, limit_pixels)
+    return Opened(image, *image.size, exif_orientation(image), False, version_of("Pillow", kind))
+
+
+def _open_tiff(encoded: bytes, limit_pixels: int) -> Opened:
+    directory = next(tiff.directories(encoded), {})
+    width, height = (directory.get(tag, (0,))[0] for tag in (tiff.WIDTH, tiff.LENGTH))
+    check_size(width, height, limit_pixels)
+    # A tile is decoded whole, however little of it lies within the picture.
+    across, down = (directory.get(tag, (1,))[0] for tag in (tiff.TILE_WIDTH, tiff.TILE_LENGTH))
+    check_size(across, down, limit_pixels)
+    orientation = directory.get(tiff.ORIENTATION, (1,))[0]
+    orientation = orientation if 1 <= orientation <= 8 else 1
+    try:
+        image = _open_pillow(Format.TIFF, encoded, limit_pixels).image
+    except DamagedPicture:
+        image = tiff.open_rare_tiff(encoded, directory)
+        return Opened(image, width, height, orientation, False, version_of("imagecodecs"))
+    return Opened(image, width, height, orientation, True, version_of("Pillow", Format.TIFF))
+
+
+def _open_heic(encoded: bytes, limit_pixels: int) -> Opened:
+    if "HEIF" not in Image.OPEN:
+        try:
+            pillow_heif = importlib.import_module("pillow_heif")
+        except ImportError:
+            raise UnsupportedFormat(
+                "the file is a HEIC picture, and pillow-heif, which decodes it, is not installed"
+            ) from None
+        # Only the picture itself is asked for, and threads would take cores from other pictures.
+        pillow_heif.register_heif_opener(
+            decode_threads=1, thumbnails=False, depth_images=False, aux_images=False
+        )
+    try:
+        image = Image.open(io.BytesIO(encoded), formats=("HEIF",))
+    except UnidentifiedImageError:
+        raise DamagedPicture("the HEIC picture's header is damaged") from None
+    check_size(*image.size, limit_pixels)
+    return _turned(image, image.info.get("original_orientation") or 1, version_of("pillow-heif"))
+
+
+def _open_jpeg_xl(encoded: bytes, limit_pixels: int) -> Opened:
+    if not jpeg_xl.is_installed():
+        raise UnsupportedFormat(
+            "the file is a JPEG XL picture, and imagecodecs, which decodes it, is not installed"
+        )
+    header = jpeg_xl.read_header(encoded)
+    check_size(header.width, header.height, limit_pixels)
+    return _turned(jpeg_xl.open_jpeg_xl(encoded), header.orientation, version_of("imagecodecs"))
+
+
+def _turned(image: Image.Image, orientation: int, decoder: str) -> Opened:
+    """A picture that its decoder turns; on its side, it is stored the other way round."""
+    width, height = image.size if orientation < 5 else (image.height, image.width)
+    return Opened(image, width, height, orientation, True, decoder)

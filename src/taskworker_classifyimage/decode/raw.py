@@ -1,0 +1,105 @@
+"""Camera RAW: the picture that the camera itself made of it, else one made by LibRaw."""
+
+import importlib.util
+import io
+from dataclasses import dataclass
+from typing import Final
+
+from PIL import Image
+
+from taskworker_classifyimage.decode import tiff
+from taskworker_classifyimage.decode.listing import version_of
+from taskworker_classifyimage.decode.opening import Opened, check_size
+from taskworker_classifyimage.errors import UnsupportedFormat
+
+#: Cameras write up to four previews; the sensor's data looks like the start of more by chance.
+_MOST_STARTS: Final = 1000
+#: JPEG markers that hold a picture's size and that are decoded: baseline, extended, progressive.
+_FRAMES: Final = (0xC0, 0xC1, 0xC2)
+#: Where Canon's CR3 keeps its TIFF directories.
+_CR3_DIRECTORY: Final = b"CMT1"
+_FLIPS: Final = {0: 1, 3: 3, 5: 8, 6: 6}
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A JPEG within a RAW file.
+
+    Attributes:
+        encoded: from its start to the end of the file.
+        width: in pixels.
+        height: in pixels.
+    """
+
+    encoded: bytes
+    width: int
+    height: int
+
+
+def is_libraw_installed() -> bool:
+    """Whether the extra `raw` is there."""
+    return importlib.util.find_spec("rawpy") is not None
+
+
+def largest_preview(encoded: bytes) -> Preview | None:
+    """The largest JPEG anywhere in the file, whichever maker's format it is in."""
+    best, at = (0, 0, 0), encoded.find(b"\xff\xd8\xff")
+    for _ in range(_MOST_STARTS):
+        if at < 0:
+            break
+        width, height = _jpeg_size(encoded, at)
+        if width * height > best[0] * best[1]:
+            best = (width, height, at)
+        at = encoded.find(b"\xff\xd8\xff", at + 3)
+    width, height, start = best
+    return Preview(encoded[start:], width, height) if width else None
+
+
+def container_orientation(encoded: bytes) -> int:
+    """How the camera was held, by the RAW file's own directory; 1 if it does not say."""
+    start = 0
+    if encoded[4:8] == b"ftyp":
+        start = encoded.find(_CR3_DIRECTORY, 0, 65536) + len(_CR3_DIRECTORY)
+    if encoded[start : start + 2] not in (b"II", b"MM"):
+        return 1
+    directory = next(tiff.directories(encoded, start), {})
+    orientation = directory.get(tiff.ORIENTATION, (1,))[0]
+    return orientation if 1 <= orientation <= 8 else 1
+
+
+def develop(encoded: bytes, limit_pixels: int) -> Opened:
+    """Makes a picture of the sensor's data, upright and at half its size.
+
+    Raises:
+        UnsupportedFormat: the extra is not installed.
+        TooLarge: it has more pixels than the limit.
+        Exception: whatever LibRaw raises.
+    """
+    if not is_libraw_installed():
+        raise UnsupportedFormat(
+            "the file is a camera RAW without a preview; the extra 'raw' would develop it: "
+            'pip install "taskworker-classifyimage[raw]"'
+        )
+    import rawpy  # noqa: PLC0415 - an extra
+
+    with rawpy.imread(io.BytesIO(encoded)) as raw:
+        sizes = raw.sizes
+        check_size(sizes.raw_width, sizes.raw_height, limit_pixels)
+        pixels = raw.postprocess(half_size=True, use_camera_wb=True)
+        orientation = _FLIPS.get(sizes.flip, 1)
+        image = Image.fromarray(pixels)
+        return Opened(image, sizes.width, sizes.height, orientation, True, version_of("rawpy"))
+
+
+def _jpeg_size(encoded: bytes, start: int) -> tuple[int, int]:
+    """Width and height of the JPEG that starts there, (0, 0) if none does that is decoded."""
+    at = start + 2
+    while encoded[at : at + 1] == b"\xff" and at + 9 < len(encoded):
+        marker, length = encoded[at + 1], int.from_bytes(encoded[at + 2 : at + 4], "big")
+        if marker in _FRAMES and encoded[at + 4] == 8:
+            height = int.from_bytes(encoded[at + 5 : at + 7], "big")
+            return int.from_bytes(encoded[at + 7 : at + 9], "big"), height
+        if length < 2 or marker in (0xC3, 0xDA, 0xD9):
+            break
+        at += 2 + length
+    return 0, 0

@@ -1,0 +1,34 @@
+"""Sizes that Pillow does not show before it takes memory for them."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from taskworker_classifyimage.decode.identify import Format
+
+_PNG: Final = b"\x89PNG\r\n\x1a\n"
+
+
+def hidden_sizes(kind: Format, encoded: bytes) -> Iterator[tuple[int, int]]:
+    """(width, height) in pixels of a WebP's canvas, and of the pictures within an icon."""
+    if kind is Format.WEBP and encoded[12:16] == b"VP8X":
+        yield _little(encoded, 24, 3) + 1, _little(encoded, 27, 3) + 1
+    elif kind is Format.WEBP and encoded[12:16] == b"VP8L":
+        bits = _little(encoded, 21, 4)
+        yield (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    elif kind is Format.WEBP:
+        yield _little(encoded, 26, 2) & 0x3FFF, _little(encoded, 28, 2) & 0x3FFF
+    elif kind is Format.ICO:
+        for entry in range(_little(encoded, 4, 2)):
+            yield _within_icon(encoded, _little(encoded, 6 + 16 * entry + 12, 4))
+
+
+def _within_icon(encoded: bytes, at: int) -> tuple[int, int]:
+    if encoded.startswith(_PNG, at):
+        width, height = encoded[at + 16 : at + 20], encoded[at + 20 : at + 24]
+        return int.from_bytes(width, "big"), int.from_bytes(height, "big")
+    # A bitmap of twice the height: the picture and its mask.
+    return _little(encoded, at + 4, 4), _little(encoded, at + 8, 4) // 2
+
+
+def _little(encoded: bytes, at: int, wide: int) -> int:
+    return int.from_bytes(encoded[at : at + wide], "little")

@@ -1,0 +1,128 @@
+"""TIFF directories (TIFF 6.0; BigTIFF), read without trust: bounded, and never in a circle."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from PIL import Image
+
+from taskworker_classifyimage.decode.arrays import from_array
+from taskworker_classifyimage.errors import DamagedPicture, UnsupportedFormat, one_line
+
+#: More directories than any camera writes; a crafted file could chain them for ever.
+_MOST_DIRECTORIES: Final = 64
+_MOST_ENTRIES: Final = 1000
+_MOST_VALUES: Final = 16
+_MOST_SAMPLES: Final = 16
+
+_TYPE_BYTES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 6: 1, 7: 1, 8: 2, 9: 4, 13: 4, 16: 8, 17: 8, 18: 8}
+
+WIDTH, LENGTH, COMPRESSION, PHOTOMETRIC = 256, 257, 259, 262
+ORIENTATION, SAMPLES, TILE_WIDTH, TILE_LENGTH = 274, 277, 322, 323
+_SUB_DIRECTORIES, _DNG_VERSION = 330, 50706
+
+#: Photometric interpretations of pixels as the sensor has them: mosaic, and linear (DNG 1.7).
+_SENSOR: Final = {32803, 34892}
+#: Compressions of Nikon, Sony, Pentax, Samsung and Kodak that only their sensors' data is in.
+_SENSOR_COMPRESSIONS: Final = {34713, 32767, 65535, 32769, 32770, 65000}
+
+#: The values of the tags that hold whole numbers, by tag.
+Directory = dict[int, tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """How numbers are written: classic TIFF with 4 bytes an offset, BigTIFF with 8."""
+
+    order: Literal["little", "big"]
+    offset_bytes: int
+
+    @property
+    def count_bytes(self) -> int:
+        return 2 if self.offset_bytes == 4 else 8
+
+    @property
+    def entry_bytes(self) -> int:
+        return 4 + 2 * self.offset_bytes
+
+
+def directories(encoded: bytes, start: int = 0) -> Iterator[Directory]:
+    """The directories of a TIFF at `start`, the first first, sub-directories after their parent."""
+    order: Literal["little", "big"] = "little" if encoded[start : start + 2] == b"II" else "big"
+    is_big = int.from_bytes(encoded[start + 2 : start + 4], order) == 43
+    layout = _Layout(order, 8 if is_big else 4)
+    at = start + (8 if is_big else 4)
+    waiting = [_number(encoded, at, layout.offset_bytes, layout)]
+    seen = set[int]()
+    while waiting and len(seen) < _MOST_DIRECTORIES:
+        offset = waiting.pop(0)
+        if offset < 8 or offset in seen or start + offset >= len(encoded):
+            continue
+        seen.add(offset)
+        directory, following = _read(encoded, start, offset, layout)
+        yield directory
+        waiting = [*directory.get(_SUB_DIRECTORIES, ()), following, *waiting]
+
+
+def is_camera_raw(encoded: bytes) -> bool:
+    """Whether a TIFF holds what a camera's sensor saw instead of a picture."""
+    if encoded[8:10] == b"CR" and encoded[2:4] in (b"*\0", b"\0*"):  # Canon's CR2
+        return True
+    return any(
+        _DNG_VERSION in directory
+        or not _SENSOR.isdisjoint(directory.get(PHOTOMETRIC, ()))
+        or not _SENSOR_COMPRESSIONS.isdisjoint(directory.get(COMPRESSION, ()))
+        for directory in directories(encoded)
+    )
+
+
+def _read(encoded: bytes, start: int, offset: int, layout: _Layout) -> tuple[Directory, int]:
+    """A directory and the offset of the next one."""
+    at = start + offset
+    count = min(_number(encoded, at, layout.count_bytes, layout), _MOST_ENTRIES)
+    at += layout.count_bytes
+    directory: Directory = {}
+    for _ in range(count):
+        tag, values = _entry(encoded, start, at, layout)
+        if values:
+            directory.setdefault(tag, values)
+        at += layout.entry_bytes
+    return directory, _number(encoded, at, layout.offset_bytes, layout)
+
+
+def _entry(encoded: bytes, start: int, at: int, layout: _Layout) -> tuple[int, tuple[int, ...]]:
+    tag, kind = _number(encoded, at, 2, layout), _number(encoded, at + 2, 2, layout)
+    wide = _TYPE_BYTES.get(kind, 0)
+    count = min(_number(encoded, at + 4, layout.offset_bytes, layout), _MOST_VALUES)
+    place = at + 4 + layout.offset_bytes
+    if wide * count > layout.offset_bytes:
+        place = start + _number(encoded, place, layout.offset_bytes, layout)
+    if not wide or place + wide * count > len(encoded):
+        return tag, ()
+    return tag, tuple(_number(encoded, place + n * wide, wide, layout) for n in range(count))
+
+
+def _number(encoded: bytes, at: int, wide: int, layout: _Layout) -> int:
+    """0 beyond the end of the file."""
+    return int.from_bytes(encoded[at : at + wide], layout.order)
+
+
+def open_rare_tiff(encoded: bytes, directory: Directory) -> Image.Image:
+    """The first picture of a TIFF whose kind of pixels Pillow does not know, such as RGB floats.
+
+    Raises:
+        DamagedPicture: it cannot be decoded.
+        UnsupportedFormat: the library for it is not installed, or does not know it either.
+    """
+    try:
+        import imagecodecs  # noqa: PLC0415 - heavy, and such files are rare
+    except ImportError:
+        raise UnsupportedFormat(
+            "the file is a TIFF of a rare kind, and imagecodecs, which decodes it, is not installed"
+        ) from None
+    if directory.get(SAMPLES, (1,))[0] > _MOST_SAMPLES:
+        raise UnsupportedFormat("the TIFF has more channels than a picture")
+    try:
+        return from_array(imagecodecs.tiff_decode(encoded, index=0))
+    except Exception as err:
+        raise DamagedPicture(f"the TIFF picture is damaged: {one_line(err)}") from err
