@@ -30,7 +30,7 @@ def decode(encoded: bytes, spec: InputSpec, limits: DecodeLimits) -> Decoded:
         square, remarks = _square(loaded, spec)
         opened = loaded.opened
         # The square stays what it is however it is turned, and the small one is turned for less.
-        turned = square if opened.is_turned else upright(square, opened.orientation)
+        turned = square if opened.is_turned else upright(square, loaded.orientation)
         pixels = np.asarray(turned)
     except TaskError:
         raise
@@ -43,7 +43,7 @@ def decode(encoded: bytes, spec: InputSpec, limits: DecodeLimits) -> Decoded:
         kind,
         opened.width,
         opened.height,
-        opened.orientation,
+        loaded.orientation,
         opened.decoder,
         loaded.warnings + remarks,
     )

@@ -47,19 +47,14 @@ def to_square_of_part(
 ) -> Image.Image:
     """RGB of which only some pixels are there to (S, S) RGB, made of nothing but those.
 
-    The picture is cut to what is there. Pixels that lie between, as those of an interlaced picture
-    do, carry no weight; where there are none at all, the neutral ground shows.
+    Missing pixels carry no weight, so those of an interlaced picture are filled from around; where
+    there are none at all, the neutral ground shows.
 
     Args:
         image: the picture.
-        mask: (H, W), true where a pixel is there; somewhere it is.
+        mask: (H, W), true where a pixel is there.
         spec: what the network wants to see.
     """
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
-    image, mask = image.crop(box), mask[box[1] : box[3], box[0] : box[2]]
-    if mask.all():
-        return to_square(image, spec)
     # Weights below 0, as sharper filters have, have no meaning here.
     spec = replace(spec, resize="bilinear")
     weights = mask.astype(np.float32)

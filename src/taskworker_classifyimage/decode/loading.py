@@ -13,6 +13,7 @@ from taskworker_classifyimage.decode.geometry import least_side
 from taskworker_classifyimage.decode.identify import Format
 from taskworker_classifyimage.decode.lengths import stated_bytes
 from taskworker_classifyimage.decode.opening import Opened, open_picture
+from taskworker_classifyimage.decode.orientation import exif_orientation
 from taskworker_classifyimage.decode.picture import DecodeLimits
 from taskworker_classifyimage.decode.remains import (
     Mask,
@@ -21,8 +22,9 @@ from taskworker_classifyimage.decode.remains import (
 )
 from taskworker_classifyimage.errors import DamagedPicture, TaskError, one_line
 
-#: Of less than this of a picture, nothing sure can be said; measured, see docs/pictures.md.
-LEAST_SHARE: Final = 0.1
+#: Measured on 100 photographs cut from below, the default model: of half a picture 70 % are still
+#: classified right (91 % of whole ones), of 30 % 27 %, of 20 % 12 %, of 15 % 4 %, of 10 % none.
+LEAST_SHARE: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +33,13 @@ class Loaded:
 
     Attributes:
         opened: the picture.
+        orientation: by EXIF, 1 to 8.
         mask: (H, W) of its image, true where its pixels come from the file; None for everywhere.
         warnings: what is wrong with it.
     """
 
     opened: Opened
+    orientation: int
     mask: Mask | None = None
     warnings: tuple[str, ...] = ()
 
@@ -58,7 +62,7 @@ def load(kind: Format, encoded: bytes, spec: InputSpec, limits: DecodeLimits) ->
         return _load_remains(kind, kept, stated, spec, limits)
     opened = open_picture(kind, encoded, limits.pixels)
     try:
-        _load_pixels(kind, opened.image, spec)
+        return Loaded(opened, _load_pixels(kind, opened, spec))
     except MemoryError:
         raise
     except Exception as err:  # noqa: BLE001 - decoders meet hostile files and raise anything
@@ -68,15 +72,17 @@ def load(kind: Format, encoded: bytes, spec: InputSpec, limits: DecodeLimits) ->
             raise
         except Exception:  # noqa: BLE001 - the first error tells more
             raise DamagedPicture(f"the {kind} picture is damaged: {one_line(err)}") from err
-    return Loaded(opened)
 
 
-def _load_pixels(kind: Format, image: Image.Image, spec: InputSpec) -> None:
+def _load_pixels(kind: Format, opened: Opened, spec: InputSpec) -> int:
+    """Decodes, and returns the orientation, which is known by then."""
+    image = opened.image
     if kind is Format.JPEG and spec.resize != "nearest":
         # A JPEG can be decoded at 1/2, 1/4 or 1/8, which still leaves enough to resize well.
         least = least_side(spec)
         image.draft(None, (least, least))
     image.load()
+    return exif_orientation(image) if opened.orientation is None else opened.orientation
 
 
 def _load_remains(
@@ -91,11 +97,11 @@ def _load_remains(
             f"needed are {LEAST_SHARE:.0%}"
         )
     image, mask = remains.opened.image, remains.mask
-    _load_pixels(kind, image, spec)
+    orientation = _load_pixels(kind, remains.opened, spec)
     if mask.shape != (image.height, image.width):
         mask = np.asarray(Image.fromarray(mask).resize(image.size, Image.Resampling.NEAREST))
     warning = f"truncated: {percent} % decoded" + (", in less detail" * remains.is_coarse)
-    return Loaded(remains.opened, mask, (warning,))
+    return Loaded(remains.opened, orientation, mask, (warning,))
 
 
 def _load_raw(encoded: bytes, spec: InputSpec, limits: DecodeLimits) -> Loaded:
@@ -104,11 +110,12 @@ def _load_raw(encoded: bytes, spec: InputSpec, limits: DecodeLimits) -> Loaded:
     if preview is None or (
         min(preview.width, preview.height) < spec.size and raw.is_libraw_installed()
     ):
-        return Loaded(raw.develop(encoded, limits.pixels))
+        developed = raw.develop(encoded, limits.pixels)
+        return Loaded(developed, developed.orientation or 1)
     loaded = load(Format.JPEG, preview.encoded, spec, limits)
-    width, height = preview.width, preview.height
-    warnings = (*loaded.warnings, f"classified by its preview of {width} x {height} pixels")
-    opened = loaded.opened
-    if opened.orientation == 1:
-        opened = replace(opened, orientation=raw.container_orientation(encoded))
-    return Loaded(opened, loaded.mask, warnings)
+    warning = f"classified by its preview of {preview.width} x {preview.height} pixels"
+    # Some previews say which way up they are, for others the file does.
+    orientation = loaded.orientation
+    if orientation == 1:
+        orientation = raw.container_orientation(encoded)
+    return replace(loaded, orientation=orientation, warnings=(*loaded.warnings, warning))

@@ -10,7 +10,6 @@ from PIL import Image, UnidentifiedImageError
 from taskworker_classifyimage.decode import jpeg_xl, tiff
 from taskworker_classifyimage.decode.identify import Format
 from taskworker_classifyimage.decode.listing import version_of
-from taskworker_classifyimage.decode.orientation import exif_orientation
 from taskworker_classifyimage.decode.sizes import hidden_sizes
 from taskworker_classifyimage.errors import (
     DamagedPicture,
@@ -48,7 +47,7 @@ class Opened:
         image: of Pillow's; its pixels are decoded when they are asked for.
         width: in pixels, as stored.
         height: in pixels, as stored.
-        orientation: by EXIF, 1 to 8.
+        orientation: by EXIF, 1 to 8; None where that may come behind the pixels.
         is_turned: whether the decoder turns the picture upright by itself.
         decoder: library and version.
     """
@@ -56,7 +55,7 @@ class Opened:
     image: Image.Image
     width: int
     height: int
-    orientation: int
+    orientation: int | None
     is_turned: bool
     decoder: str
 
@@ -115,11 +114,13 @@ def _open_pillow(kind: Format, encoded: bytes, limit_pixels: int) -> Opened:
     except UnidentifiedImageError:
         raise DamagedPicture(f"the {kind} picture's header is damaged") from None
     check_size(*image.size, limit_pixels)
-    return Opened(image, *image.size, exif_orientation(image), False, version_of("Pillow", kind))
+    return Opened(image, *image.size, None, False, version_of("Pillow", kind))
 
 
 def _open_tiff(encoded: bytes, limit_pixels: int) -> Opened:
-    directory = next(tiff.directories(encoded), {})
+    directory = next(tiff.directories(encoded), None)
+    if directory is None:
+        raise DamagedPicture("the TIFF picture is truncated: its directory is not there")
     width, height = (directory.get(tag, (0,))[0] for tag in (tiff.WIDTH, tiff.LENGTH))
     check_size(width, height, limit_pixels)
     # A tile is decoded whole, however little of it lies within the picture.

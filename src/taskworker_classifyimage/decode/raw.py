@@ -7,15 +7,13 @@ from typing import Final
 
 from PIL import Image
 
-from taskworker_classifyimage.decode import tiff
+from taskworker_classifyimage.decode import segments, tiff
 from taskworker_classifyimage.decode.listing import version_of
 from taskworker_classifyimage.decode.opening import Opened, check_size
 from taskworker_classifyimage.errors import UnsupportedFormat
 
 #: Cameras write up to four previews; the sensor's data looks like the start of more by chance.
 _MOST_STARTS: Final = 1000
-#: JPEG markers that hold a picture's size and that are decoded: baseline, extended, progressive.
-_FRAMES: Final = (0xC0, 0xC1, 0xC2)
 #: Where Canon's CR3 keeps its TIFF directories.
 _CR3_DIRECTORY: Final = b"CMT1"
 _FLIPS: Final = {0: 1, 3: 3, 5: 8, 6: 6}
@@ -47,7 +45,7 @@ def largest_preview(encoded: bytes) -> Preview | None:
     for _ in range(_MOST_STARTS):
         if at < 0:
             break
-        width, height = _jpeg_size(encoded, at)
+        width, height = segments.size(encoded, at)
         if width * height > best[0] * best[1]:
             best = (width, height, at)
         at = encoded.find(b"\xff\xd8\xff", at + 3)
@@ -89,17 +87,3 @@ def develop(encoded: bytes, limit_pixels: int) -> Opened:
         orientation = _FLIPS.get(sizes.flip, 1)
         image = Image.fromarray(pixels)
         return Opened(image, sizes.width, sizes.height, orientation, True, version_of("rawpy"))
-
-
-def _jpeg_size(encoded: bytes, start: int) -> tuple[int, int]:
-    """Width and height of the JPEG that starts there, (0, 0) if none does that is decoded."""
-    at = start + 2
-    while encoded[at : at + 1] == b"\xff" and at + 9 < len(encoded):
-        marker, length = encoded[at + 1], int.from_bytes(encoded[at + 2 : at + 4], "big")
-        if marker in _FRAMES and encoded[at + 4] == 8:
-            height = int.from_bytes(encoded[at + 5 : at + 7], "big")
-            return int.from_bytes(encoded[at + 7 : at + 9], "big"), height
-        if length < 2 or marker in (0xC3, 0xDA, 0xD9):
-            break
-        at += 2 + length
-    return 0, 0

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFile
 
+from taskworker_classifyimage.decode import segments
 from taskworker_classifyimage.decode.identify import Format
 from taskworker_classifyimage.decode.opening import Opened
 from taskworker_classifyimage.errors import DamagedPicture
@@ -24,7 +25,7 @@ from taskworker_classifyimage.errors import DamagedPicture
 Open = Callable[[bytes], Opened]
 Mask = npt.NDArray[np.bool_]
 
-#: The lightest pixel of a mode that knows no "white".
+#: The lightest pixel of a mode of one wide channel.
 _LIGHT: Final[dict[str, float]] = {"I": 2**31 - 1, "F": 3e38, "I;16": 65535, "I;16B": 65535}
 
 _END_OF_IMAGE: Final = b"\xff\xd9"
@@ -80,40 +81,34 @@ def without_overwritten_end(encoded: bytes) -> bytes:
 
 
 def _of_jpeg(encoded: bytes, open_: Open) -> Remains:
-    encoded = _whole_segments(encoded)
+    encoded = segments.without_cut_segment(encoded)
     opened = open_(encoded + _END_OF_IMAGE)
-    is_progressive = "progressive" in opened.image.info
+    is_progressive = segments.is_progressive(encoded)
     first, across, down = _eighth(encoded + _END_OF_IMAGE, open_)
+    mask = np.ones(first.shape, dtype=np.bool_)
+    if is_progressive and segments.has_later_pass(encoded):
+        # Each pass covers the whole picture.
+        return Remains(opened, mask, 1.0, is_coarse=True)
     second, _, _ = _eighth(encoded + _NOISE + _END_OF_IMAGE, open_)
-    # Later passes of a progressive picture only refine the least bits of what is there already.
-    differs = np.abs(first - second) > (8 if is_progressive else 2)
-    height, width = differs.shape
-    row, column = height, 0
+    differs = np.abs(first - second) > 2
+    share = 1.0
     if differs.any():
         # Blocks come row by row: behind the first that is made up, everything is.
         row = int(differs.any(axis=1).argmax()) // down * down
         column = int(differs[row : row + down].any(axis=0).argmax()) // across * across
-    mask = np.zeros((height, width), dtype=np.bool_)
-    mask[:row] = True
-    share = min(1.0, (row + column / width * down) / height)
-    return Remains(opened, mask, share, is_coarse=is_progressive)
+        mask[row:] = False
+        share = (row + column / mask.shape[1] * down) / mask.shape[0]
+    return Remains(opened, mask, min(share, 1.0), is_coarse=is_progressive)
 
 
 def _eighth(encoded: bytes, open_: Open) -> tuple[npt.NDArray[np.int16], int, int]:
     """(H/8, W/8) brightness of a JPEG's blocks of 8 x 8, and how many of them a step decodes."""
     image = open_(encoded).image
-    layers = getattr(image, "layer", [])
+    layers: list[tuple[int, int, int, int]] = getattr(image, "layer", []) or [(1, 1, 1, 0)]
     across, down = max(layer[1] for layer in layers), max(layer[2] for layer in layers)
     image.draft("L", (1, 1))
     image.load()
     return np.asarray(image.convert("L")).astype(np.int16), across, down
-
-
-def _whole_segments(encoded: bytes) -> bytes:
-    """A JPEG up to its last table or scan header, if that one is cut."""
-    at = max(encoded.rfind(marker) for marker in (b"\xff\xda", b"\xff\xc4", b"\xff\xdb"))
-    length = int.from_bytes(encoded[at + 2 : at + 4], "big")
-    return encoded[:at] if at > 0 and at + 2 + length >= len(encoded) else encoded
 
 
 def _of_jpeg_2000(encoded: bytes, stated_bytes: int, open_: Open) -> Remains:
@@ -177,7 +172,9 @@ def _paint_on(image: ImageFile.ImageFile, *, is_light: bool) -> None:
     if hasattr(image, "_frame_transparency"):
         # A transparent GIF would take a canvas of its own.
         image._frame_transparency = None  # noqa: SLF001 - there is no other way
-    image.im = Image.new(image.mode, size, _LIGHT.get(image.mode, "white") if is_light else 0).im
+    bands = Image.getmodebands(image.mode)
+    light = (255,) * bands if bands > 1 else _LIGHT.get(image.mode, 255)
+    image.im = Image.new(image.mode, size, light if is_light else 0).im
     try:
         image.load()
     except Exception:  # noqa: BLE001 - why it broke off is known; what it painted is what counts
