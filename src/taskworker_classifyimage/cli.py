@@ -20,6 +20,7 @@ from taskworker_classifyimage.commands import (
     rescue,
     work,
 )
+from taskworker_classifyimage.commands.version import version_lines
 from taskworker_classifyimage.errors import UserError
 from taskworker_classifyimage.pipeline.decode import silence_decoders
 from taskworker_classifyimage.stopping import EXIT_FORCED
@@ -31,6 +32,10 @@ _COMMANDS = (work, bridge, classify, models, evaluate, doctor, bench, rescue)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns the exit code; what the user can mend is one line."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if "--verbose" in arguments and not {"-v", "--version"}.isdisjoint(arguments):
+        print("\n".join(version_lines()))  # noqa: T201 - as argparse does for the plain version
+        return 0
     parsed = build_parser().parse_args(arguments)
     silence_decoders()
     for stream in (sys.stdout, sys.stderr):
@@ -70,4 +75,5 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_version(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-v", "--version", action="version", version=__version__)
+    told = "print the version; with --verbose also what decodes which pictures"
+    parser.add_argument("-v", "--version", action="version", version=__version__, help=told)

@@ -14,6 +14,7 @@ from taskworker_classifyimage.classify import load_classifier
 from taskworker_classifyimage.classify.catalogue import built_in_packs
 from taskworker_classifyimage.classify.labels import LabelFiles
 from taskworker_classifyimage.commands.flags import add_model_flags, settings_of
+from taskworker_classifyimage.decode import decoders
 from taskworker_classifyimage.errors import (
     BridgeRejected,
     BridgeUnavailable,
@@ -61,6 +62,10 @@ def _findings(settings: Settings) -> Iterator[_Finding]:
     flags = processor_flags()
     if platform.machine() in ("x86_64", "AMD64") and flags:
         yield _Finding("processor", _instructions(flags))
+    yield from (
+        _Finding(f"decoder {each.name}", f"{each.version}: {', '.join(each.formats)}")
+        for each in decoders()
+    )
     yield _checked("labels", _labels)
     try:
         packs = built_in_packs()

@@ -85,7 +85,8 @@ def _of_jpeg(encoded: bytes, open_: Open) -> Remains:
     opened = open_(encoded + _END_OF_IMAGE)
     is_progressive = segments.is_progressive(encoded)
     first, across, down = _eighth(encoded + _END_OF_IMAGE, open_)
-    mask = np.ones(first.shape, dtype=np.bool_)
+    height, width = first.shape
+    mask = np.ones((height, width), dtype=np.bool_)
     if is_progressive and segments.has_later_pass(encoded):
         # Each pass covers the whole picture.
         return Remains(opened, mask, 1.0, is_coarse=True)
@@ -97,7 +98,7 @@ def _of_jpeg(encoded: bytes, open_: Open) -> Remains:
         row = int(differs.any(axis=1).argmax()) // down * down
         column = int(differs[row : row + down].any(axis=0).argmax()) // across * across
         mask[row:] = False
-        share = (row + column / mask.shape[1] * down) / mask.shape[0]
+        share = (row + column / width * down) / height
     return Remains(opened, mask, min(share, 1.0), is_coarse=is_progressive)
 
 
