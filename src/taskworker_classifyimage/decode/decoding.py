@@ -40,7 +40,7 @@ def decode(encoded: bytes, spec: InputSpec, limits: DecodeLimits) -> Decoded:
         # Decoders meet hostile files and raise anything: struct.error, SyntaxError, IndexError.
         raise DamagedPicture(f"the {kind} picture is damaged: {one_line(err)}") from err
     facts = PictureFacts(
-        kind,
+        str(kind),
         opened.width,
         opened.height,
         loaded.orientation,

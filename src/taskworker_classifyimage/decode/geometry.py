@@ -17,7 +17,7 @@ from taskworker_classifyimage.decode.colour import GROUND
 _LEAST_SCALE: Final = 2.0
 
 #: Below this share of a pixel's surroundings, what is there says nothing about it.
-_LEAST_WEIGHT: Final = 0.01
+_LEAST_WEIGHT: Final = 0.1
 
 _RESAMPLING: Final = {
     "nearest": Image.Resampling.NEAREST,
@@ -48,21 +48,37 @@ def to_square_of_part(
     """RGB of which only some pixels are there to (S, S) RGB, made of nothing but those.
 
     Missing pixels carry no weight, so those of an interlaced picture are filled from around; where
-    there are none at all, the neutral ground shows.
+    there are none near, the neutral ground shows.
 
     Args:
         image: the picture.
         mask: (H, W), true where a pixel is there.
         spec: what the network wants to see.
     """
-    # Weights below 0, as sharper filters have, have no meaning here.
-    spec = replace(spec, resize="bilinear")
+    square = np.full((spec.size, spec.size, 3), GROUND, dtype=np.float32)
+    # An interlaced picture that is worth showing has at least every fourth row.
+    coarse = max(1, min(spec.size, *image.size) // 4)
+    for size in (coarse, spec.size):
+        colours, weight = _weighed(image, mask, size, spec)
+        square = np.where(weight >= _LEAST_WEIGHT, colours, square)
+    return Image.fromarray(np.rint(square).clip(0, 255).astype(np.uint8))
+
+
+def _weighed(
+    image: Image.Image, mask: npt.NDArray[np.bool_], size: int, spec: InputSpec
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """(S, S, 3) mean colours of the pixels that are there, and (S, S, 1) how much of them there is.
+
+    Computed with (size, size) pixels. Of filters only those without weights below 0 mean anything.
+    """
+    small = replace(spec, size=size, resize="bilinear")
+
+    def shrunk(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        square = to_square(Image.fromarray(values), small)
+        return np.asarray(square.resize((spec.size, spec.size), Image.Resampling.BILINEAR))
+
     weights = mask.astype(np.float32)
-    whole = np.asarray(to_square(Image.fromarray(weights), spec))
-    channels = [
-        np.asarray(to_square(Image.fromarray(np.asarray(channel) * weights), spec))
-        for channel in image.split()
-    ]
-    colours = np.stack(channels, axis=-1) / np.maximum(whole, 1e-6)[:, :, np.newaxis]
-    colours[whole < _LEAST_WEIGHT] = GROUND
-    return Image.fromarray(np.rint(colours).clip(0, 255).astype(np.uint8))
+    weight = shrunk(weights)[:, :, np.newaxis]
+    colours = np.stack([shrunk(np.asarray(band) * weights) for band in image.split()], axis=-1)
+    colours /= np.maximum(weight, 1e-6)
+    return colours, weight

@@ -133,7 +133,7 @@ def _by_container(encoded: bytes) -> Format | None:
 
 def _by_loose_header(head: bytes) -> Format | None:
     """Formats that start with next to nothing of their own; each field has to be plausible."""
-    if head[:1] == b"P" and head[1:2] in b"123456f" and head[2:3] in b" \t\r\n#":
+    if len(head) > 2 and head[:1] == b"P" and head[1:2] in b"123456f" and head[2:3] in b" \t\r\n#":
         return Format.PNM
     if head[:1] == b"\x0a" and head[1:2] in b"\0\2\3\4\5" and head[2:3] == b"\1":
         return Format.PCX
@@ -173,6 +173,6 @@ def _refused_text(text: bytes, encoded: bytes) -> str | None:
         return "nothing but zeros"
     text = text.removeprefix(b"\xef\xbb\xbf").removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff")
     text = text.lstrip()
-    if text.startswith(b"<") and b"<svg" in text:
-        return "an SVG drawing"
-    return "an HTML page" if text.startswith((b"<!doctype html", b"<html")) else None
+    if text.startswith((b"<!doctype html", b"<html")):
+        return "an HTML page"
+    return "an SVG drawing" if text.startswith(b"<") and b"<svg" in text else None

@@ -4,6 +4,8 @@ from taskworker_classifyimage.decode.boxes import boxes
 from taskworker_classifyimage.decode.identify import Format
 
 _JPEG_2000_TILE = b"\xff\x90\0\x0a"
+#: What HEIC and AVIF files are made of; anything else at the top is what somebody left behind them.
+_HEIF_BOXES = (b"ftyp", b"meta", b"mdat", b"moov", b"free", b"skip", b"uuid")
 
 
 def stated_bytes(kind: Format, encoded: bytes) -> int:
@@ -11,7 +13,7 @@ def stated_bytes(kind: Format, encoded: bytes) -> int:
     if kind is Format.WEBP:
         return 8 + int.from_bytes(encoded[4:8], "little")
     if kind in (Format.HEIC, Format.AVIF):
-        return max((box.end for box in boxes(encoded)), default=0)
+        return max((box.end for box in boxes(encoded) if box.kind in _HEIF_BOXES), default=0)
     return _jpeg_2000(encoded) if kind is Format.JPEG_2000 else 0
 
 

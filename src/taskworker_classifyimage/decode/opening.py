@@ -10,6 +10,7 @@ from PIL import Image, UnidentifiedImageError
 from taskworker_classifyimage.decode import jpeg_xl, tiff
 from taskworker_classifyimage.decode.identify import Format
 from taskworker_classifyimage.decode.listing import version_of
+from taskworker_classifyimage.decode.orientation import heic_orientation
 from taskworker_classifyimage.decode.sizes import hidden_sizes
 from taskworker_classifyimage.errors import (
     DamagedPicture,
@@ -71,6 +72,8 @@ def open_picture(kind: Format, encoded: bytes, limit_pixels: int) -> Opened:
     # The library's own limit warns instead of refusing; `check_size` takes its place.
     Image.MAX_IMAGE_PIXELS = None
     try:
+        for width, height in hidden_sizes(kind, encoded):
+            check_size(width, height, limit_pixels)
         if kind is Format.JPEG_XL:
             return _open_jpeg_xl(encoded, limit_pixels)
         if kind is Format.HEIC:
@@ -107,8 +110,6 @@ def _open_pillow(kind: Format, encoded: bytes, limit_pixels: int) -> Opened:
         if kind is Format.AVIF:
             # More threads would take cores from other pictures.
             vars(plugin)["DEFAULT_MAX_THREADS"] = 1
-    for width, height in hidden_sizes(kind, encoded):
-        check_size(width, height, limit_pixels)
     try:
         image = Image.open(io.BytesIO(encoded), formats=(name,))
     except UnidentifiedImageError:
@@ -153,7 +154,7 @@ def _open_heic(encoded: bytes, limit_pixels: int) -> Opened:
     except UnidentifiedImageError:
         raise DamagedPicture("the HEIC picture's header is damaged") from None
     check_size(*image.size, limit_pixels)
-    return _turned(image, image.info.get("original_orientation") or 1, version_of("pillow-heif"))
+    return _turned(image, heic_orientation(encoded), version_of("pillow-heif"))
 
 
 def _open_jpeg_xl(encoded: bytes, limit_pixels: int) -> Opened:

@@ -1,0 +1,77 @@
+import numpy as np
+import pytest
+
+from support import corpus
+from support.espresso import Espresso
+from taskworker_classifyimage.classify.model import InputSpec
+from taskworker_classifyimage.decode import DecodeLimits, decode
+
+SPEC = InputSpec(size=128, crop=0.875)
+
+#: Mean difference of a pixel from the reference, of 255: for lossy encodings, and for those that
+#: lose much by what they are.
+TOLERANCE = 4
+WIDE = {"png_4_bit": 12, "raw_dng_developed": 16}
+FORMATS = {
+    "jpeg": "JPEG",
+    "png": "PNG",
+    "gif": "GIF",
+    "webp": "WebP",
+    "tiff": "TIFF",
+    "bmp": "BMP",
+    "ico": "ICO",
+    "cur": "CUR",
+    "tga": "TGA",
+    "pcx": "PCX",
+    "pbm": "PNM",
+    "pgm": "PNM",
+    "ppm": "PNM",
+    "pfm": "PNM",
+    "psd": "PSD",
+    "dds": "DDS",
+    "jpeg_2000": "JPEG 2000",
+    "jpeg_xl": "JPEG XL",
+    "heic": "HEIC",
+    "avif": "AVIF",
+    "raw": "camera RAW",
+}
+
+
+def format_of(name: str) -> str:
+    return FORMATS[max((prefix for prefix in FORMATS if name.startswith(prefix)), key=len)]
+
+
+@pytest.mark.parametrize("name", corpus.names())
+def test_every_kind_shows_the_same_picture(name: str, espresso: Espresso) -> None:
+    """Found by content, within a tolerance of the reference, and with the reference's answer."""
+    encoded = corpus.encoded(name)
+    decoded = decode(encoded, SPEC, DecodeLimits())
+    reference = corpus.reference().convert("L") if corpus.is_grey(name) else corpus.reference()
+    expected = decode(corpus.save(reference, "PNG"), SPEC, DecodeLimits()).pixels
+    difference = np.abs(decoded.pixels.astype(np.int16) - expected).mean()
+    assert difference < WIDE.get(name, TOLERANCE)
+    assert decoded.facts.format == format_of(name)
+    assert espresso.is_seen_in(encoded)
+
+
+def test_the_corpus_has_a_file_of_every_format() -> None:
+    """None is left out of the test above."""
+    assert {format_of(name) for name in corpus.names()} == set(FORMATS.values())
+
+
+def test_the_facts_tell_what_decoded() -> None:
+    """With versions, for evidence."""
+    facts = decode(corpus.encoded("jpeg_baseline"), SPEC, DecodeLimits()).facts
+    assert (facts.format, facts.width, facts.height, facts.warnings) == ("JPEG", 480, 320, ())
+    assert facts.decoder.startswith("Pillow ")
+    assert "libjpeg-turbo" in facts.decoder
+    facts = decode(corpus.encoded("heic"), SPEC, DecodeLimits()).facts
+    assert facts.decoder.startswith("pillow-heif ")
+
+
+def test_an_animation_shows_its_first_frame() -> None:
+    """The others are the same picture turned, so the pixels tell."""
+    expected = decode(corpus.encoded("png_rgb"), SPEC, DecodeLimits()).pixels
+    for name in ("png_animated", "gif_animated", "jpeg_xl_animated", "tiff_pages"):
+        pixels = decode(corpus.encoded(name), SPEC, DecodeLimits()).pixels
+        assert np.abs(pixels.astype(np.int16) - expected).mean() < TOLERANCE, name

@@ -1,0 +1,178 @@
+"""How much of a cut file is there is said right, and where too little is left it is refused."""
+
+import io
+import re
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+
+from support import corpus
+from taskworker_classifyimage.classify.model import InputSpec
+from taskworker_classifyimage.decode import Decoded, DecodeLimits, decode
+from taskworker_classifyimage.decode.loading import LEAST_SHARE
+from taskworker_classifyimage.errors import DamagedPicture
+
+# Decoders remark on damaged files; the program silences that where it starts.
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+
+#: The whole picture, so that the rows seen are the rows decoded.
+SPEC = InputSpec(size=320, crop=None)
+STEPS = [0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05]
+#: Those that are stored row by row, or block by block.
+IN_ORDER = [
+    "jpeg_baseline",
+    "jpeg_444",
+    "jpeg_grey",
+    "jpeg_cmyk",
+    "png_rgb",
+    "png_palette",
+    "png_16_bit_grey",
+    "webp_lossy",
+    "webp_lossless",
+    "tiff_strips",
+    "tiff_deflate_front",
+    "tiff_tiles",
+    "bmp",
+    "tga",
+    "pcx",
+    "ppm",
+    "dds",
+    "heic",
+    "heic_grid",
+    "avif",
+]
+
+
+def share_told(decoded: Decoded) -> float:
+    """By the warning, 0 to 1."""
+    found = re.search(r"truncated: (\d+) % decoded", "|".join(decoded.facts.warnings))
+    assert found is not None, decoded.facts.warnings
+    return int(found[1]) / 100
+
+
+def share_seen(pixels: npt.NDArray[np.uint8], whole: npt.NDArray[np.uint8]) -> float:
+    """How much of the picture looks like the whole one, judged by blocks of 8 x 8 pixels."""
+    difference = np.abs(pixels.astype(np.int16) - whole).mean(axis=2)
+    return float((difference.reshape(40, 8, 40, 8).mean(axis=(1, 3)) < 12).mean())
+
+
+@pytest.mark.parametrize("name", IN_ORDER)
+def test_the_share_that_is_told_is_the_share_that_is_seen(name: str) -> None:
+    """Within 10 points at every step, and refused below the cut."""
+    encoded = corpus.encoded(name)
+    whole = decode(encoded, SPEC, DecodeLimits()).pixels
+    refused = []
+    for step in STEPS:
+        try:
+            decoded = decode(encoded[: int(len(encoded) * step)], SPEC, DecodeLimits())
+        except DamagedPicture:
+            refused.append(step)
+            continue
+        seen = share_seen(decoded.pixels, whole)
+        # The lower part is plain saucer: some of it resembles the neutral ground.
+        assert abs(share_told(decoded) - seen) < 0.1, (step, seen, decoded.facts.warnings)
+        assert share_told(decoded) >= LEAST_SHARE
+    # Files begin with headers and tables, so bytes and rows are not quite the same.
+    assert max(refused) <= LEAST_SHARE + 0.15
+    assert {0.1, 0.05} <= set(refused)
+
+
+@pytest.mark.parametrize("name", ["jpeg_progressive", "jpeg_2000"])
+def test_a_picture_in_passes_is_seen_whole_in_less_detail(name: str) -> None:
+    """And the warning says so."""
+    encoded = corpus.encoded(name)
+    whole = decode(encoded, SPEC, DecodeLimits()).pixels
+    decoded = decode(encoded[: len(encoded) // 2], SPEC, DecodeLimits())
+    assert decoded.facts.warnings[0].endswith("% decoded, in less detail")
+    assert np.abs(decoded.pixels.astype(np.int16) - whole).mean() < 12
+
+
+@pytest.mark.parametrize("name", ["png_interlaced", "gif"])
+def test_an_interlaced_picture_is_filled_from_what_lies_around(name: str) -> None:
+    """Pixels that are missing in between show no ground."""
+    image = corpus.reference()
+    # Pillow's GIFs are interlaced unless told otherwise.
+    encoded = corpus.adam7(image) if name == "png_interlaced" else corpus.encoded(name)
+    whole = decode(encoded, SPEC, DecodeLimits()).pixels
+    decoded = decode(encoded[: int(len(encoded) * 0.55)], SPEC, DecodeLimits())
+    assert abs(share_told(decoded) - 0.55) < 0.1
+    assert np.abs(decoded.pixels.astype(np.int16) - whole).mean() < 12
+
+
+def test_what_is_missing_shows_the_neutral_ground() -> None:
+    """Not the smear that some decoders fill up with."""
+    encoded = corpus.encoded("jpeg_baseline")
+    pixels = decode(encoded[: len(encoded) // 2], SPEC, DecodeLimits()).pixels
+    assert (pixels[-40:] == 127).all()
+
+
+def test_a_jpeg_that_ends_in_zeros_is_cut_where_they_begin() -> None:
+    """As carved files do whose clusters were never written; a sound file may have them behind."""
+    encoded = corpus.encoded("jpeg_baseline")
+    cut = encoded[: int(len(encoded) * 0.6)]
+    plain = decode(cut, SPEC, DecodeLimits())
+    padded = decode(cut + bytes(100_000), SPEC, DecodeLimits())
+    assert abs(share_told(padded) - share_told(plain)) < 0.02
+    assert decode(encoded + bytes(100_000), SPEC, DecodeLimits()).facts.warnings == ()
+
+
+def test_a_whole_file_has_no_warning() -> None:
+    """Nor has one with something behind it."""
+    for name in (*IN_ORDER, "jpeg_progressive", "gif", "jpeg_2000", "png_interlaced"):
+        encoded = corpus.encoded(name)
+        assert decode(encoded, SPEC, DecodeLimits()).facts.warnings == (), name
+        assert decode(encoded + b"more" * 100, SPEC, DecodeLimits()).facts.warnings == (), name
+
+
+def test_a_cut_picture_is_still_turned_upright() -> None:
+    """What is missing lies on the right of a picture that was taken on its side."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image = corpus.reference().transpose(Image.Transpose.ROTATE_90)
+    for encoded in (
+        corpus.save(image, "JPEG", quality=90, exif=exif.tobytes()),
+        corpus.save(image, "TIFF", tiffinfo={274: 6}),
+    ):
+        decoded = decode(encoded[: int(len(encoded) * 0.6)], SPEC, DecodeLimits())
+        assert decoded.facts.orientation == 6
+        whole = decode(encoded, SPEC, DecodeLimits()).pixels
+        same = np.abs(decoded.pixels.astype(np.int16) - whole).mean(axis=2) < 24
+        # The first row as stored is the right column as seen.
+        assert same[:, -150:].mean() > 0.9
+        assert (decoded.pixels[:, :60] == 127).all()
+
+
+def test_a_cut_raw_file_keeps_its_preview() -> None:
+    """Where the preview is whole, nothing is missing; where it is cut, the warning says so."""
+    raw = corpus.encoded("raw_raf")
+    whole = decode(raw[:-500], SPEC, DecodeLimits())
+    assert not any("truncated" in warning for warning in whole.facts.warnings)
+    cut = decode(raw[: len(raw) // 2], SPEC, DecodeLimits())
+    assert share_told(cut) > 0.3
+
+
+@pytest.mark.parametrize("name", ["jpeg_xl", "tiff_lzw", "ico_png"])
+def test_formats_that_show_no_part_are_damaged(name: str) -> None:
+    """Their decoders want the whole file, or their directory lies at its end."""
+    encoded = corpus.encoded(name)
+    with pytest.raises(DamagedPicture):
+        decode(encoded[: len(encoded) // 2], SPEC, DecodeLimits())
+
+
+def test_nothing_but_a_header_is_damaged() -> None:
+    """Of every kind, the first 64 bytes."""
+    for name in corpus.names():
+        with pytest.raises(DamagedPicture):
+            decode(corpus.encoded(name)[:64], SPEC, DecodeLimits())
+
+
+def test_half_an_animation_shows_its_first_frame_whole() -> None:
+    """What is missing are other frames."""
+    encoded = corpus.encoded("gif_animated")
+    decoded = decode(encoded[: len(encoded) // 2], SPEC, DecodeLimits())
+    with Image.open(io.BytesIO(encoded)) as image:
+        expected = np.asarray(image.convert("RGB").resize((320, 320), Image.Resampling.BICUBIC))
+    assert np.abs(decoded.pixels.astype(np.int16) - expected).mean() < 2
+    assert decoded.facts.warnings == ()
