@@ -26,7 +26,7 @@ _ABSURD: Final = (
 #: Where headers are.
 _HEAD_BYTES: Final = 400
 #: Slow to decode as they are, and told apart by nothing from their neighbours here.
-_LEFT_OUT: Final = {"ppm_plain", "tiff_ccitt_3", "tiff_ccitt_4", "png_1_bit", "pbm"}
+_LEFT_OUT: Final = {"dds", "ppm_plain", "tiff_ccitt_3", "tiff_ccitt_4", "png_1_bit", "pbm"}
 
 
 def mutants(count: int, seed: int = 1) -> Iterator[tuple[str, bytes]]:

@@ -55,17 +55,22 @@ def to_square_of_part(
         mask: (H, W), true where a pixel is there.
         spec: what the network wants to see.
     """
+    shown = Image.fromarray(mask).convert("L")
+    image = Image.composite(image, Image.new("RGB", image.size), shown)
+    # What a huge picture has too many of is worth no numbers of 32 bits each.
+    factor = max(1, min(image.size) // (4 * spec.size))
+    image, shown = image.reduce(factor), shown.reduce(factor)
     square = np.full((spec.size, spec.size, 3), GROUND, dtype=np.float32)
     # An interlaced picture that is worth showing has at least every fourth row.
     coarse = max(1, min(spec.size, *image.size) // 4)
     for size in (coarse, spec.size):
-        colours, weight = _weighed(image, mask, size, spec)
+        colours, weight = _weighed(image, shown, size, spec)
         square = np.where(weight >= _LEAST_WEIGHT, colours, square)
     return Image.fromarray(np.rint(square).clip(0, 255).astype(np.uint8))
 
 
 def _weighed(
-    image: Image.Image, mask: npt.NDArray[np.bool_], size: int, spec: InputSpec
+    image: Image.Image, shown: Image.Image, size: int, spec: InputSpec
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """(S, S, 3) mean colours of the pixels that are there, and (S, S, 1) how much of them there is.
 
@@ -73,12 +78,12 @@ def _weighed(
     """
     small = replace(spec, size=size, resize="bilinear")
 
-    def shrunk(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        square = to_square(Image.fromarray(values), small)
-        return np.asarray(square.resize((spec.size, spec.size), Image.Resampling.BILINEAR))
+    def shrunk(band: Image.Image) -> npt.NDArray[np.float32]:
+        square = to_square(band.convert("F"), small)
+        return np.array(square.resize((spec.size, spec.size), Image.Resampling.BILINEAR))
 
-    weights = mask.astype(np.float32)
-    weight = shrunk(weights)[:, :, np.newaxis]
-    colours = np.stack([shrunk(np.asarray(band) * weights) for band in image.split()], axis=-1)
+    weight = shrunk(shown)[:, :, np.newaxis]
+    weight /= 255
+    colours = np.stack([shrunk(band) for band in image.split()], axis=-1)
     colours /= np.maximum(weight, 1e-6)
     return colours, weight

@@ -1,15 +1,13 @@
-import contextlib
 import multiprocessing
 import sys
 
 import pytest
 
 from support.bombs import BOMBS, bomb
-from taskworker_classifyimage.classify.model import InputSpec
+from support.decoding_child import SPEC, decode_bombs
 from taskworker_classifyimage.decode import DecodeLimits, decode
 from taskworker_classifyimage.errors import TaskError
 
-SPEC = InputSpec(size=260, crop=0.875)
 MOST_MB = 200
 
 
@@ -26,17 +24,6 @@ def code_of(encoded: bytes) -> str:
 def test_a_bomb_is_refused_on_its_header(name: str) -> None:
     """With its own code; those that hide their harm behind a sound first picture are answered."""
     assert code_of(bomb(name)) == BOMBS[name][1]
-
-
-def decode_bombs(files: list[bytes], report: "multiprocessing.Queue[float]") -> None:
-    import resource  # noqa: PLC0415 - not on Windows
-
-    start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    for encoded in files:
-        with contextlib.suppress(TaskError):
-            decode(encoded, SPEC, DecodeLimits())
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - start
-    report.put(grown / (2**20 if sys.platform == "darwin" else 2**10))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="measures memory in Unix's way")

@@ -1,38 +1,13 @@
-import contextlib
 import multiprocessing
-import os
 import sys
-import warnings
 
 import pytest
 
+from support.decoding_child import decode_mutants
 from support.mutations import mutants
-from taskworker_classifyimage.classify.model import InputSpec
-from taskworker_classifyimage.decode import DecodeLimits, decode
-from taskworker_classifyimage.errors import TaskError
 
-SPEC = InputSpec(size=260, crop=0.875)
 FILES = 2000
-MOST_GROWTH_MB = 600
-
-
-def decode_mutants(count: int, report: "multiprocessing.Queue[tuple[list[str], float]]") -> None:
-    """Runs in a process of its own: what else than a TaskError came, and how memory grew."""
-    import resource  # noqa: PLC0415 - not on Windows
-
-    warnings.simplefilter("ignore")
-    # Decoders of TIFF remark on each odd file.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
-    surprises: list[str] = []
-    start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    for name, encoded in mutants(count):
-        try:
-            with contextlib.suppress(TaskError):
-                assert decode(encoded, SPEC, DecodeLimits()).pixels.shape == (260, 260, 3)
-        except Exception as err:  # noqa: BLE001 - any is a failure of this test
-            surprises.append(f"{name}: {err!r}")
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - start
-    report.put((surprises, grown / (2**20 if sys.platform == "darwin" else 2**10)))
+MOST_GROWTH_MB = 500
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="measures memory in Unix's way")

@@ -38,7 +38,7 @@ IN_ORDER = [
     "tga",
     "pcx",
     "ppm",
-    "dds",
+    "dds_dxt1",
     "heic",
     "heic_grid",
     "avif",
