@@ -1,7 +1,7 @@
 """The command line: one parser, one file in `commands` for each command, one place for exits.
 
-Exit codes: 0 done, 1 something failed, 2 wrong usage or settings, 3 model missing or damaged,
-130 ended by a second signal.
+Exit codes: 0 done, 1 something failed or did not end in time, 2 wrong usage or settings, 3 model
+missing or damaged, 130 ended by a second signal.
 """
 
 import argparse
