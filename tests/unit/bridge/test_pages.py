@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from support.in_process import BridgeOnFolder, serving
-from taskworker_classifyimage.bridge.server import Access
+from taskworker_classifyimage.bridge.access import Access
 
 
 @pytest.mark.parametrize("path", ["/", "/doc/api", "/doc/api/"])
