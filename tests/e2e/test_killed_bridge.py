@@ -16,10 +16,10 @@ from typing import Self
 import pytest
 
 from support.api import Api
-from support.colours import coloured_picture
 from support.packs import colour_network, write_pack
 from support.programs import Program, free_port, worker
 from support.waiting import wait_until
+from support.working import coloured_picture
 
 ROUNDS = int(os.environ.get("CLASSIFYIMAGE_KILL_ROUNDS", "3"))
 WORKERS = 4

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from support.api import Api
-from support.colours import coloured_picture
 from support.packs import colour_network, write_pack
 from support.programs import Program, free_port, worker
 from support.waiting import wait_until
+from support.working import coloured_picture
 
 WORKERS = int(os.environ.get("CLASSIFYIMAGE_WORKERS", "3"))
 TASKS = int(os.environ.get("CLASSIFYIMAGE_TASKS", "300"))
