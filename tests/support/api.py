@@ -13,8 +13,9 @@ from support.multipart import file_part, form_type, json_part, multipart
 class Api:
     """Calls a TaskBridge; statuses other than 200 raise `urllib.error.HTTPError`."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, token: str | None = None) -> None:
         self.root = url.rstrip("/")
+        self._token = token
 
     def call(
         self, method: str, path: str, body: bytes | None = None, content_type: str = ""
@@ -22,6 +23,8 @@ class Api:
         request = urllib.request.Request(f"{self.root}/api/{path}", data=body, method=method)
         if content_type:
             request.add_header("Content-Type", content_type)
+        if self._token is not None:
+            request.add_header("Authorization", f"Bearer {self._token}")
         with urllib.request.urlopen(request, timeout=30) as answer:
             content: bytes = answer.read()
         return content

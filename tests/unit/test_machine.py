@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,3 +26,19 @@ def test_a_file_that_says_nothing_is_ignored(tmp_path: Path, content: str) -> No
     file = tmp_path / "cpu.max"
     file.write_text(content, encoding="ascii")
     assert usable_cores(file) == usable_cores(tmp_path / "absent")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+def test_a_process_may_open_as_many_files_as_the_system_grants() -> None:
+    """Some systems begin with 256, which 200 uploads at once would exceed."""
+    program = (
+        "import resource\n"
+        "from taskworker_classifyimage.machine import allow_many_files\n"
+        "hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (100, hard))\n"
+        "allow_many_files()\n"
+        "allow_many_files()\n"
+        "print(resource.getrlimit(resource.RLIMIT_NOFILE)[0] > 1000)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert ended.stdout == b"True\n"

@@ -40,9 +40,24 @@ def test_an_empty_variable_counts_as_not_given() -> None:
     assert load_settings({}, {"device": "", "taskbridgeurl": ""}).device == Device("auto")
 
 
-def test_only_the_four_names_are_read_from_the_environment() -> None:
+def test_only_few_names_are_read_from_the_environment() -> None:
     """A shell's variables must not turn into settings by chance."""
     assert load_settings({}, {"bridge-port": "1", "in-flight": "1"}).bridge_port == 42000
+
+
+def test_the_token_comes_from_the_environment_and_is_not_shown() -> None:
+    """A flag would show it to everybody on the machine."""
+    settings = load_settings({}, {"bridgetoken": "secret-of-the-lab"})
+    assert settings.bridgetoken == "secret-of-the-lab"
+    assert "secret-of-the-lab" not in repr(settings)
+
+
+def test_origins_are_a_list() -> None:
+    """Each as a browser writes it."""
+    text = "https://lab.example, http://10.0.0.5:8080,http://[::1]:80"
+    origins = load_settings({"bridge-origins": text}, {}).bridge_origins
+    assert origins == ("https://lab.example", "http://10.0.0.5:8080", "http://[::1]:80")
+    assert load_settings({"bridge-origins": "*"}, {}).bridge_origins == ("*",)
 
 
 def test_an_unknown_key_is_refused_by_name(tmp_path: Path) -> None:
@@ -63,6 +78,12 @@ def test_an_unknown_key_is_refused_by_name(tmp_path: Path) -> None:
         ("log-level", "loud"),
         ("worker", "two\nlines"),
         ("model", ""),
+        ("bridge-lease", "0"),
+        ("bridge-keep-days", "-1"),
+        ("bridge-origins", "lab.example"),
+        ("bridge-origins", "https://lab.example/"),
+        ("bridge-origins", "https://lab.example,null"),
+        ("allow-remote", "yes"),
     ],
 )
 def test_a_bad_value_is_refused_by_name_value_and_place(name: str, value: str) -> None:

@@ -11,6 +11,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from taskworker_classifyimage.bridge.guard import Guard
+from taskworker_classifyimage.bridge.traffic import Traffic
 
 _log = logging.getLogger(__name__)
 
@@ -27,26 +28,29 @@ _HEADERS: Final = {
 _DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT) if hasattr(errno, "EDQUOT") else (errno.ENOSPC,)
 
 
-def add_answers(app: web.Application, guard: Guard) -> None:
+def add_answers(app: web.Application, guard: Guard, traffic: Traffic) -> None:
     """Let all answers of an application pass through here."""
 
     async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
         response.headers.update(_HEADERS)
         guard.add_headers(request, response)
+        if traffic.is_ending:
+            response.force_close()
 
-    app.middlewares.append(_answering(guard))
+    app.middlewares.append(_answering(guard, traffic))
     app.on_response_prepare.append(add_headers)
 
 
-def _answering(guard: Guard) -> Middleware:
+def _answering(guard: Guard, traffic: Traffic) -> Middleware:
     @web.middleware
     async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         """Let in who may, and answer every error as JSON with nothing of this program's inside."""
         try:
-            guard.check(request)
-            if request.method == "OPTIONS":
-                return guard.preflight(request)
-            return await handler(request)
+            with traffic.call():
+                guard.check(request)
+                if request.method == "OPTIONS":
+                    return guard.preflight(request)
+                return await handler(request)
         except web.HTTPException as error:
             return _error(error.status, error.text or error.reason, error.headers)
         except Exception as error:  # noqa: BLE001 - the client learns nothing of its inside

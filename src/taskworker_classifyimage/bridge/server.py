@@ -17,13 +17,13 @@ from taskworker_classifyimage.bridge.limits import Limits
 from taskworker_classifyimage.bridge.pages import page_routes
 from taskworker_classifyimage.bridge.routes import TaskRoutes
 from taskworker_classifyimage.bridge.store import TaskStore
+from taskworker_classifyimage.bridge.traffic import Traffic
 from taskworker_classifyimage.bridge.uploads import Uploads
 from taskworker_classifyimage.errors import ConfigError
 
-__all__ = ["Access", "BridgeServer", "Limits", "PortInUse", "create_app"]
-
-#: How long a stop waits for calls that are being answered.
-_STOP_S: Final = 5.0
+#: How long a stop waits for calls that arrive and are answered, and then for answers to leave.
+_LAST_CALLS_S: Final = 3.0
+_LAST_ANSWERS_S: Final = 1.0
 #: How long a connection may be idle; longer than the 60 s that reverse proxies keep theirs.
 _IDLE_S: Final = 75.0
 
@@ -61,6 +61,7 @@ class BridgeServer:
         self._store = TaskStore(data_dir / "tasks.sqlite3")
         self._uploads = Uploads(data_dir / "files")
         self._leases = Leases(self._limits.lease_s)
+        self._traffic = Traffic()
         self._runner: web.AppRunner | None = None
         self._housekeeping: list[asyncio.Task[None]] = []
 
@@ -82,10 +83,10 @@ class BridgeServer:
         """
         self._store.open()
         runner = web.AppRunner(
-            create_app(self._store, self._uploads, self._leases, self._limits, self._access),
+            self._app(),
             access_log=None,
             keepalive_timeout=_IDLE_S,
-            shutdown_timeout=_STOP_S,
+            shutdown_timeout=_LAST_ANSWERS_S,
         )
         try:
             self._open_uploads()
@@ -105,6 +106,9 @@ class BridgeServer:
     async def stop(self) -> None:
         """Finish the calls that are being answered, then close; a second stop does no harm."""
         if self._runner is not None:
+            for site in self._runner.sites:
+                await site.stop()
+            await self._traffic.end(_LAST_CALLS_S)
             await self._runner.cleanup()
             self._runner = None
         for each in self._housekeeping:
@@ -119,6 +123,13 @@ class BridgeServer:
             chores.append(remove_finished(self._store, self._uploads, self._limits.keep_s))
         self._housekeeping = [asyncio.create_task(chore) for chore in chores]
 
+    def _app(self) -> web.Application:
+        app = web.Application()
+        add_answers(app, Guard(self._access), self._traffic)
+        app.add_routes(TaskRoutes(self._store, self._uploads, self._leases, self._limits).table())
+        app.add_routes(page_routes())
+        return app
+
     def _open_uploads(self) -> None:
         def has_file(task_id: str) -> bool:
             state = self._store.state(task_id)
@@ -128,14 +139,3 @@ class BridgeServer:
             self._uploads.open(has_file)
         except OSError as error:
             raise BridgeDataError(f"cannot use the folder of files: {error}") from error
-
-
-def create_app(
-    store: TaskStore, uploads: Uploads, leases: Leases, limits: Limits, access: Access
-) -> web.Application:
-    """The application that answers all calls and pages, over parts that somebody else opens."""
-    app = web.Application()
-    add_answers(app, Guard(access))
-    app.add_routes(TaskRoutes(store, uploads, leases, limits).table())
-    app.add_routes(page_routes())
-    return app

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import os
 import subprocess
 import sys
 import tempfile
@@ -113,7 +114,11 @@ def _own_bridge() -> Iterator[BridgeAddress]:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         command = [sys.executable, "-m", "taskworker_classifyimage", "bridge"]
         command += ["--bridge-port", "0", "--bridge-data", folder]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") as process:  # noqa: S603
+        # A token is for the bridge that others call, not for this one.
+        environ = {name: text for name, text in os.environ.items() if name != "bridgetoken"}
+        with subprocess.Popen(  # noqa: S603
+            command, stdout=subprocess.PIPE, encoding="utf-8", env=environ
+        ) as process:
             try:
                 assert process.stdout is not None  # noqa: S101 - PIPE gives one
                 line = process.stdout.readline()

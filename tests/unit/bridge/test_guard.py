@@ -8,7 +8,7 @@ import pytest
 
 from support.http_client import Answer
 from support.in_process import FORM_TYPE, BridgeOnFolder, form, serving
-from taskworker_classifyimage.bridge.server import Access
+from taskworker_classifyimage.bridge.access import Access
 
 TOKEN = "a:secret_with-signs~"
 LAB = "https://lab.example"

@@ -8,7 +8,7 @@ import pytest
 
 from support.http_client import JSON_TYPE
 from support.in_process import FORM_TYPE, BridgeOnFolder, form, serving
-from taskworker_classifyimage.bridge.server import Limits
+from taskworker_classifyimage.bridge.limits import Limits
 from taskworker_classifyimage.bridge.store import TaskStore
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from support.in_process import BridgeOnFolder, serving
-from taskworker_classifyimage.bridge.server import Access
+from taskworker_classifyimage.bridge.access import Access
 
 
 @pytest.mark.parametrize("path", ["/", "/doc/api", "/doc/api/"])
@@ -47,7 +47,17 @@ def test_the_pages_lead_to_each_other_and_show_every_call(bridge: BridgeOnFolder
     assert b'href="/doc/api"' in bridge.call("GET", "/").body
     text = bridge.call("GET", "/doc/api").body.decode()
     assert 'href="/"' in text
-    for name in ("add", "take", "file", "progress", "complete", "restart", "status", "result"):
+    for name in (
+        "add",
+        "take",
+        "file",
+        "progress",
+        "complete",
+        "restart",
+        "status",
+        "result",
+        "renew",
+    ):
         assert f"<code>/api/tasks/{name}/" in text
     for name in ("details", "list", "remove", "statistics", "workerstatistics"):
         assert f"<code>/api/tasks/{name}/" in text

@@ -1,0 +1,101 @@
+"""The embedded bridge is killed under load, again and again: nothing lost, nothing done twice.
+
+CLASSIFYIMAGE_KILL_ROUNDS=20 makes it long.
+"""
+
+import contextlib
+import http.client
+import os
+import random
+import threading
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+from support.api import Api
+from support.packs import colour_network, write_pack
+from support.programs import Program, free_port, worker
+from support.waiting import wait_until
+from support.working import coloured_picture
+
+ROUNDS = int(os.environ.get("CLASSIFYIMAGE_KILL_ROUNDS", "3"))
+WORKERS = 4
+
+
+def mortal_bridge(folder: Path, port: int) -> Program:
+    """With a short lease: a task whose taking was cut off is to open again soon."""
+    flags = ("--bridge-port", str(port), "--bridge-data", str(folder), "--bridge-lease", "5")
+    return Program("bridge", *flags)
+
+
+class Client:
+    """Adds pictures without end and knows of each one whose adding was acknowledged."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._add)
+        self.classes: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _add(self) -> None:
+        source = random.Random()
+        while not self._stop.is_set():
+            best, picture = coloured_picture(source)
+            try:
+                self.classes[self._api.add({}, picture)] = best
+            except (OSError, http.client.HTTPException):
+                # The bridge is dead, and whether it has this one it could not say.
+                time.sleep(0.05)
+
+
+@pytest.mark.timeout(120 + 20 * ROUNDS)
+def test_a_bridge_that_is_killed_again_and_again_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    """Every picture that was acknowledged is answered rightly, and every task counted once."""
+    pack = write_pack(tmp_path / "pack", colour_network())
+    port = free_port()
+    api = Api(f"http://127.0.0.1:{port}")
+    with ExitStack() as stack:
+        risen = stack.enter_context(mortal_bridge(tmp_path / "bridge", port))
+        api.wait_until_up()
+        for number in range(WORKERS):
+            stack.enter_context(worker(api.root, f"w{number}", "--model", str(pack)))
+        with Client(api) as client:
+            for _ in range(ROUNDS):
+                wait_for_more(api)
+                time.sleep(random.uniform(0, 0.5))
+                risen.kill()
+                risen = stack.enter_context(mortal_bridge(tmp_path / "bridge", port))
+                api.wait_until_up()
+        wait_until(lambda: set(api.statuses()) == {"completed"}, timeout_s=90)
+        tasks = {task["id"] for task in api.tasks()}
+        assert client.classes.keys() <= tasks
+        for task_id, best in client.classes.items():
+            assert api.result(task_id)["predictions"][0]["class"] == best
+        assert completed(api) == len(tasks)
+        assert {path.name for path in (tmp_path / "bridge" / "files").iterdir()} == tasks
+        assert risen.stop() == 0
+    print(f"{ROUNDS} kills, {len(client.classes)} pictures acknowledged, {len(tasks)} tasks")
+
+
+def wait_for_more(api: Api) -> None:
+    """Until the workers are at it again."""
+    enough = completed(api) + 20
+    wait_until(lambda: completed(api) >= enough, timeout_s=60)
+
+
+def completed(api: Api) -> int:
+    """How many results the bridge has counted."""
+    with contextlib.suppress(OSError):
+        return int(api.json("GET", "tasks/statistics/").get("classifyimage", 0))
+    return 0
