@@ -3,6 +3,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,40 @@ def test_the_original_script_tells_its_version(version_flag: str) -> None:
         check=True,
     )
     assert ended.stdout.strip() == __version__
+
+
+@pytest.mark.parametrize("flags", [("--version", "--verbose"), ("--verbose", "-v")])
+def test_the_version_tells_what_is_decoded_on_request(flags: tuple[str, ...]) -> None:
+    """The version first, then a line a library."""
+    ended = run(*flags)
+    version, *lines = ended.stdout.splitlines()
+    assert (ended.returncode, version) == (0, __version__)
+    for name, format_name in (
+        ("Pillow", "JPEG"),
+        ("pillow-heif", "HEIC"),
+        ("imagecodecs", "JPEG XL"),
+    ):
+        assert any(line.startswith(f"{name} ") and format_name in line for line in lines)
+
+
+def test_libraries_for_rare_formats_are_not_loaded_for_a_jpeg() -> None:
+    """A worker that sees nothing else pays nothing for them."""
+    code = (
+        "import sys; from taskworker_classifyimage.decode import DecodeLimits, decode;"
+        "from taskworker_classifyimage.classify.model import InputSpec;"
+        "from taskworker_classifyimage.pipeline.local import SAMPLE;"
+        "decode(SAMPLE.read_bytes(), InputSpec(64, None), DecodeLimits());"
+        "print(*sorted({'pillow_heif', 'imagecodecs', 'rawpy', 'PIL.ImageCms'} & set(sys.modules)))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        env=clean_environment(),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=True,
+    )
+    assert ended.stdout.strip() == ""
 
 
 @pytest.mark.parametrize("slash", ["", "/"])

@@ -45,7 +45,7 @@ def decode(encoded: bytes, spec: InputSpec, limits: DecodeLimits) -> Decoded:
         opened.height,
         loaded.orientation,
         opened.decoder,
-        loaded.warnings + remarks,
+        opened.warnings + loaded.warnings + remarks,
     )
     return Decoded(pixels, facts)
 

@@ -2,7 +2,7 @@
 
 import importlib
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from PIL import Image, UnidentifiedImageError
@@ -11,6 +11,7 @@ from taskworker_classifyimage.decode import jpeg_xl, tiff
 from taskworker_classifyimage.decode.identify import Format
 from taskworker_classifyimage.decode.listing import version_of
 from taskworker_classifyimage.decode.orientation import heic_orientation
+from taskworker_classifyimage.decode.png import without_remarks
 from taskworker_classifyimage.decode.sizes import hidden_sizes
 from taskworker_classifyimage.errors import (
     DamagedPicture,
@@ -51,6 +52,7 @@ class Opened:
         orientation: by EXIF, 1 to 8; None where that may come behind the pixels.
         is_turned: whether the decoder turns the picture upright by itself.
         decoder: library and version.
+        warnings: what is wrong with the file and not with its pixels.
     """
 
     image: Image.Image
@@ -59,6 +61,7 @@ class Opened:
     orientation: int | None
     is_turned: bool
     decoder: str
+    warnings: tuple[str, ...] = ()
 
 
 def open_picture(kind: Format, encoded: bytes, limit_pixels: int) -> Opened:
@@ -80,6 +83,8 @@ def open_picture(kind: Format, encoded: bytes, limit_pixels: int) -> Opened:
             return _open_heic(encoded, limit_pixels)
         if kind is Format.TIFF:
             return _open_tiff(encoded, limit_pixels)
+        if kind is Format.PNG:
+            return _open_png(encoded, limit_pixels)
         return _open_pillow(kind, encoded, limit_pixels)
     except TaskError:
         raise
@@ -116,6 +121,16 @@ def _open_pillow(kind: Format, encoded: bytes, limit_pixels: int) -> Opened:
         raise DamagedPicture(f"the {kind} picture's header is damaged") from None
     check_size(*image.size, limit_pixels)
     return Opened(image, *image.size, None, False, version_of("Pillow", kind))
+
+
+def _open_png(encoded: bytes, limit_pixels: int) -> Opened:
+    try:
+        return _open_pillow(Format.PNG, encoded, limit_pixels)
+    except TooLarge:
+        raise
+    except Exception:  # noqa: BLE001 - a damaged remark or profile says nothing about the pixels
+        opened = _open_pillow(Format.PNG, without_remarks(encoded), limit_pixels)
+        return replace(opened, warnings=("damaged: decoded without profile and remarks",))
 
 
 def _open_tiff(encoded: bytes, limit_pixels: int) -> Opened:

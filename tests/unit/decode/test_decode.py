@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from support.bombs import png
+from support.corpus import png_chunk
 from support.photos import ESPRESSO
 from taskworker_classifyimage.classify.model import InputSpec
 from taskworker_classifyimage.decode import DecodeLimits, decode
-from taskworker_classifyimage.errors import TaskError, TooLarge
+from taskworker_classifyimage.errors import DamagedPicture, TaskError, TooLarge
 
 # Decoders remark on damaged files; the program silences that where it starts.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
@@ -102,3 +103,20 @@ def test_a_changed_file_is_decoded_or_refused(offset: int, change: bytes) -> Non
     except TaskError:
         return
     assert pixels.shape == (64, 64, 3)
+
+
+@pytest.mark.parametrize("kind", [b"tEXt", b"iCCP", b"eXIf", b"zTXt"])
+def test_a_damaged_remark_does_not_cost_the_picture(kind: bytes) -> None:
+    """A PNG's text, profile and EXIF data have checksums of their own; the pixels are fine."""
+    whole = encoded(upright())
+    damaged = whole[:33] + png_chunk(kind, b"remark\0\0nonsense")[:-1] + b"!" + whole[33:]
+    found = decode(damaged, SPEC, DecodeLimits())
+    assert (found.pixels == decode(whole, SPEC, DecodeLimits()).pixels).all()
+    assert found.facts.warnings == ("damaged: decoded without profile and remarks",)
+
+
+def test_a_damaged_size_is_not_guessed() -> None:
+    """With another width the rows of a PNG would be another picture."""
+    whole = encoded(upright())
+    with pytest.raises(DamagedPicture):
+        decode(whole[:19] + b"\7" + whole[20:], SPEC, DecodeLimits())
