@@ -129,8 +129,9 @@ class TaskRoutes:
             # Whoever only wants headers expects that nothing happens.
             raise web.HTTPMethodNotAllowed("HEAD", ["GET"])
         task_id = _task_id(request)
+        is_known = self._store.restart(task_id)
         self._leases.end(task_id)
-        return _done(self._store.restart(task_id))
+        return _done(is_known)
 
     async def remove(self, request: web.Request) -> web.Response:
         """DELETE tasks/remove/:id: the task and its file are gone."""

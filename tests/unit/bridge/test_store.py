@@ -228,6 +228,13 @@ def test_a_take_stays_an_index_search(store: TaskStore) -> None:
         assert "SCAN tasks" not in text
 
 
+def test_finished_tasks_are_found_by_their_index(store: TaskStore) -> None:
+    plan = store._database.rows(f"EXPLAIN QUERY PLAN {store_module._REMOVE_FINISHED}", (1, 1))
+    text = "\n".join(row[3] for row in plan)
+    assert "INDEX finished_tasks (completedat<?)" in text
+    assert "SCAN tasks" not in text
+
+
 def test_a_take_among_many_open_tasks_takes_few_steps(store: TaskStore) -> None:
     add_many(store, requirements="")
     assert steps_of_take(store) < FEW_STEPS
