@@ -141,6 +141,9 @@ def test_a_result_of_no_use_any_more_is_dropped(
     is_refusing = True
 
     def choose(exchange: Exchange) -> Fault | None:
+        if exchange.step == "take":
+            # As with the releases, which lease nothing and take a result from anybody.
+            exchange.body = exchange.body.replace(b'"lease": true', b'"lease": false')
         return refuse_results(exchange) if is_refusing else None
 
     with serving(tmp_path / "bridge") as served, FaultyProxy(served.url, choose) as proxy:
@@ -161,8 +164,38 @@ def test_a_result_of_no_use_any_more_is_dropped(
             is_refusing = False
             wait_until(lambda: not mine.in_hand())
             assert list(results.iterdir()) == []
+        if meanwhile == "reopened":
+            assert api.status(task_id) == "inprogress"
         if meanwhile == "completed":
             assert api.result(task_id) == {"other": True}
+
+
+def test_a_task_that_is_given_twice_is_done_once(tmp_path: Path, colours: list[Classifier]) -> None:
+    """2.2.1 may give one task to two questions; a client may reopen what we work on."""
+    given: list[bytes] = []
+
+    def give_again(exchange: Exchange) -> None:
+        if len(given) == 1:
+            exchange.answer(given[0])
+            given.append(b"")
+        else:
+            given.append(exchange.forward())
+            exchange.answer(given[-1])
+
+    def choose(exchange: Exchange) -> Fault | None:
+        if exchange.step == "file":
+            # Still at work on it when the second take is answered.
+            wait_until(lambda: len(given) > 2)
+        return give_again if exchange.step == "take" else None
+
+    with serving(tmp_path / "bridge") as served, FaultyProxy(served.url, choose) as proxy:
+        api = Api(served.url)
+        task_id, _ = add_picture(api)
+        with working(proxy.url, colours) as mine:
+            api.wait_for_result(task_id)
+            wait_until(lambda: not mine.in_hand())
+        assert proxy.steps["file"] == 1
+        assert len(proxy.completed[task_id]) == 1
 
 
 def test_a_result_that_is_refused_becomes_an_error_result(
