@@ -19,8 +19,8 @@ from taskworker_classifyimage.commands import (
     models,
     work,
 )
+from taskworker_classifyimage.decode import silence_decoders
 from taskworker_classifyimage.errors import UserError
-from taskworker_classifyimage.pipeline.decode import silence_decoders
 from taskworker_classifyimage.stopping import EXIT_FORCED
 
 PROGRAM = "taskworker-classifyimage"

@@ -6,24 +6,27 @@ import json
 import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 from taskworker_classifyimage.classify import load_classifiers
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.classify.labels import labels_of
 from taskworker_classifyimage.commands.bridge import embedded_bridge
+from taskworker_classifyimage.commands.decoders import decoder_pool
 from taskworker_classifyimage.commands.flags import (
     add_bridge_flags,
+    add_decoder_flags,
     add_model_flags,
     add_provenance_flag,
     settings_of,
 )
 from taskworker_classifyimage.logs import set_up_logging
 from taskworker_classifyimage.pipeline.abilities import offers
-from taskworker_classifyimage.pipeline.decode import DecodeLimits
 from taskworker_classifyimage.pipeline.handle import Handler
 from taskworker_classifyimage.pipeline.local import SAMPLE, LocalFiles
 from taskworker_classifyimage.pipeline.recognise import Recogniser
 from taskworker_classifyimage.pipeline.take import Taker
+from taskworker_classifyimage.sandbox import DecoderPool
 from taskworker_classifyimage.settings import Settings
 from taskworker_classifyimage.stopping import stop_on_signals
 from taskworker_classifyimage.taskbridge.address import BridgeAddress
@@ -43,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--in-flight", metavar="N", help="tasks at once; default: what the network needs"
     )
     add_model_flags(parser)
+    add_decoder_flags(parser)
     add_provenance_flag(parser)
     add_bridge_flags(parser)
 
@@ -52,38 +56,45 @@ def run(parsed: argparse.Namespace) -> int:
     settings = settings_of(parsed)
     set_up_logging(settings.log_level)
     # All is checked before the first task is taken: a worker that cannot answer takes none.
-    classifiers = load_classifiers(settings.model, settings.device)
-    for each in classifiers:
-        labels_of(each.model).check()
-    asyncio.run(_serve(settings, classifiers))
+    with decoder_pool(settings) as decoders:
+        # Decoders load while the models do.
+        classifiers = load_classifiers(settings.model, settings.device)
+        for each in classifiers:
+            labels_of(each.model).check()
+        decoders.start()
+        asyncio.run(_serve(settings, classifiers, decoders))
     return 0
 
 
-async def _serve(settings: Settings, classifiers: Sequence[Classifier]) -> None:
+async def _serve(
+    settings: Settings, classifiers: Sequence[Classifier], decoders: DecoderPool
+) -> None:
     with stop_on_signals() as stop:
         if settings.taskbridgeurl is not None:
-            await _work(settings, settings.taskbridgeurl, classifiers, stop)
+            await _work(settings, settings.taskbridgeurl, classifiers, decoders, stop)
             return
         async with embedded_bridge(settings) as url:
-            _introduce(url, LocalFiles(classifiers[0], DecodeLimits()))
-            await _work(settings, BridgeAddress.parse(url), classifiers, stop)
+            _introduce(url, LocalFiles(classifiers[0], decoders))
+            await _work(settings, BridgeAddress.parse(url), classifiers, decoders, stop)
 
 
 async def _work(
     settings: Settings,
     address: BridgeAddress,
     classifiers: Sequence[Classifier],
+    decoders: DecoderPool,
     stop: asyncio.Event,
 ) -> None:
     outage, threads = Outage(address.url), max(each.threads for each in classifiers)
-    with ThreadPoolExecutor(threads, thread_name_prefix="compute") as compute:
+    # Decoders end first: a thread that waits for one that hangs would keep the end waiting.
+    with ThreadPoolExecutor(threads, thread_name_prefix="compute") as compute, closing(decoders):
         async with BridgeClient(address) as client:
-            recognisers = [Recogniser(each, DecodeLimits(), compute) for each in classifiers]
+            recognisers = [Recogniser(each, decoders, compute) for each in classifiers]
             handler = Handler(
                 client,
                 outage,
                 recognisers,
-                DecodeLimits(),
+                decoders.limits,
                 tells_provenance=settings.provenance,
             )
             taker = Taker(settings.worker, offers(classifiers))

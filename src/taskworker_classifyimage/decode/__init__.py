@@ -6,7 +6,14 @@ A pure function of bytes: it knows no bridge, no model library and no files. Arg
 can be pickled, and it raises nothing but `TaskError`s.
 """
 
-from taskworker_classifyimage.decode.decoding import decode, silence_decoders
+from taskworker_classifyimage.decode.decoding import decode, preload_decoders, silence_decoders
 from taskworker_classifyimage.decode.picture import Decoded, DecodeLimits, PictureFacts
 
-__all__ = ["DecodeLimits", "Decoded", "PictureFacts", "decode", "silence_decoders"]
+__all__ = [
+    "DecodeLimits",
+    "Decoded",
+    "PictureFacts",
+    "decode",
+    "preload_decoders",
+    "silence_decoders",
+]

@@ -62,6 +62,11 @@ def decode(encoded: bytes, spec: InputSpec, limits: DecodeLimits) -> Decoded:
     return Decoded(pixels, facts)
 
 
+def preload_decoders() -> None:
+    """Imports what decoding would import on the way; where it runs, nothing can be by then."""
+    Image.init()
+
+
 def silence_decoders() -> None:
     """Keeps decoders from printing a warning for each odd file; what matters they raise."""
     warnings.filterwarnings("ignore", module=r"PIL\.")

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from taskworker_classifyimage.decode import DecodeLimits
 from taskworker_classifyimage.errors import (
     BadRequest,
     BridgeRejected,
@@ -12,7 +13,6 @@ from taskworker_classifyimage.errors import (
     TaskError,
     TaskGone,
 )
-from taskworker_classifyimage.pipeline.decode import DecodeLimits
 from taskworker_classifyimage.pipeline.fetch import fetch
 from taskworker_classifyimage.pipeline.infer import name_best
 from taskworker_classifyimage.pipeline.recognise import Recogniser

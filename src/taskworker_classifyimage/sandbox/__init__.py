@@ -12,6 +12,6 @@ decoding is to blame. Nothing that a decoder sends is unpickled.
 """
 
 from taskworker_classifyimage.sandbox.limits import ProcessLimits
-from taskworker_classifyimage.sandbox.pool import DecoderPool
+from taskworker_classifyimage.sandbox.pool import DecoderPool, native_launcher
 
-__all__ = ["DecoderPool", "ProcessLimits"]
+__all__ = ["DecoderPool", "ProcessLimits", "native_launcher"]

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from taskworker_classifyimage.classify.model import InputSpec
+from taskworker_classifyimage.decode import Decoded, DecodeLimits
 from taskworker_classifyimage.errors import TaskError, TooLarge, one_line
-from taskworker_classifyimage.pipeline.decode import Decoded, DecodeLimits
 from taskworker_classifyimage.sandbox.channel import Broken, Channel
 from taskworker_classifyimage.sandbox.limits import ProcessLimits
 from taskworker_classifyimage.sandbox.lockdown import lock_down

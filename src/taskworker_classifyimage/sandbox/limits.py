@@ -12,5 +12,5 @@ class ProcessLimits:
         memory_bytes: of the whole decoder process; holds on Linux only.
     """
 
-    time_s: float = 30.0
-    memory_bytes: int = 2 * 2**30
+    time_s: float
+    memory_bytes: int

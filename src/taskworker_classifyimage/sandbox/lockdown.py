@@ -4,12 +4,15 @@ import contextlib
 import mmap
 import sys
 from pathlib import Path
+from typing import Final
 
 from taskworker_classifyimage.sandbox.limits import ProcessLimits
 
-MEMORY = "memory limit"
-SECCOMP = "seccomp"
-LANDLOCK = "Landlock"
+MEMORY: Final = "memory limit"
+SECCOMP: Final = "seccomp"
+LANDLOCK: Final = "Landlock"
+#: What there is to hold.
+ALL: Final = (MEMORY, LANDLOCK, SECCOMP)
 
 
 def lock_down(limits: ProcessLimits) -> tuple[str, ...]:

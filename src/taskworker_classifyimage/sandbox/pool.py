@@ -5,12 +5,14 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from taskworker_classifyimage.classify.model import InputSpec
+from taskworker_classifyimage.decode import Decoded, DecodeLimits
 from taskworker_classifyimage.machine import usable_cores
-from taskworker_classifyimage.pipeline.decode import Decoded, DecodeLimits
+from taskworker_classifyimage.sandbox.deaths import Deaths
 from taskworker_classifyimage.sandbox.forking import ForkLauncher
 from taskworker_classifyimage.sandbox.launcher import Launcher
 from taskworker_classifyimage.sandbox.limits import ProcessLimits
@@ -24,27 +26,43 @@ _CHECK_S: Final = 0.2
 _CLOSE_S: Final = 2.0
 
 #: The function that decoders run, as "module:name".
-DECODE: Final = "taskworker_classifyimage.pipeline.decode:decode"
+DECODE: Final = "taskworker_classifyimage.decode:decode"
 
 
 class DecoderPool:
     """Decodes pictures in other processes; may be used from several threads at once.
 
     A context manager: entering starts what takes time to start, and waits for nothing.
+
+    Attributes:
+        limits: what is decoded at all.
+        process_limits: what a picture may cost a decoder.
     """
 
     def __init__(
         self,
+        launcher: Launcher,
         limits: DecodeLimits,
         process_limits: ProcessLimits,
         *,
         processes: int | None = None,
-        decode: str = DECODE,
+        notes: Path | None = None,
     ) -> None:
-        self._limits = limits
-        self._launcher = _launcher(decode, process_limits)
+        """Nothing is started yet.
+
+        Args:
+            launcher: how decoders are started, see `native_launcher`.
+            limits: what is decoded at all.
+            process_limits: what a picture may cost a decoder.
+            processes: how many decoders; None: one a core.
+            notes: folder for what decoders died of, see `deaths`; None: in memory only.
+        """
+        self.limits = limits
+        self.process_limits = process_limits
+        self._launcher = launcher
+        deaths = Deaths(notes)
         self._seats = [
-            Seat(self._launcher, process_limits) for _ in range(processes or usable_cores())
+            Seat(launcher, process_limits, deaths) for _ in range(processes or usable_cores())
         ]
         self._free: queue.SimpleQueue[Seat] = queue.SimpleQueue()
         for seat in self._seats:
@@ -64,6 +82,11 @@ class DecoderPool:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    @property
+    def processes(self) -> int:
+        """How many decoders there are."""
+        return len(self._seats)
 
     def start(self) -> tuple[str, ...]:
         """Waits until all decoders are up.
@@ -86,7 +109,7 @@ class DecoderPool:
         """
         seat = self._free.get()
         try:
-            return seat.decode(Job(encoded, spec, self._limits))
+            return seat.decode(Job(encoded, spec, self.limits))
         finally:
             self._free.put(seat)
 
@@ -112,7 +135,13 @@ class DecoderPool:
                 seat.check()
 
 
-def _launcher(decode: str, limits: ProcessLimits) -> Launcher:
+def native_launcher(process_limits: ProcessLimits, decode: str = DECODE) -> Launcher:
+    """How decoders are best started on this system.
+
+    Args:
+        process_limits: what a picture may cost a decoder.
+        decode: the function that decoders run, as "module:name".
+    """
     if sys.platform != "linux":
-        return SpawnLauncher(decode, limits)
-    return ForkLauncher(decode, limits)
+        return SpawnLauncher(decode, process_limits)
+    return ForkLauncher(decode, process_limits)

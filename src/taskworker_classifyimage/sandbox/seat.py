@@ -6,9 +6,10 @@ import threading
 import time
 from typing import Final
 
+from taskworker_classifyimage.decode import Decoded
 from taskworker_classifyimage.errors import DecodersUnusable, Killed, TooSlow, one_line
-from taskworker_classifyimage.pipeline.decode import Decoded
 from taskworker_classifyimage.sandbox.channel import Broken, Gone
+from taskworker_classifyimage.sandbox.deaths import Deaths
 from taskworker_classifyimage.sandbox.guarded import GuardedProcess
 from taskworker_classifyimage.sandbox.launcher import Launcher
 from taskworker_classifyimage.sandbox.limits import ProcessLimits
@@ -16,8 +17,8 @@ from taskworker_classifyimage.sandbox.messages import Job, read_decoded, read_re
 
 _log = logging.getLogger(__name__)
 
-#: An earlier picture may have harmed a decoder, so a picture that it dies of gets a new one.
-_TRIES: Final = 2
+#: An earlier picture may have harmed a decoder, so only the second one that dies of it counts.
+_MOST_DEATHS: Final = 2
 #: So that neither what leaks nor whoever took a decoder over lasts.
 _PICTURES_A_PROCESS: Final = 500
 #: To load the decoders from a disk that is very busy.
@@ -33,9 +34,10 @@ class Seat:
         holds: what keeps its decoder in.
     """
 
-    def __init__(self, launcher: Launcher, limits: ProcessLimits) -> None:
+    def __init__(self, launcher: Launcher, limits: ProcessLimits, deaths: Deaths) -> None:
         self._launcher = launcher
         self._limits = limits
+        self._deaths = deaths
         self._process: GuardedProcess | None = None
         self._closed = threading.Event()
         self.holds: tuple[str, ...] = ()
@@ -47,18 +49,24 @@ class Seat:
             TaskError: it cannot be decoded, takes too long, or kills every decoder.
             DecodersUnusable: no decoder starts.
         """
-        left_s, cause = self._limits.time_s, ""
-        for _ in range(_TRIES):
-            process = self._fit_process()
-            start_s = time.monotonic()
-            try:
-                with process.within(left_s):
-                    send_job(process.channel, job)
-                    return read_decoded(process.channel, job.spec)
-            except Broken as err:
-                cause = self._autopsy(process, err)
-            left_s -= time.monotonic() - start_s
-        raise Killed(f"decoding it ended {_TRIES} processes, the last one by {cause}")
+        left_s, count = self._limits.time_s, 0
+        try:
+            while True:
+                process = self._fit_process()
+                start_s = time.monotonic()
+                try:
+                    with process.within(left_s):
+                        send_job(process.channel, job)
+                        return read_decoded(process.channel, job.spec)
+                except Broken as err:
+                    cause = self._autopsy(process, err)
+                count = self._deaths.add(job.encoded)
+                if count >= _MOST_DEATHS:
+                    raise Killed(f"decoding ended {count} processes, the last by {cause}")
+                left_s -= time.monotonic() - start_s
+        finally:
+            if count:
+                self._deaths.forget(job.encoded)
 
     def start(self) -> GuardedProcess:
         """Puts a new decoder there and waits until it is up.

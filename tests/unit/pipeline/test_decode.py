@@ -11,8 +11,8 @@ from PIL import Image
 
 from support.photos import ESPRESSO
 from taskworker_classifyimage.classify.model import InputSpec
+from taskworker_classifyimage.decode import DecodeLimits, decode
 from taskworker_classifyimage.errors import DamagedPicture, TaskError, TooLarge, UnsupportedFormat
-from taskworker_classifyimage.pipeline.decode import DecodeLimits, decode
 
 # Decoders remark on damaged files; the program silences that where it starts.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
