@@ -1,17 +1,19 @@
 """The decoder process itself: one picture after the other, until the worker closes the channel."""
 
+import codecs
 import contextlib
 import faulthandler
-import importlib
+import importlib.abc
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Final
 
 from taskworker_classifyimage.classify.model import InputSpec
 from taskworker_classifyimage.decode import Decoded, DecodeLimits
-from taskworker_classifyimage.errors import TaskError, TooLarge, one_line
+from taskworker_classifyimage.errors import DamagedPicture, TaskError, TooLarge, one_line
 from taskworker_classifyimage.sandbox.channel import Broken, Channel
 from taskworker_classifyimage.sandbox.limits import ProcessLimits
 from taskworker_classifyimage.sandbox.lockdown import lock_down
@@ -27,6 +29,22 @@ Decode = Callable[[bytes, InputSpec, DecodeLimits], Decoded]
 
 #: What a module that decodes may have besides: imports all that it will ever need.
 _PRELOAD: Final = "preload_decoders"
+#: Those of texts inside of pictures: Python imports an encoding when it is first used.
+_ENCODINGS: Final = ("ascii", "latin-1", "utf-8", "utf-16", "utf-16-le", "utf-16-be", "cp1252")
+
+
+class _Refused(importlib.abc.MetaPathFinder):
+    """Takes note of what is to be imported when nothing can be any more."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:  # noqa: ARG002 - as Python calls it
+        """Finds nothing."""
+        self.names.append(name)
+
+
+_refused: Final = _Refused()
 
 
 def load(path: str) -> Decode:
@@ -34,6 +52,8 @@ def load(path: str) -> Decode:
     module_name, _, name = path.partition(":")
     module = importlib.import_module(module_name)
     getattr(module, _PRELOAD, lambda: None)()
+    for encoding in _ENCODINGS:
+        codecs.lookup(encoding)
     decode: Decode = getattr(module, name)
     return decode
 
@@ -47,17 +67,24 @@ def serve(channel: Channel, decode: Decode, limits: ProcessLimits) -> None:
         except Exception as err:  # noqa: BLE001 - the worker tells the operator
             send_answer(channel, Kind.FAULT, one_line(err))
             return
+        if holds:
+            sys.meta_path.insert(0, _refused)
         send_answer(channel, Kind.READY, holds)
         while True:
             _answer(channel, read_job(channel), decode, limits)
 
 
 def _answer(channel: Channel, job: Job, decode: Decode, limits: ProcessLimits) -> None:
+    _refused.names.clear()
     try:
         with _timed(limits.time_s):
             decoded = decode(job.encoded, job.spec, job.limits)
     except TaskError as err:
-        send_answer(channel, Kind.REFUSED, (err.code, str(err)))
+        if isinstance(err, DamagedPicture) and _refused.names:
+            # Not the picture's fault: something is missing from what was loaded beforehand.
+            send_answer(channel, Kind.FAULT, f"{_refused.names} was to be imported: {err}")
+        else:
+            send_answer(channel, Kind.REFUSED, (err.code, str(err)))
     except MemoryError:
         send_answer(channel, Kind.REFUSED, (TooLarge.code, "decoding needs too much memory"))
     except Exception as err:  # noqa: BLE001 - the worker logs it and the client gets an answer
@@ -90,3 +117,4 @@ def _silence() -> None:
     for standard in range(3):
         os.dup2(nowhere, standard)
     os.close(nowhere)
+    warnings.simplefilter("ignore")
