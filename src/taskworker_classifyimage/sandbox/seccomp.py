@@ -7,8 +7,8 @@ for ends the process. The rest fails as if this user may not, which libraries kn
 
 import ctypes
 import os
-import platform
 import struct
+import sys
 from typing import Final
 
 from taskworker_classifyimage.sandbox.linux import PR_SET_SECCOMP, prctl, syscall
@@ -116,21 +116,27 @@ def refuse_system_calls() -> None:
     Raises:
         OSError: the kernel has no seccomp filters, or there is none for this processor.
     """
-    machine = platform.machine()
-    if machine not in _MACHINES:
+    machine = os.uname().machine
+    if machine not in _MACHINES or sys.maxsize < 2**32:
         raise OSError(f"no filter for {machine}")
-    arch, column = _MACHINES[machine]
-    steps = _filter(arch, column, os.getpid())
-    program = ctypes.byref(_Program(len(steps), b"".join(steps)))
+    steps = program(machine, os.getpid())
+    pointer = ctypes.byref(_Program(len(steps), b"".join(steps)))
+    _, column = _MACHINES[machine]
     try:
-        syscall(_SECCOMP[column], _SET_MODE_FILTER, _SPEC_ALLOW, program)
+        syscall(_SECCOMP[column], _SET_MODE_FILTER, _SPEC_ALLOW, pointer)
     except OSError:
         # Before 4.17, or under a filter of somebody else's that does not know this call.
-        prctl(PR_SET_SECCOMP, _MODE_FILTER, program)
+        prctl(PR_SET_SECCOMP, _MODE_FILTER, pointer)
 
 
-def _filter(arch: int, column: int, own_pid: int) -> list[bytes]:
-    """The filter's steps; the first one that returns decides."""
+def program(machine: str, own_pid: int) -> list[bytes]:
+    """The filter's steps, of 8 bytes each; the first one that returns decides.
+
+    Args:
+        machine: "x86_64" or "aarch64".
+        own_pid: of the process that gets the filter.
+    """
+    arch, column = _MACHINES[machine]
     steps = [
         _step(_LOAD, _AT_ARCH),
         _step(_IF_EQUAL, arch, skip_if=1),
