@@ -86,8 +86,9 @@ async def _work(
     stop: asyncio.Event,
 ) -> None:
     outage, threads = Outage(address.url), max(each.threads for each in classifiers)
-    # Decoders end first: a thread that waits for one that hangs would keep the end waiting.
-    with ThreadPoolExecutor(threads, thread_name_prefix="compute") as compute, closing(decoders):
+    # One more than infer, as one is likely to wait for a decoder. Decoders end first: a thread that
+    # waits for one that hangs would keep the end waiting.
+    with ThreadPoolExecutor(threads + 1, thread_name_prefix="compute") as compute, closing(decoders):
         async with BridgeClient(address) as client:
             recognisers = [Recogniser(each, decoders, compute) for each in classifiers]
             handler = Handler(
