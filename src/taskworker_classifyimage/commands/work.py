@@ -86,9 +86,10 @@ async def _work(
     stop: asyncio.Event,
 ) -> None:
     outage, threads = Outage(address.url), max(each.threads for each in classifiers)
-    # One more than infer, as one is likely to wait for a decoder. Decoders end first: a thread that
-    # waits for one that hangs would keep the end waiting.
-    with ThreadPoolExecutor(threads + 1, thread_name_prefix="compute") as compute, closing(decoders):
+    # One more than the device needs, as one of them is likely to wait for a decoder.
+    compute = ThreadPoolExecutor(threads + 1, thread_name_prefix="compute")
+    # Decoders end first: a thread that waits for one that hangs would keep the end waiting.
+    with compute, closing(decoders):
         async with BridgeClient(address) as client:
             recognisers = [Recogniser(each, decoders, compute) for each in classifiers]
             handler = Handler(

@@ -15,7 +15,7 @@ _CREATE_RULESET: Final = 444
 _RESTRICT_SELF: Final = 446
 _ASK_VERSION: Final = 1
 
-#: How many kinds of access to files each ABI knows; from 6 on no new ones.
+#: How many kinds of access to files each ABI knows; what later ones add concerns sockets.
 _FILE_ACCESSES: Final = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
 #: Bind and connect, TCP.
 _NETWORK_ABI: Final = 4
