@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from taskworker_classifyimage.machine import usable_cores
+from taskworker_classifyimage.machine import usable_cores, usable_memory_bytes
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="affinity is a thing of Linux")
@@ -24,3 +24,16 @@ def test_a_file_that_says_nothing_is_ignored(tmp_path: Path, content: str) -> No
     file = tmp_path / "cpu.max"
     file.write_text(content, encoding="ascii")
     assert usable_cores(file) == usable_cores(tmp_path / "absent")
+
+
+@pytest.mark.skipif(not hasattr(os, "sysconf"), reason="Windows does not tell")
+@pytest.mark.parametrize("content", ["max", "", "nonsense", str(2**60)])
+def test_a_container_has_no_more_memory_than_its_machine(tmp_path: Path, content: str) -> None:
+    """Only a number below what the machine has limits anything."""
+    file = tmp_path / "memory.max"
+    file.write_text(content, encoding="ascii")
+    whole = usable_memory_bytes(tmp_path / "absent")
+    assert whole is not None
+    assert usable_memory_bytes(file) == whole
+    file.write_text("1000000", encoding="ascii")
+    assert usable_memory_bytes(file) == 1_000_000

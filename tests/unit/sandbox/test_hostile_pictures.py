@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from support import poison
+from support.kernel import has_seccomp, landlock_abi
 from support.pools import LAUNCHERS, outcome, poison_pool
 from support.processes import descendants
 from taskworker_classifyimage.sandbox import DecoderPool
@@ -54,6 +55,12 @@ def launcher(request: pytest.FixtureRequest) -> type[ForkLauncher | SpawnLaunche
     return kind
 
 
+def kernel_has() -> list[str]:
+    """What there is to be in force."""
+    found = {"memory limit": True, "seccomp": has_seccomp(), "Landlock": landlock_abi() > 0}
+    return [name for name, is_there in found.items() if is_there]
+
+
 def told(pool: DecoderPool, deeds: list[str]) -> dict[str, tuple[str, ...]]:
     """How each deed ends, with fine pictures before, between and after, all at once."""
     pictures = [FINE]
@@ -96,8 +103,10 @@ def test_a_decoder_reaches_nothing(
     """No files, programs, processes, network, or more memory than it may; threads it may have."""
     (tmp_path / "secret").write_text("a secret", encoding="utf-8")
     with poison_pool(launcher) as pool, socket.create_server(("127.0.0.1", 0)) as server:
-        if len(pool.start()) < 3:
-            pytest.skip("this kernel lacks Landlock, seccomp or the memory limit")
+        in_force = " ".join(pool.start())
+        assert all(each in in_force for each in kernel_has())
+        if len(kernel_has()) < 3:
+            pytest.skip("this kernel lacks Landlock or seccomp")
         facts = {"folder": tmp_path, "port": server.getsockname()[1], "pid": os.getpid()}
         wanted = {deed.format(**facts): code for deed, code in LOCKED.items()}
         outcomes = told(pool, list(wanted))
