@@ -13,12 +13,13 @@ from PIL import Image
 
 from support.packs import IDS
 from taskworker_classifyimage.classify.base import Classifier
-from taskworker_classifyimage.pipeline.decode import DecodeLimits
+from taskworker_classifyimage.decode import DecodeLimits
 from taskworker_classifyimage.pipeline.handle import Handler, TaskLimits
 from taskworker_classifyimage.pipeline.kept import KeptResults
 from taskworker_classifyimage.pipeline.recognise import Recogniser
 from taskworker_classifyimage.pipeline.report import Reporter
 from taskworker_classifyimage.pipeline.take import Taker
+from taskworker_classifyimage.sandbox import DecoderPool, ProcessLimits, native_launcher
 from taskworker_classifyimage.taskbridge.address import BridgeAddress
 from taskworker_classifyimage.taskbridge.client import BridgeClient, CallLimits
 from taskworker_classifyimage.taskbridge.outage import Outage
@@ -55,14 +56,16 @@ def working(
 
     async def work() -> None:
         outage, stop = Outage(url), asyncio.Event()
-        with ThreadPoolExecutor(2) as compute:
+        limits = ProcessLimits(time_s=60.0, memory_bytes=2**31)
+        decoders = DecoderPool(native_launcher(limits), DecodeLimits(), limits, processes=2)
+        with decoders, ThreadPoolExecutor(2) as compute:
             async with BridgeClient(BridgeAddress.parse(url), calls) as client:
                 kept = KeptResults(results)
                 reporter = Reporter(client, outage, kept, name, patience_s=patience_s)
-                recognisers = [Recogniser(each, DecodeLimits(), compute) for each in classifiers]
+                recognisers = [Recogniser(each, decoders, compute) for each in classifiers]
                 handler = Handler(client, outage, reporter, recognisers, tasks or TaskLimits())
-                limits = WorkerLimits(threads=2, in_flight=in_flight)
-                worker = Worker(client, outage, handler, Taker(name), limits)
+                most = WorkerLimits(threads=2, in_flight=in_flight)
+                worker = Worker(client, outage, handler, Taker(name), most)
                 ready.append((asyncio.get_running_loop(), stop, worker))
                 started.set()
                 await worker.run(stop)

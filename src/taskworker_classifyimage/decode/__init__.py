@@ -11,6 +11,7 @@ nothing but `TaskError`s. Libraries for rare formats are imported when the first
 from taskworker_classifyimage.decode.decoding import decode, silence_decoders
 from taskworker_classifyimage.decode.listing import Decoder, decoders
 from taskworker_classifyimage.decode.picture import Decoded, DecodeLimits, PictureFacts
+from taskworker_classifyimage.decode.preloading import preload_decoders
 
 __all__ = [
     "DecodeLimits",
@@ -19,5 +20,6 @@ __all__ = [
     "PictureFacts",
     "decode",
     "decoders",
+    "preload_decoders",
     "silence_decoders",
 ]

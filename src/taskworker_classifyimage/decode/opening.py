@@ -2,6 +2,7 @@
 
 import importlib
 import io
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -108,13 +109,44 @@ def check_size(width: int, height: int, limit_pixels: int) -> None:
         raise DamagedPicture(f"the picture's header says it has {width} x {height} pixels")
 
 
-def _open_pillow(kind: Format, encoded: bytes, limit_pixels: int) -> Opened:
+def plugin_formats() -> Iterable[Format]:
+    """What Pillow decodes."""
+    return _PILLOW.keys()
+
+
+def load_plugin(kind: Format) -> str:
+    """Loads what decodes one of the `plugin_formats`; returns Pillow's name for it."""
     name, module = _PILLOW[kind]
     if name not in Image.OPEN:
         plugin = importlib.import_module(f"PIL.{module}")
         if kind is Format.AVIF:
             # More threads would take cores from other pictures.
             vars(plugin)["DEFAULT_MAX_THREADS"] = 1
+    return name
+
+
+def load_heif() -> None:
+    """Loads what decodes HEIC.
+
+    Raises:
+        UnsupportedFormat: it is not installed.
+    """
+    if "HEIF" in Image.OPEN:
+        return
+    try:
+        pillow_heif = importlib.import_module("pillow_heif")
+    except ImportError:
+        raise UnsupportedFormat(
+            "the file is a HEIC picture, and pillow-heif, which decodes it, is not installed"
+        ) from None
+    # Only the picture itself is asked for, and threads would take cores from other pictures.
+    pillow_heif.register_heif_opener(
+        decode_threads=1, thumbnails=False, depth_images=False, aux_images=False
+    )
+
+
+def _open_pillow(kind: Format, encoded: bytes, limit_pixels: int) -> Opened:
+    name = load_plugin(kind)
     try:
         image = Image.open(io.BytesIO(encoded), formats=(name,))
     except UnidentifiedImageError:
@@ -153,17 +185,7 @@ def _open_tiff(encoded: bytes, limit_pixels: int) -> Opened:
 
 
 def _open_heic(encoded: bytes, limit_pixels: int) -> Opened:
-    if "HEIF" not in Image.OPEN:
-        try:
-            pillow_heif = importlib.import_module("pillow_heif")
-        except ImportError:
-            raise UnsupportedFormat(
-                "the file is a HEIC picture, and pillow-heif, which decodes it, is not installed"
-            ) from None
-        # Only the picture itself is asked for, and threads would take cores from other pictures.
-        pillow_heif.register_heif_opener(
-            decode_threads=1, thumbnails=False, depth_images=False, aux_images=False
-        )
+    load_heif()
     try:
         image = Image.open(io.BytesIO(encoded), formats=("HEIF",))
     except UnidentifiedImageError:
