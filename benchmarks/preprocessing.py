@@ -14,17 +14,19 @@ from taskworker_classifyimage.classify.labels import labels_of
 from taskworker_classifyimage.classify.model import InputSpec, Resize
 from taskworker_classifyimage.classify.model_pack import ModelPack
 from taskworker_classifyimage.classify.onnx_runtime import OnnxClassifier
+from taskworker_classifyimage.commands.decoders import decoder_pool
 from taskworker_classifyimage.evaluation import Outcome, calibration_error, top_k, truth_of
-from taskworker_classifyimage.pipeline.decode import DecodeLimits
 from taskworker_classifyimage.pipeline.folders import classify_all, walk
 from taskworker_classifyimage.pipeline.local import LocalFiles
+from taskworker_classifyimage.sandbox.pool import DecoderPool
+from taskworker_classifyimage.settings import load_settings
 from taskworker_classifyimage.tasks import ClassifyRequest
 
 _CROPS = (None, 0.8, 0.875, 0.95, 1.0)
 _RESIZES: tuple[Resize, ...] = ("nearest", "bilinear", "bicubic", "lanczos")
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, decoders: DecoderPool) -> None:
     """One row a model and crop, one column a filter: top-1, top-5, calibration error."""
     print(f"| model | crop | {' | '.join(_RESIZES)} |")
     print(f"|---|---|{'---|' * len(_RESIZES)}")
@@ -33,20 +35,20 @@ def main(folder: Path) -> None:
             cells = []
             for resize in _RESIZES:
                 spec = InputSpec(pack.input.size, crop, resize)
-                outcomes = _outcomes(replace(pack, input=spec), folder)
+                outcomes = _outcomes(replace(pack, input=spec), decoders, folder)
                 error = calibration_error(outcomes)
                 cells.append(f"{top_k(outcomes, 1)} / {top_k(outcomes, 5)} / {error:.2f}")
             name = "stretched" if crop is None else f"{crop:g}"
             print(f"| {pack.name} | {name} | {' | '.join(cells)} |", flush=True)
 
 
-def _outcomes(pack: ModelPack, folder: Path) -> list[Outcome]:
+def _outcomes(pack: ModelPack, decoders: DecoderPool, folder: Path) -> list[Outcome]:
     classifier = OnnxClassifier(pack)
     classifier.load()
     ids = labels_of(pack).ids
     truths = {path: truth_of(path, folder, ids) for path in walk([folder])}
     outcomes = []
-    files = LocalFiles(classifier, DecodeLimits())
+    files = LocalFiles(classifier, decoders)
     for path, result in classify_all(files, truths, ClassifyRequest(top=5)):
         predictions, truth = result["predictions"], truths[path]
         if isinstance(predictions, list) and predictions and truth is not None:
@@ -56,4 +58,5 @@ def _outcomes(pack: ModelPack, folder: Path) -> list[Outcome]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    with decoder_pool(load_settings({}, {})) as pool:
+        main(Path(sys.argv[1]), pool)

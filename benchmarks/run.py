@@ -16,7 +16,7 @@ from harness.bench import HERE, Bench
 from harness.bridges import Bridge, embedded, parse_bridge
 from harness.pictures import Pictures
 from harness.processes import MeasurementFailed
-from scenarios import bridge_cost, latency, repeats, round_trip, start_memory, throughput
+from scenarios import bridge_cost, isolation, latency, repeats, round_trip, start_memory, throughput
 
 _SCENARIOS = {
     "throughput": throughput,
@@ -25,6 +25,7 @@ _SCENARIOS = {
     "latency": latency,
     "repeats": repeats,
     "bridge-cost": bridge_cost,
+    "isolation": isolation,
 }
 _MODELS = ("EfficientNetLite0", "EfficientNetLite2")
 

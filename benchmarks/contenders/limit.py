@@ -16,7 +16,7 @@ import numpy as np
 
 from taskworker_classifyimage.classify import load_classifier
 from taskworker_classifyimage.classify.base import Classifier
-from taskworker_classifyimage.pipeline.decode import DecodeLimits, decode
+from taskworker_classifyimage.decode import DecodeLimits, decode
 
 _WARM_UP = 10
 

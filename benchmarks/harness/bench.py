@@ -54,6 +54,13 @@ class Bench:
         command += ["--taskbridgeurl", url, "--worker", WORKER_NAME, "--model", model]
         return Program([*command, *self.worker_flags], folder / "worker.log")
 
+    def worker_in_process(self, url: str, model: str, folder: Path) -> Program:
+        """The worker with pictures decoded in its own process."""
+        script = str(HERE / "contenders" / "worker_in_process.py")
+        command = [self.worker_python, script, "--taskbridgeurl", url, "--worker", WORKER_NAME]
+        command += ["--model", model, *self.worker_flags]
+        return Program(command, folder / "worker.log")
+
     def original(self, url: str, folder: Path) -> Program:
         """The serial worker that does what the original does."""
         script = str(HERE / "contenders" / "original.py")

@@ -118,6 +118,11 @@ class Program:
                 pss, rss = pss + info.pss, rss + info.rss
         return Memory(pss / MB, rss / MB)
 
+    def grandchildren(self) -> list[psutil.Process]:
+        """The processes that its children have started."""
+        root = psutil.Process(self._process.pid)
+        return [each for child in root.children() for each in child.children()]
+
     def _tree(self) -> list[psutil.Process]:
         with contextlib.suppress(psutil.NoSuchProcess):
             root = psutil.Process(self._process.pid)

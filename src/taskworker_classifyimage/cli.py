@@ -21,8 +21,8 @@ from taskworker_classifyimage.commands import (
     work,
 )
 from taskworker_classifyimage.commands.version import version_lines
+from taskworker_classifyimage.decode import silence_decoders
 from taskworker_classifyimage.errors import UserError
-from taskworker_classifyimage.pipeline.decode import silence_decoders
 from taskworker_classifyimage.stopping import EXIT_FORCED
 
 PROGRAM = "taskworker-classifyimage"

@@ -3,15 +3,16 @@
     TaskworkerError
     |-- UserError               the person at the keyboard: one line, then exit
     |   |-- ConfigError             flags, environment, settings file, ports  (exit 2)
-    |   `-- ModelError              a model or label file is missing or wrong (exit 3)
-    |       `-- DeviceUnusable          a GPU or a runtime is not there: the CPU takes over
+    |   |-- ModelError              a model or label file is missing or wrong (exit 3)
+    |   |   `-- DeviceUnusable          a GPU or a runtime is not there: the CPU takes over
+    |   `-- DecodersUnusable        no process that decodes comes up      (exit 1)
     |-- BridgeUnavailable       nobody: the worker waits and tries again
     |-- BridgeRejected          nobody: this one call can never succeed, it is logged and dropped
     |-- TaskGone                nobody: the client took the task back, it is dropped
     |-- TaskLeft                nobody: the task cannot be brought to its end now, only later
     `-- TaskError               the client: sent as this task's result, with its `code`
         |-- BadRequest, FileMissing, EmptyFile, UnsupportedFormat, DamagedPicture,
-        `-- TooLarge, DownloadFailed
+        `-- TooLarge, TooSlow, Killed, DownloadFailed
 
 Above `taskbridge.client` nobody names the HTTP library, above `classify` nobody the model runtime.
 """
@@ -33,8 +34,12 @@ class ErrorCode(StrEnum):
     UNSUPPORTED_FORMAT = "unsupported_format"
     #: The file starts as a picture and cannot be decoded.
     DAMAGED = "damaged"
-    #: More bytes or pixels than the worker accepts.
+    #: More bytes or pixels than the worker accepts, or more memory needed to decode it.
     TOO_LARGE = "too_large"
+    #: Decoding takes longer than the worker allows.
+    TOO_SLOW = "too_slow"
+    #: The process that works on the picture dies of it, every time.
+    KILLED = "killed"
     #: The bridge has the file and could not deliver it.
     DOWNLOAD_FAILED = "download_failed"
     #: The task took longer than the worker allows.
@@ -67,6 +72,10 @@ class ModelError(UserError):
 
 class DeviceUnusable(ModelError):
     """The device that was asked for is not there, or does not run the model as it should."""
+
+
+class DecodersUnusable(UserError):
+    """The processes that decode pictures do not start."""
 
 
 class BridgeUnavailable(TaskworkerError):
@@ -145,6 +154,18 @@ class TooLarge(TaskError):
     """The file has more bytes, or the picture more pixels, than the worker accepts."""
 
     code = ErrorCode.TOO_LARGE
+
+
+class TooSlow(TaskError):
+    """Decoding took longer than the worker allows and was ended."""
+
+    code = ErrorCode.TOO_SLOW
+
+
+class Killed(TaskError):
+    """Every process that worked on the picture died of it, and it is not tried again."""
+
+    code = ErrorCode.KILLED
 
 
 class DownloadFailed(TaskError):

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 _CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+_CGROUP_MEMORY = Path("/sys/fs/cgroup/memory.max")
 _CPUINFO = Path("/proc/cpuinfo")
 
 
@@ -41,6 +42,18 @@ def allow_many_files() -> None:
     wanted = min(hard, 10_240) if hard != resource.RLIM_INFINITY else 10_240
     if soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def usable_memory_bytes(cgroup_limit: Path = _CGROUP_MEMORY) -> int | None:
+    """Memory that the machine or the container (cgroup v2) has; None on Windows, unknown."""
+    if not hasattr(os, "sysconf"):
+        return None
+    machine_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    try:
+        return min(machine_bytes, int(cgroup_limit.read_text(encoding="ascii")))
+    except (OSError, ValueError):
+        # No cgroup v2 here, or its limit is the word "max".
+        return machine_bytes
 
 
 def peak_memory_bytes() -> int | None:

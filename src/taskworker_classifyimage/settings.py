@@ -49,6 +49,8 @@ class Settings:
         taskbridgeurl: the bridge to work for; None starts the embedded one.
         worker: this worker's name, unique on its bridge.
         model: names or paths; the first one answers tasks that name none.
+        decoder_processes: that decode pictures; None: one a core.
+        decode_timeout: seconds that decoding one picture may take.
         in_flight: tasks taken and not yet reported, at most; None: as many as the network needs.
         provenance: whether every result tells what it was made of.
         task_limit: longest time from take to result, in seconds, that of an outage not counted.
@@ -67,6 +69,8 @@ class Settings:
     worker: str
     model: tuple[str, ...]
     device: Device
+    decoder_processes: int | None
+    decode_timeout: int
     in_flight: int | None
     provenance: bool
     task_limit: float
@@ -256,6 +260,8 @@ _SETTINGS: Final = (
     _Setting("worker", _worker_name, lambda: socket.gethostname() or "classifyimage"),
     _Setting("model", _texts, lambda: (DEFAULT_MODEL,)),
     _Setting("device", Device.parse, lambda: Device("auto")),
+    _Setting("decoder-processes", _whole_number(1, 1000), lambda: None),
+    _Setting("decode-timeout", _whole_number(1, 3600), lambda: 30),
     _Setting("in-flight", _whole_number(1, 1000), lambda: None),
     _Setting("provenance", _yes_no, lambda: False),
     _Setting("task-limit", seconds_of, lambda: 600.0),

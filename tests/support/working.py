@@ -12,8 +12,8 @@ from pathlib import Path
 from PIL import Image
 
 from support.packs import IDS
+from support.pools import real_pool
 from taskworker_classifyimage.classify.base import Classifier
-from taskworker_classifyimage.pipeline.decode import DecodeLimits
 from taskworker_classifyimage.pipeline.handle import Handler, TaskLimits
 from taskworker_classifyimage.pipeline.kept import KeptResults
 from taskworker_classifyimage.pipeline.recognise import Recogniser
@@ -55,11 +55,11 @@ def working(
 
     async def work() -> None:
         outage, stop = Outage(url), asyncio.Event()
-        with ThreadPoolExecutor(2) as compute:
+        with real_pool() as decoders, ThreadPoolExecutor(2) as compute:
             async with BridgeClient(BridgeAddress.parse(url), calls) as client:
                 kept = KeptResults(results)
                 reporter = Reporter(client, outage, kept, name, patience_s=patience_s)
-                recognisers = [Recogniser(each, DecodeLimits(), compute) for each in classifiers]
+                recognisers = [Recogniser(each, decoders, compute) for each in classifiers]
                 handler = Handler(client, outage, reporter, recognisers, tasks or TaskLimits())
                 limits = WorkerLimits(threads=2, in_flight=in_flight)
                 worker = Worker(client, outage, handler, Taker(name), limits)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from taskworker_classifyimage.machine import usable_cores
+from taskworker_classifyimage.machine import usable_cores, usable_memory_bytes
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="affinity is a thing of Linux")
@@ -42,3 +42,16 @@ def test_a_process_may_open_as_many_files_as_the_system_grants() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert ended.stdout == b"True\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "sysconf"), reason="Windows does not tell")
+@pytest.mark.parametrize("content", ["max", "", "nonsense", str(2**60)])
+def test_a_container_has_no_more_memory_than_its_machine(tmp_path: Path, content: str) -> None:
+    """Only a number below what the machine has limits anything."""
+    file = tmp_path / "memory.max"
+    file.write_text(content, encoding="ascii")
+    whole = usable_memory_bytes(tmp_path / "absent")
+    assert whole is not None
+    assert usable_memory_bytes(file) == whole
+    file.write_text("1000000", encoding="ascii")
+    assert usable_memory_bytes(file) == 1_000_000

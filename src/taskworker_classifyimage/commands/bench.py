@@ -16,10 +16,11 @@ from typing import Final
 
 from taskworker_classifyimage.classify import load_classifier
 from taskworker_classifyimage.classify.base import Classifier
+from taskworker_classifyimage.commands.decoders import decoder_pool
 from taskworker_classifyimage.commands.flags import add_model_flags, settings_of
+from taskworker_classifyimage.decode import decode
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, ConfigError
 from taskworker_classifyimage.machine import peak_memory_bytes
-from taskworker_classifyimage.pipeline.decode import DecodeLimits, decode
 from taskworker_classifyimage.pipeline.handle import Handler, TaskLimits
 from taskworker_classifyimage.pipeline.infer import infer
 from taskworker_classifyimage.pipeline.kept import KeptResults
@@ -27,6 +28,7 @@ from taskworker_classifyimage.pipeline.local import SAMPLE
 from taskworker_classifyimage.pipeline.recognise import Recogniser
 from taskworker_classifyimage.pipeline.report import Reporter
 from taskworker_classifyimage.pipeline.take import Taker
+from taskworker_classifyimage.sandbox.pool import DecoderPool
 from taskworker_classifyimage.taskbridge.address import BridgeAddress
 from taskworker_classifyimage.taskbridge.client import BridgeClient
 from taskworker_classifyimage.taskbridge.outage import Outage
@@ -70,25 +72,27 @@ def run(parsed: argparse.Namespace) -> int:
         f"{classifier.model.name}, {classifier.library}, {classifier.device}, {threads} threads\n"
     )
     print(f"{'':22} {'pictures/s':>10} {'CPU ms':>8} {'p50 ms':>8} {'p95 ms':>8}")
-    for row in _computing(classifier):
-        print(row, flush=True)
     with contextlib.ExitStack() as stack:
+        decoders = stack.enter_context(decoder_pool(settings))
+        for row in _computing(classifier, decoders):
+            print(row, flush=True)
         address = settings.taskbridgeurl or stack.enter_context(_own_bridge())
-        print(asyncio.run(_whole_loop(address, classifier)))
+        print(asyncio.run(_whole_loop(address, classifier, decoders)))
     memory = peak_memory_bytes()
-    print(f"\n{_PICTURES} pictures a row; CPU is this process's, a bridge's is not counted.")
+    print(f"\n{_PICTURES} pictures a row; CPU is this process's, without decoders and bridge.")
     print(f"Peak memory: {'unknown' if memory is None else f'{memory / 1e6:.0f} MB'}")
     return 0
 
 
-def _computing(classifier: Classifier) -> Iterator[_Row]:
-    encoded, spec, limits = SAMPLE.read_bytes(), classifier.model.input, DecodeLimits()
-    image = decode(encoded, spec, limits).pixels
+def _computing(classifier: Classifier, decoders: DecoderPool) -> Iterator[_Row]:
+    encoded, spec, limits = SAMPLE.read_bytes(), classifier.model.input, decoders.limits
+    image = decoders.decode(encoded, spec).pixels
 
     def both() -> None:
         infer(classifier, decode(encoded, spec, limits).pixels)
 
     yield _measured("decode", lambda: decode(encoded, spec, limits), 1)
+    yield _measured("decode, in a decoder", lambda: decoders.decode(encoded, spec), 1)
     yield _measured("infer", lambda: infer(classifier, image), 1)
     yield _measured("both", both, 1)
     if classifier.threads > 1:
@@ -129,7 +133,9 @@ def _own_bridge() -> Iterator[BridgeAddress]:
                 process.terminate()
 
 
-async def _whole_loop(address: BridgeAddress, classifier: Classifier) -> _Row:
+async def _whole_loop(
+    address: BridgeAddress, classifier: Classifier, decoders: DecoderPool
+) -> _Row:
     """Adds pictures under a type of their own, lets a worker do them, and removes them."""
     taker = Taker("bench", task_type=f"bench-{uuid.uuid4()}")
     added: list[str] = []
@@ -140,7 +146,7 @@ async def _whole_loop(address: BridgeAddress, classifier: Classifier) -> _Row:
                     # Each is another file, so none is answered from memory.
                     file = SAMPLE.read_bytes() + b"%d" % number
                     added.append(await client.add(taker.task_type, {}, file))
-                all_s, cpu_s = await _worked_off(client, classifier, taker)
+                all_s, cpu_s = await _worked_off(client, classifier, decoders, taker)
                 each_s = [await _duration_s(client, task_id) for task_id in added]
             finally:
                 for task_id in added:
@@ -151,12 +157,12 @@ async def _whole_loop(address: BridgeAddress, classifier: Classifier) -> _Row:
 
 
 async def _worked_off(
-    client: BridgeClient, classifier: Classifier, taker: Taker
+    client: BridgeClient, classifier: Classifier, decoders: DecoderPool, taker: Taker
 ) -> tuple[float, float]:
     """Wall and CPU seconds until every picture is reported."""
     outage = Outage(client.url)
     with ThreadPoolExecutor(classifier.threads) as compute:
-        recogniser = Recogniser(classifier, DecodeLimits(), compute)
+        recogniser = Recogniser(classifier, decoders, compute)
         reporter = Reporter(client, outage, KeptResults(None), taker.worker)
         handler = Handler(client, outage, reporter, [recogniser], TaskLimits())
         stop = asyncio.Event()

@@ -7,13 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from taskworker_classifyimage.classify import load_classifier
+from taskworker_classifyimage.commands.decoders import decoder_pool
 from taskworker_classifyimage.commands.flags import (
+    add_decoder_flags,
     add_model_flags,
     add_provenance_flag,
     settings_of,
 )
 from taskworker_classifyimage.errors import BadRequest, ConfigError
-from taskworker_classifyimage.pipeline.decode import DecodeLimits
 from taskworker_classifyimage.pipeline.folders import classify_all, walk
 from taskworker_classifyimage.pipeline.local import LocalFiles
 from taskworker_classifyimage.tasks import ClassifyRequest, parse_request
@@ -25,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--language", metavar="TAG", help="language of the names; default: en")
     parser.add_argument("--top", metavar="N", help="predictions a picture; default: 10")
     add_model_flags(parser)
+    add_decoder_flags(parser)
     add_provenance_flag(parser)
 
 
@@ -36,7 +38,14 @@ def run(parsed: argparse.Namespace) -> int:
     for path in paths:
         if not path.exists():
             raise ConfigError(f"{path} does not exist")
-    files = LocalFiles(load_classifier(settings.model[0], settings.device), DecodeLimits())
+    with decoder_pool(settings) as decoders:
+        classifier = load_classifier(settings.model[0], settings.device)
+        failed = _print_all(LocalFiles(classifier, decoders), paths, request)
+    return 1 if failed else 0
+
+
+def _print_all(files: LocalFiles, paths: list[Path], request: ClassifyRequest) -> int:
+    """Says how many could not be classified."""
     failed = 0
     for path, result in classify_all(files, walk(paths), request):
         line = json.dumps({"path": str(path), **result}, ensure_ascii=False)
@@ -44,7 +53,7 @@ def run(parsed: argparse.Namespace) -> int:
         sys.stdout.buffer.write(line.encode("utf-8", "backslashreplace") + b"\n")
         failed += "error" in result
     sys.stdout.flush()
-    return 1 if failed else 0
+    return failed
 
 
 def _request(parsed: argparse.Namespace) -> ClassifyRequest:

@@ -8,7 +8,12 @@ from pathlib import Path
 from taskworker_classifyimage.classify import load_classifier
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.classify.labels import LAST_RESORT, labels_of
-from taskworker_classifyimage.commands.flags import add_model_flags, settings_of
+from taskworker_classifyimage.commands.decoders import decoder_pool
+from taskworker_classifyimage.commands.flags import (
+    add_decoder_flags,
+    add_model_flags,
+    settings_of,
+)
 from taskworker_classifyimage.errors import ConfigError
 from taskworker_classifyimage.evaluation import (
     Outcome,
@@ -19,7 +24,6 @@ from taskworker_classifyimage.evaluation import (
     top_k,
     truth_of,
 )
-from taskworker_classifyimage.pipeline.decode import DecodeLimits
 from taskworker_classifyimage.pipeline.folders import classify_all, walk
 from taskworker_classifyimage.pipeline.local import LocalFiles
 from taskworker_classifyimage.tasks import ClassifyRequest
@@ -36,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--plot", metavar="FILE", help="draw confidence against accuracy (.svg, .png, .pdf)"
     )
     add_model_flags(parser)
+    add_decoder_flags(parser)
 
 
 def run(parsed: argparse.Namespace) -> int:
@@ -53,7 +58,8 @@ def run(parsed: argparse.Namespace) -> int:
             f"{folder} has no file whose name, or whose folder's name, begins with a class "
             f"such as {next(iter(names))}"
         )
-    outcomes, failed = _classified(classifier, known)
+    with decoder_pool(settings) as decoders:
+        outcomes, failed = _classified(LocalFiles(classifier, decoders), known)
     if unknown := len(truths) - len(known):
         print(f"{unknown} files left out: neither name nor folder tells their class")
     if not outcomes:
@@ -74,10 +80,9 @@ def _names(classifier: Classifier) -> Mapping[str, str]:
 
 
 def _classified(
-    classifier: Classifier, truths: Mapping[Path, str]
+    files: LocalFiles, truths: Mapping[Path, str]
 ) -> tuple[list[Outcome], Counter[str]]:
-    files, failed = LocalFiles(classifier, DecodeLimits()), Counter[str]()
-    outcomes = []
+    failed, outcomes = Counter[str](), []
     for path, result in classify_all(files, truths, ClassifyRequest(top=_BEST)):
         predictions = result["predictions"]
         if not isinstance(predictions, list) or not predictions:

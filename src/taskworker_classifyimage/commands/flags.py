@@ -20,6 +20,16 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
     add_config_flag(parser)
 
 
+def add_decoder_flags(parser: argparse.ArgumentParser) -> None:
+    """--decoder-processes, --decode-timeout."""
+    parser.add_argument(
+        "--decoder-processes", metavar="N", help="that decode pictures; default: one a core"
+    )
+    parser.add_argument(
+        "--decode-timeout", metavar="SECONDS", help="longest time for one picture; default: 30"
+    )
+
+
 def add_provenance_flag(parser: argparse.ArgumentParser) -> None:
     """--provenance."""
     parser.add_argument(

@@ -13,8 +13,10 @@ from taskworker_classifyimage.classify import load_classifiers
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.classify.labels import labels_of
 from taskworker_classifyimage.commands.bridge import embedded_bridge
+from taskworker_classifyimage.commands.decoders import decoder_pool
 from taskworker_classifyimage.commands.flags import (
     add_bridge_flags,
+    add_decoder_flags,
     add_model_flags,
     add_provenance_flag,
     settings_of,
@@ -22,7 +24,6 @@ from taskworker_classifyimage.commands.flags import (
 from taskworker_classifyimage.logs import set_up_logging
 from taskworker_classifyimage.neighbours import wait_for_own_name
 from taskworker_classifyimage.pipeline.abilities import offers
-from taskworker_classifyimage.pipeline.decode import DecodeLimits
 from taskworker_classifyimage.pipeline.handle import Handler, TaskLimits
 from taskworker_classifyimage.pipeline.kept import KeptResults
 from taskworker_classifyimage.pipeline.local import SAMPLE, LocalFiles
@@ -30,6 +31,7 @@ from taskworker_classifyimage.pipeline.recognise import Recogniser
 from taskworker_classifyimage.pipeline.report import Reporter
 from taskworker_classifyimage.pipeline.take import Taker
 from taskworker_classifyimage.rescue import Rescuer
+from taskworker_classifyimage.sandbox.pool import DecoderPool
 from taskworker_classifyimage.settings import Settings
 from taskworker_classifyimage.state import own_folder
 from taskworker_classifyimage.stopping import stop_on_signals, unless
@@ -60,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--state", metavar="DIR", help="where results wait for a bridge")
     add_model_flags(parser)
+    add_decoder_flags(parser)
     add_provenance_flag(parser)
     add_bridge_flags(parser)
 
@@ -69,31 +72,38 @@ def run(parsed: argparse.Namespace) -> int:
     settings = settings_of(parsed)
     set_up_logging(settings.log_level)
     # All is checked before the first task is taken: a worker that cannot answer takes none.
-    classifiers = load_classifiers(settings.model, settings.device)
-    for each in classifiers:
-        labels_of(each.model).check()
-    asyncio.run(_serve(settings, classifiers))
+    with decoder_pool(settings) as decoders:
+        # Decoders load while the models do.
+        classifiers = load_classifiers(settings.model, settings.device)
+        for each in classifiers:
+            labels_of(each.model).check()
+        decoders.start()
+        asyncio.run(_serve(settings, classifiers, decoders))
     return 0
 
 
-async def _serve(settings: Settings, classifiers: Sequence[Classifier]) -> None:
+async def _serve(
+    settings: Settings, classifiers: Sequence[Classifier], decoders: DecoderPool
+) -> None:
     with stop_on_signals() as stop:
         if settings.taskbridgeurl is not None:
-            await _work(settings, settings.taskbridgeurl, classifiers, stop)
+            await _work(settings, settings.taskbridgeurl, classifiers, decoders, stop)
             return
         async with embedded_bridge(settings) as address:
-            _introduce(address.url, LocalFiles(classifiers[0], DecodeLimits()))
-            await _work(settings, address, classifiers, stop)
+            _introduce(address.url, LocalFiles(classifiers[0], decoders))
+            await _work(settings, address, classifiers, decoders, stop)
 
 
 async def _work(
     settings: Settings,
     address: BridgeAddress,
     classifiers: Sequence[Classifier],
+    decoders: DecoderPool,
     stop: asyncio.Event,
 ) -> None:
     outage, threads = Outage(address.url), max(each.threads for each in classifiers)
-    compute = ThreadPoolExecutor(threads, thread_name_prefix="compute")
+    # One more than the device needs, as one of them is likely to wait for a decoder.
+    compute = ThreadPoolExecutor(threads + 1, thread_name_prefix="compute")
     with own_folder(settings.state_folder(), address.url, settings.worker) as folder:
         try:
             async with BridgeClient(address) as client:
@@ -102,7 +112,7 @@ async def _work(
                     client,
                     outage,
                     Reporter(client, outage, kept, settings.worker),
-                    [Recogniser(each, DecodeLimits(), compute) for each in classifiers],
+                    [Recogniser(each, decoders, compute) for each in classifiers],
                     TaskLimits(task_s=settings.task_limit),
                     tells_provenance=settings.provenance,
                 )
@@ -125,7 +135,9 @@ async def _work(
                     if not stop.is_set():
                         await worker.run(stop)
         finally:
-            # What still computes has been handed back, and nobody waits for it.
+            # What still computes has been handed back, and nobody waits for it: not for a picture
+            # whose decoder hangs, either.
+            decoders.close()
             compute.shutdown(wait=False, cancel_futures=True)
     _log.info(
         "stopped; %d classified, %d of them seen before; %d failed",

@@ -1,11 +1,21 @@
 """decode: an encoded picture to the pixels that a network wants to see."""
 
-from taskworker_classifyimage.decode import (
-    Decoded,
-    DecodeLimits,
-    PictureFacts,
-    decode,
-    silence_decoders,
-)
+from typing import Protocol
 
-__all__ = ["DecodeLimits", "Decoded", "PictureFacts", "decode", "silence_decoders"]
+from taskworker_classifyimage.classify.model import InputSpec
+from taskworker_classifyimage.decode import Decoded, DecodeLimits
+
+
+class Decoders(Protocol):
+    """What decodes for the pipeline: a `sandbox.DecoderPool`, never this process itself."""
+
+    @property
+    def limits(self) -> DecodeLimits:
+        """What a picture may cost."""
+
+    def decode(self, encoded: bytes, spec: InputSpec) -> Decoded:
+        """An encoded picture to a square of `spec.size`.
+
+        Raises:
+            TaskError: it cannot be decoded.
+        """

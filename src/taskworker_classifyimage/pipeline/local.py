@@ -8,7 +8,7 @@ from typing import Final
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.classify.labels import labels_of
 from taskworker_classifyimage.errors import EmptyFile, FileMissing, TaskError, TooLarge
-from taskworker_classifyimage.pipeline.decode import DecodeLimits, decode
+from taskworker_classifyimage.pipeline.decode import Decoders
 from taskworker_classifyimage.pipeline.evidence import evidence
 from taskworker_classifyimage.pipeline.infer import infer, name_best
 from taskworker_classifyimage.tasks import ClassifyRequest, Provenance, error_json, result_json
@@ -21,10 +21,10 @@ SAMPLE_SYNSET: Final = "n07920052"
 class LocalFiles:
     """Classifies files of this machine; may be used from several threads at once."""
 
-    def __init__(self, classifier: Classifier, limits: DecodeLimits) -> None:
+    def __init__(self, classifier: Classifier, decoders: Decoders) -> None:
         self._classifier = classifier
+        self._decoders = decoders
         self._labels = labels_of(classifier.model)
-        self._limits = limits
 
     def classify(self, path: Path, request: ClassifyRequest) -> dict[str, object]:
         """A file's result, with the same keys as a task's result, errors included."""
@@ -33,7 +33,7 @@ class LocalFiles:
         provenance = Provenance(classifier.library, classifier.model.name, classifier.device)
         try:
             encoded = self._read(path)
-            decoded = decode(encoded, classifier.model.input, self._limits)
+            decoded = self._decoders.decode(encoded, classifier.model.input)
             probabilities = infer(classifier, decoded.pixels)
             predictions, warnings = name_best(probabilities, self._labels, request)
         except TaskError as err:
@@ -52,13 +52,14 @@ class LocalFiles:
         return result_json(predictions, provenance, duration_s, warnings, made_of)
 
     def _read(self, path: Path) -> bytes:
+        limit_bytes = self._decoders.limits.file_bytes
         try:
             with path.open("rb") as file:
-                encoded = file.read(self._limits.file_bytes + 1)
+                encoded = file.read(limit_bytes + 1)
         except OSError as err:
             raise FileMissing(f"the file cannot be read: {err.strerror or err}") from None
         if not encoded:
             raise EmptyFile("the file has no bytes")
-        if len(encoded) > self._limits.file_bytes:
-            raise TooLarge(f"the file has more than {self._limits.file_bytes} bytes")
+        if len(encoded) > limit_bytes:
+            raise TooLarge(f"the file has more than {limit_bytes} bytes")
         return encoded

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.classify.labels import labels_of
-from taskworker_classifyimage.pipeline.decode import DecodeLimits, PictureFacts, decode
+from taskworker_classifyimage.decode import PictureFacts
+from taskworker_classifyimage.pipeline.decode import Decoders
 from taskworker_classifyimage.pipeline.evidence import evidence
 from taskworker_classifyimage.pipeline.infer import infer
 from taskworker_classifyimage.pipeline.repeats import Repeats, content_key
@@ -40,9 +41,9 @@ class Answer:
 class Recogniser:
     """One model at work on many pictures at once."""
 
-    def __init__(self, classifier: Classifier, limits: DecodeLimits, compute: Executor) -> None:
+    def __init__(self, classifier: Classifier, decoders: Decoders, compute: Executor) -> None:
         self._classifier = classifier
-        self._limits = limits
+        self._decoders = decoders
         self._compute = compute
         self._repeats = Repeats[Answer]()
         self.labels = labels_of(classifier.model)
@@ -85,5 +86,5 @@ class Recogniser:
 
     def _decode_and_infer(self, encoded: bytes, sha256: str, timing: Timing) -> Answer:
         with timing.compute():
-            decoded = decode(encoded, self._classifier.model.input, self._limits)
+            decoded = self._decoders.decode(encoded, self._classifier.model.input)
             return Answer(infer(self._classifier, decoded.pixels), decoded.facts, sha256)

@@ -12,7 +12,7 @@ from support.packs import SIZE, colour_network, write_pack
 from taskworker_classifyimage.classify import load_classifier
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.classify.device import Device
-from taskworker_classifyimage.pipeline.decode import DecodeLimits, decode
+from taskworker_classifyimage.decode import DecodeLimits, decode
 from taskworker_classifyimage.pipeline.local import SAMPLE
 
 

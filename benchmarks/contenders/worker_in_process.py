@@ -1,0 +1,39 @@
+"""The worker with pictures decoded in its own process, which it never does: what isolation costs.
+
+Takes the flags of `taskworker-classifyimage work`.
+"""
+
+import sys
+from contextlib import nullcontext
+
+from taskworker_classifyimage.classify.model import InputSpec
+from taskworker_classifyimage.cli import main
+from taskworker_classifyimage.commands import work
+from taskworker_classifyimage.decode import Decoded, DecodeLimits, decode
+from taskworker_classifyimage.settings import Settings
+
+
+class InProcess:
+    """Stands in for a `DecoderPool`."""
+
+    limits = DecodeLimits()
+
+    def decode(self, encoded: bytes, spec: InputSpec) -> Decoded:
+        """On the thread that asks."""
+        return decode(encoded, spec, self.limits)
+
+    def start(self) -> None:
+        """Nothing to start."""
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+def no_pool(_settings: Settings) -> nullcontext[InProcess]:
+    """Instead of `commands.decoders.decoder_pool`."""
+    return nullcontext(InProcess())
+
+
+if __name__ == "__main__":
+    work.decoder_pool = no_pool
+    sys.exit(main(["work", *sys.argv[1:]]))

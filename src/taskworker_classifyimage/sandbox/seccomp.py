@@ -1,0 +1,174 @@
+"""seccomp: from now on this process computes, and talks over what is open; nothing else.
+
+A filter is a program for the kernel (https://docs.kernel.org/userspace-api/seccomp_filter.html)
+that looks at each system call. What decoders need is allowed. What none of them ever has a reason
+for ends the process. The rest fails as if this user may not, which libraries know how to take.
+"""
+
+import ctypes
+import os
+import struct
+import sys
+from typing import Final
+
+from taskworker_classifyimage.sandbox.linux import PR_SET_SECCOMP, prctl, syscall
+
+#: No call has this number.
+_NONE: Final = 0x3FFF_FFFF
+
+#: Memory, threads, clocks, signals of its own, and the channel. Numbers for x86-64 and ARM64, from
+#: asm/unistd_64.h and asm-generic/unistd.h; frequent ones first.
+_ALLOWED: Final = {
+    "read": (0, 63),
+    "write": (1, 64),
+    "futex": (202, 98),
+    "mmap": (9, 222),
+    "munmap": (11, 215),
+    "brk": (12, 214),
+    "madvise": (28, 233),
+    "mprotect": (10, 226),
+    "mremap": (25, 216),
+    "setitimer": (38, 103),
+    "rt_sigprocmask": (14, 135),
+    "rt_sigaction": (13, 134),
+    "rt_sigreturn": (15, 139),
+    "sigaltstack": (131, 132),
+    "clock_gettime": (228, 113),
+    "clock_getres": (229, 114),
+    "clock_nanosleep": (230, 115),
+    "nanosleep": (35, 101),
+    "gettimeofday": (96, 169),
+    "restart_syscall": (219, 128),
+    "getrandom": (318, 278),
+    "getpid": (39, 172),
+    "gettid": (186, 178),
+    "getcpu": (309, 168),
+    "getrusage": (98, 165),
+    "sched_yield": (24, 124),
+    "sched_getaffinity": (204, 123),
+    "set_robust_list": (273, 99),
+    "rseq": (334, 293),
+    "membarrier": (324, 283),
+    "readv": (19, 65),
+    "writev": (20, 66),
+    "close": (3, 57),
+    "exit": (60, 93),
+    "exit_group": (231, 94),
+}
+
+#: Programs, processes, the network, and the memory of others. ARM64 has no fork and no vfork.
+_DEADLY: Final = {
+    "execve": (59, 221),
+    "execveat": (322, 281),
+    "fork": (57, _NONE),
+    "vfork": (58, _NONE),
+    "socket": (41, 198),
+    "connect": (42, 203),
+    "bind": (49, 200),
+    "ptrace": (101, 117),
+    "process_vm_readv": (310, 270),
+    "process_vm_writev": (311, 271),
+    "kill": (62, 129),
+}
+
+_CLONE: Final = (56, 220)
+_CLONE3: Final = (435, 435)
+_TGKILL: Final = (234, 131)
+_SECCOMP: Final = (317, 277)
+
+#: linux/audit.h, and which of the two numbers above.
+_MACHINES: Final = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
+
+#: Calls of 32-bit programs on x86-64 have this bit set, and other numbers.
+_X32: Final = 0x4000_0000
+_CLONE_THREAD: Final = 0x0001_0000
+
+_ALLOW: Final = 0x7FFF_0000
+_END_PROCESS: Final = 0x8000_0000
+_NOT_PERMITTED: Final = 0x0005_0001
+_NO_SUCH_CALL: Final = 0x0005_0026
+
+#: Classic BPF, from linux/bpf_common.h.
+_LOAD: Final = 0x20
+_IF_EQUAL: Final = 0x15
+_IF_NOT_BELOW: Final = 0x35
+_IF_BITS: Final = 0x45
+_RETURN: Final = 0x06
+
+#: Offsets in struct seccomp_data; both machines are little-endian.
+_AT_NUMBER: Final = 0
+_AT_ARCH: Final = 4
+_AT_FIRST_ARGUMENT: Final = 16
+
+_MODE_FILTER: Final = 2
+_SET_MODE_FILTER: Final = 1
+#: Without it, kernels before 5.16 slow every program with a filter down.
+_SPEC_ALLOW: Final = 4
+
+
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
+
+
+def refuse_system_calls() -> None:
+    """Installs the filter, for good; needs `no_new_privs`.
+
+    Raises:
+        OSError: the kernel has no seccomp filters, or there is none for this processor.
+    """
+    machine = os.uname().machine
+    if machine not in _MACHINES or sys.maxsize < 2**32:
+        raise OSError(f"no filter for {machine}")
+    steps = program(machine, os.getpid())
+    pointer = ctypes.byref(_Program(len(steps), b"".join(steps)))
+    _, column = _MACHINES[machine]
+    try:
+        syscall(_SECCOMP[column], _SET_MODE_FILTER, _SPEC_ALLOW, pointer)
+    except OSError:
+        # Before 4.17, or under a filter of somebody else's that does not know this call.
+        prctl(PR_SET_SECCOMP, _MODE_FILTER, pointer)
+
+
+def program(machine: str, own_pid: int) -> list[bytes]:
+    """The filter's steps, of 8 bytes each; the first one that returns decides.
+
+    Args:
+        machine: "x86_64" or "aarch64".
+        own_pid: of the process that gets the filter.
+    """
+    arch, column = _MACHINES[machine]
+    steps = [
+        _step(_LOAD, _AT_ARCH),
+        _step(_IF_EQUAL, arch, skip_if=1),
+        _step(_RETURN, _END_PROCESS),
+        _step(_LOAD, _AT_NUMBER),
+        *_if(_IF_NOT_BELOW, _X32, _END_PROCESS),
+    ]
+    for numbers in _ALLOWED.values():
+        steps += _if(_IF_EQUAL, numbers[column], _ALLOW)
+    for numbers in _DEADLY.values():
+        steps += _if(_IF_EQUAL, numbers[column], _END_PROCESS)
+    # glibc then starts threads by `clone`, whose flags a filter can see.
+    steps += _if(_IF_EQUAL, _CLONE3[column], _NO_SUCH_CALL)
+    steps += _if_argument(_CLONE[column], _IF_BITS, _CLONE_THREAD)
+    # How a program ends itself when it finds its memory damaged.
+    steps += _if_argument(_TGKILL[column], _IF_EQUAL, own_pid)
+    return [*steps, _step(_RETURN, _NOT_PERMITTED)]
+
+
+def _if(test: int, operand: int, action: int) -> list[bytes]:
+    return [_step(test, operand, skip_else=1), _step(_RETURN, action)]
+
+
+def _if_argument(number: int, test: int, operand: int) -> list[bytes]:
+    """This call is allowed if its first argument passes, and ends the process if not."""
+    return [
+        _step(_IF_EQUAL, number, skip_else=4),
+        _step(_LOAD, _AT_FIRST_ARGUMENT),
+        *_if(test, operand, _ALLOW),
+        _step(_RETURN, _END_PROCESS),
+    ]
+
+
+def _step(code: int, operand: int, *, skip_if: int = 0, skip_else: int = 0) -> bytes:
+    return struct.pack("=HBBI", code, skip_if, skip_else, operand)

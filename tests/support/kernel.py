@@ -1,0 +1,17 @@
+"""What this kernel has, found out in other ways than the program's."""
+
+import ctypes
+import sys
+from pathlib import Path
+
+
+def landlock_abi() -> int:
+    """0 or less if it has no Landlock."""
+    if sys.platform != "linux":
+        return 0
+    create_ruleset, ask_version = 444, 1
+    return int(ctypes.CDLL(None).syscall(create_ruleset, None, 0, ask_version))
+
+
+def has_seccomp() -> bool:
+    return Path("/proc/sys/kernel/seccomp/actions_avail").exists()

@@ -1,0 +1,208 @@
+"""A decoder that does what a picture's bytes say, as one would that a picture has taken over."""
+
+import codecs
+import ctypes
+import importlib
+import os
+import signal
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from taskworker_classifyimage.classify.model import InputSpec
+from taskworker_classifyimage.decode import Decoded, DecodeLimits, PictureFacts
+from taskworker_classifyimage.errors import DamagedPicture
+
+SPEC = InputSpec(size=16, crop=None)
+DECODE = "support.poison:decode"
+FINE = b"fine"
+
+#: Said by a decoder that got away with what it tried.
+DONE = "got away with it"
+
+
+def decode(encoded: bytes, spec: InputSpec, _limits: DecodeLimits) -> Decoded:
+    word, _, argument = encoded.decode().partition(" ")
+    try:
+        told = DEEDS[word](argument)
+    except OSError as err:
+        # What is refused to a decoder costs it the picture, like anything else that goes wrong.
+        raise DamagedPicture(str(err)) from err
+    pixels = np.full((spec.size, spec.size, 3), len(encoded) % 256, np.uint8)
+    return Decoded(pixels, PictureFacts("POISON", 1, 2, 1, "test", tuple(told or ())))
+
+
+def preload_decoders() -> None:
+    """What the deeds need is imported above; this is for names of hosts."""
+    codecs.lookup("idna")
+
+
+def crash(_argument: str) -> None:
+    ctypes.string_at(0)
+
+
+def leave(code: str) -> None:
+    os._exit(int(code))
+
+
+def abort(_argument: str) -> None:
+    os.abort()
+
+
+def hang(_argument: str) -> None:
+    # Deaf to everything that can be ignored.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    while True:
+        time.sleep(60)
+
+
+def burn(_argument: str) -> None:
+    for _ in range(3):
+        threading.Thread(target=_burn, daemon=True).start()
+    _burn()
+
+
+def _burn() -> None:
+    while True:
+        pass
+
+
+def eat(step_bytes: str) -> None:
+    eaten = []
+    while True:
+        eaten.append(bytearray(int(step_bytes)))
+
+
+def read(path: str) -> list[str]:
+    return [DONE, Path(path).read_text(encoding="utf-8")]
+
+
+def write(path: str) -> list[str]:
+    Path(path).write_text("evidence", encoding="utf-8")
+    return [DONE]
+
+
+def connect(address: str) -> list[str]:
+    host, _, port = address.partition(":")
+    with socket.create_connection((host, int(port)), timeout=10):
+        return [DONE]
+
+
+def send(address: str) -> list[str]:
+    host, _, port = address.partition(":")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.sendto(b"evidence", (host, int(port)))
+    return [DONE]
+
+
+def fork(_argument: str) -> list[str]:
+    if os.fork() == 0:
+        os._exit(0)
+    return [DONE]
+
+
+def execute(program: str) -> list[str]:
+    os.execv(program, [program])
+
+
+def kill(pid: str) -> list[str]:
+    os.kill(int(pid), signal.SIGKILL)
+    return [DONE]
+
+
+def trace(pid: str) -> list[str]:
+    attach = 16
+    if ctypes.CDLL(None).ptrace(attach, int(pid), 0, 0):
+        raise DamagedPicture("not traced")
+    return [DONE]
+
+
+def use_threads(_argument: str) -> list[str]:
+    told: list[str] = []
+    threads = [threading.Thread(target=told.append, args=(DONE,)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return told
+
+
+def import_late(name: str) -> list[str]:
+    """As a careless decoder: it takes what it lacks for damage."""
+    try:
+        importlib.import_module(name)
+    except ImportError as err:
+        raise DamagedPicture(str(err)) from err
+    return [DONE]
+
+
+def fail(_argument: str) -> None:
+    raise ZeroDivisionError("a fault of the program")
+
+
+def refuse(message: str) -> None:
+    raise DamagedPicture(message)
+
+
+def tell_environment(name: str) -> list[str]:
+    return [os.environ.get(name, "")]
+
+
+def tell_pid(_argument: str) -> list[str]:
+    return [str(os.getpid())]
+
+
+def babble(_argument: str) -> None:
+    """Noise instead of an answer."""
+    _say(b"\x02" + os.urandom(500))
+
+
+def lie(content: str) -> None:
+    """Facts that are none."""
+    encoded = content.encode()
+    _say(struct.pack("!BI", 2, len(encoded)) + encoded + bytes(16 * 16 * 3))
+
+
+def boast(_argument: str) -> None:
+    """An answer that says it is 4 GB long."""
+    _say(struct.pack("!BI", 2, 2**32 - 1))
+
+
+def nest(_argument: str) -> None:
+    lie("[" * 50_000)
+
+
+def dribble(_argument: str) -> None:
+    """A byte of an answer now and then."""
+    for byte in struct.pack("!BI", 2, 1000) + b"[" * 1000:
+        _say(bytes([byte]))
+        time.sleep(0.3)
+
+
+def fine(_argument: str) -> None:
+    """A picture like others."""
+
+
+def _say(content: bytes) -> None:
+    """Whatever number the channel has."""
+    for descriptor in range(1, 32):
+        try:
+            os.write(descriptor, content)
+        except OSError:
+            continue
+
+
+DEEDS: dict[str, Callable[[str], list[str] | None]] = {
+    each.__name__: each
+    for each in (
+        *(crash, leave, abort, hang, burn, eat, read, write, connect, send, fork, execute, kill),
+        *(trace, use_threads, import_late, fail, refuse, tell_environment, tell_pid),
+        *(babble, lie, boast, nest, dribble, fine),
+    )
+}

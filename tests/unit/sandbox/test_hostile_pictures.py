@@ -1,0 +1,148 @@
+"""What a picture may do that has taken its decoder over: nothing, and only its own task ends."""
+
+import os
+import socket
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from support import poison
+from support.kernel import has_seccomp, landlock_abi
+from support.pools import LAUNCHERS, outcome, poison_pool
+from support.processes import descendants
+from taskworker_classifyimage.sandbox.forking import ForkLauncher
+from taskworker_classifyimage.sandbox.pool import DecoderPool
+from taskworker_classifyimage.sandbox.spawning import SpawnLauncher
+
+FINE = b"fine"
+
+#: Deed, and the code that its task ends with.
+ANYWHERE = {
+    "crash": "killed",
+    "abort": "killed",
+    "leave 3": "killed",
+    "leave 0": "killed",
+    "babble": "killed",
+    "boast": "killed",
+    "nest": "killed",
+    'lie {"format": "JPEG"}': "killed",
+    "lie [1, 2]": "killed",
+    "refuse a reason": "damaged",
+}
+TOO_SLOW = ("hang", "burn", "dribble")
+#: What only the kernel can keep a decoder from.
+LOCKED = {
+    "fork": "killed",
+    "execute /bin/true": "killed",
+    "connect 127.0.0.1:{port}": "killed",
+    "send 127.0.0.1:{port}": "killed",
+    "kill {pid}": "killed",
+    "trace {pid}": "killed",
+    "read {folder}/secret": "damaged",
+    "read /proc/self/environ": "damaged",
+    "write {folder}/trace": "damaged",
+    "eat 10000": "too_large",
+    "eat 100000000": "too_large",
+    "eat 1000000000000": "too_large",
+}
+
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="nothing is locked down elsewhere")
+
+
+@pytest.fixture(params=LAUNCHERS)
+def launcher(request: pytest.FixtureRequest) -> type[ForkLauncher | SpawnLauncher]:
+    kind: type[ForkLauncher | SpawnLauncher] = request.param
+    return kind
+
+
+def kernel_has() -> list[str]:
+    """What there is to be in force."""
+    found = {"memory limit": True, "seccomp": has_seccomp(), "Landlock": landlock_abi() > 0}
+    return [name for name, is_there in found.items() if is_there]
+
+
+def told(pool: DecoderPool, deeds: list[str]) -> dict[str, tuple[str, ...]]:
+    """How each deed ends, with fine pictures before, between and after, all at once."""
+    pictures = [FINE]
+    for deed in deeds:
+        pictures += [deed.encode(), FINE]
+    with ThreadPoolExecutor(8) as threads:
+        outcomes = list(threads.map(lambda picture: outcome(pool, picture), pictures))
+    assert outcomes[::2] == [()] * (len(deeds) + 1), "a neighbour was harmed"
+    return dict(zip(deeds, outcomes[1::2], strict=True))
+
+
+def test_whatever_a_decoder_dies_of_only_its_picture_ends(
+    launcher: type[ForkLauncher | SpawnLauncher],
+) -> None:
+    """Crashes, exits and answers without sense: `killed`; an honest refusal is told as it is."""
+    with poison_pool(launcher) as pool:
+        outcomes = told(pool, list(ANYWHERE))
+        assert {deed: each[0] for deed, each in outcomes.items()} == ANYWHERE
+        assert outcomes["refuse a reason"][1] == "a reason"
+        if sys.platform != "win32":
+            assert "SIGSEGV" in outcomes["crash"][1]
+            assert "SIGABRT" in outcomes["abort"][1]
+        assert "exit code 3" in outcomes["leave 3"][1]
+
+
+def test_a_decoder_that_takes_too_long_is_ended(
+    launcher: type[ForkLauncher | SpawnLauncher],
+) -> None:
+    """Asleep, busy on several threads, or sending its answer byte by byte: `too_slow`."""
+    with poison_pool(launcher, time_s=2) as pool:
+        pool.start()
+        outcomes = told(pool, list(TOO_SLOW))
+    assert {each[0] for each in outcomes.values()} == {"too_slow"}
+
+
+@on_linux
+def test_a_decoder_reaches_nothing(
+    launcher: type[ForkLauncher | SpawnLauncher], tmp_path: Path
+) -> None:
+    """No files, programs, processes, network, or more memory than it may; threads it may have."""
+    (tmp_path / "secret").write_text("a secret", encoding="utf-8")
+    with poison_pool(launcher) as pool, socket.create_server(("127.0.0.1", 0)) as server:
+        in_force = " ".join(pool.start())
+        assert all(each in in_force for each in kernel_has())
+        if len(kernel_has()) < 3:
+            pytest.skip("this kernel lacks Landlock or seccomp")
+        facts = {"folder": tmp_path, "port": server.getsockname()[1], "pid": os.getpid()}
+        wanted = {deed.format(**facts): code for deed, code in LOCKED.items()}
+        outcomes = told(pool, list(wanted))
+        assert {deed: each[0] for deed, each in outcomes.items()} == wanted
+        assert "SIGSYS" in outcomes["fork"][1]
+        assert outcome(pool, b"use_threads") == (poison.DONE,) * 4
+        server.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            server.accept()
+    assert [path.name for path in tmp_path.iterdir()] == ["secret"]
+
+
+@on_linux
+def test_a_crowd_of_poisonous_pictures_leaves_nothing_behind() -> None:
+    """Every decoder is replaced, no zombie stays, no descriptor leaks, and fine pictures go on."""
+    with poison_pool() as pool:
+        pool.start()
+        before, processes = len(list(Path("/proc/self/fd").iterdir())), len(descendants())
+        with ThreadPoolExecutor(4) as threads:
+            pictures = [b"crash", b"fork", FINE] * 20
+            outcomes = list(threads.map(lambda picture: outcome(pool, picture), pictures))
+        assert [each[0] if each else "" for each in outcomes] == ["killed", "killed", ""] * 20
+        assert outcome(pool, FINE) == outcome(pool, FINE) == ()
+        assert len(descendants()) == processes == 3
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert descendants() == set()
+
+
+def test_a_decoder_has_no_secrets_in_its_environment(
+    launcher: type[ForkLauncher | SpawnLauncher], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bridge's address may hold a password, and what a decoder tells reaches clients."""
+    monkeypatch.setenv("taskbridgeurl", "http://user:password@host/")
+    monkeypatch.setenv("PLAIN", "kept")
+    with poison_pool(launcher) as pool:
+        assert outcome(pool, b"tell_environment taskbridgeurl") == ("",)
+        assert outcome(pool, b"tell_environment PLAIN") == ("kept",)

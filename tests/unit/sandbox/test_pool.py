@@ -1,0 +1,172 @@
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from support import corpus, poison
+from support.mutations import mutants
+from support.pools import LAUNCHERS, MEMORY_BYTES, outcome, poison_pool, real_pool
+from support.processes import descendants, is_alive
+from support.waiting import wait_until
+from taskworker_classifyimage.classify.model import InputSpec
+from taskworker_classifyimage.decode import Decoded, DecodeLimits, decode
+from taskworker_classifyimage.errors import DecodersUnusable, TaskError
+from taskworker_classifyimage.sandbox.forking import ForkLauncher
+from taskworker_classifyimage.sandbox.limits import ProcessLimits
+from taskworker_classifyimage.sandbox.pool import DecoderPool, native_launcher
+from taskworker_classifyimage.sandbox.spawning import SpawnLauncher
+
+LauncherKind = type[ForkLauncher | SpawnLauncher]
+
+FINE = b"fine"
+SPEC = InputSpec(size=64, crop=0.875)
+
+each_launcher = pytest.mark.parametrize("launcher", LAUNCHERS)
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+
+
+def pictures() -> Iterator[tuple[str, bytes]]:
+    """What may need something that is loaded late: every kind of file, whole, cut and mutated."""
+    for name in corpus.names():
+        encoded = corpus.encoded(name)
+        yield name, encoded
+        yield f"half of {name}", encoded[: len(encoded) // 2]
+        yield f"most of {name}", encoded[: len(encoded) - 100]
+    yield from mutants(300)
+    yield "a text", b"no picture\n" * 50
+
+
+def seen(decode_it: Callable[[], Decoded]) -> tuple[object, bytes]:
+    """Facts and pixels, or the error."""
+    try:
+        decoded = decode_it()
+    except TaskError as err:
+        return (type(err), str(err)), b""
+    return decoded.facts, decoded.pixels.tobytes()
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_decoders_see_what_this_process_sees() -> None:
+    """Locked down, a decoder lacks nothing: the same pixels, facts and errors, bit for bit."""
+    with real_pool(processes=1) as pool:
+        for name, encoded in pictures():
+            here = seen(lambda: decode(encoded, SPEC, DecodeLimits()))  # noqa: B023 - called at once
+            there = seen(lambda: pool.decode(encoded, SPEC))  # noqa: B023
+            assert there[0] == here[0], name
+            assert there[1] == here[1], name
+
+
+@each_launcher
+def test_pictures_larger_than_any_buffer_arrive(launcher: LauncherKind) -> None:
+    """Several megabytes each way, which no pipe holds at once."""
+    with poison_pool(launcher) as pool:
+        spec = InputSpec(size=1500, crop=None)
+        decoded = pool.decode(b"fine " + b"x" * (20 * 2**20 + 2), spec)
+    assert decoded.pixels.shape == (1500, 1500, 3)
+    assert (decoded.pixels == 7).all()
+
+
+@each_launcher
+def test_a_new_decoder_comes_after_so_many_pictures(launcher: LauncherKind) -> None:
+    """What leaks does not add up, and whoever took a decoder over does not stay."""
+    with poison_pool(launcher, processes=1) as pool:
+        pids = {outcome(pool, b"tell_pid") for _ in range(501)}
+        assert len(pids) == 2
+
+
+@each_launcher
+def test_closing_ends_a_decoder_that_hangs_and_whoever_waits(launcher: LauncherKind) -> None:
+    """A stop has not the time to wait for a picture that will never be decoded."""
+    with ThreadPoolExecutor(3) as threads:
+        with poison_pool(launcher, processes=1) as pool:
+            pool.start()
+            waiting = [threads.submit(pool.decode, b"hang", poison.SPEC) for _ in range(3)]
+            wait_until(lambda: all(each.running() for each in waiting))
+        for each in waiting:
+            with pytest.raises(RuntimeError, match="closed"):
+                each.result(10)
+
+
+@on_linux
+@each_launcher
+def test_a_decoder_that_dies_idle_costs_no_picture(launcher: LauncherKind) -> None:
+    """As when memory runs out elsewhere: the next picture gets a new one and is not blamed."""
+    with poison_pool(launcher, processes=1) as pool:
+        (pid,) = outcome(pool, b"tell_pid")
+        os.kill(int(pid), signal.SIGKILL)
+        assert outcome(pool, b"tell_pid") != (pid,)
+
+
+@on_linux
+def test_a_template_that_dies_is_replaced() -> None:
+    """Its decoders go with it, no picture does."""
+    with poison_pool() as pool:
+        pool.start()
+        (template,) = descendants() - {child for pid in descendants() for child in descendants(pid)}
+        decoders = descendants(template)
+        os.kill(template, signal.SIGKILL)
+        wait_until(lambda: not any(map(is_alive, decoders)))
+        for _ in range(4):
+            assert outcome(pool, FINE) == ()
+    assert descendants() == set()
+
+
+@on_linux
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_decoders_die_with_their_worker(number: signal.Signals) -> None:
+    """Also those that hang and are deaf, and also when the worker is killed at once."""
+    program = textwrap.dedent("""
+        from concurrent.futures import ThreadPoolExecutor
+        from support import corpus, poison
+from support.mutations import mutants
+        from support.pools import poison_pool
+
+        with poison_pool() as pool:
+            pool.start()
+            with ThreadPoolExecutor(2) as threads:
+                for _ in range(2):
+                    threads.submit(pool.decode, b"hang", poison.SPEC)
+                print("up", flush=True)
+    """)
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE) as worker:
+        assert worker.stdout is not None
+        worker.stdout.readline()
+        family = descendants(worker.pid)
+        assert len(family) == 3
+        worker.send_signal(number)
+    wait_until(lambda: not any(map(is_alive, family)))
+
+
+def test_decoders_that_do_not_start_are_told_in_one_line() -> None:
+    """A broken installation: the worker ends before it takes a task."""
+    limits = ProcessLimits(60, MEMORY_BYTES)
+    launcher = native_launcher(limits, "support.no_such_module:decode")
+    with (
+        DecoderPool(launcher, DecodeLimits(), limits, processes=1) as pool,
+        pytest.raises(DecodersUnusable, match="do not start"),
+    ):
+        pool.start()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="imports are not refused elsewhere")
+@each_launcher
+def test_what_was_not_loaded_in_time_is_a_fault_and_no_damage(launcher: LauncherKind) -> None:
+    """A picture must not be called damaged because the decoder may not import any more."""
+    with poison_pool(launcher) as pool:
+        with pytest.raises(RuntimeError, match="mailbox"):
+            pool.decode(b"import_late mailbox", poison.SPEC)
+        assert outcome(pool, b"refuse honestly") == ("damaged", "honestly")
+
+
+def test_a_fault_of_the_program_is_told_from_one_of_the_picture() -> None:
+    """The log names it; the client is told of an internal error."""
+    with poison_pool() as pool, pytest.raises(RuntimeError, match="ZeroDivisionError"):
+        pool.decode(b"fail", poison.SPEC)
