@@ -18,7 +18,7 @@ from taskworker_classifyimage.commands.decoders import decoder_pool
 from taskworker_classifyimage.evaluation import Outcome, calibration_error, top_k, truth_of
 from taskworker_classifyimage.pipeline.folders import classify_all, walk
 from taskworker_classifyimage.pipeline.local import LocalFiles
-from taskworker_classifyimage.sandbox import DecoderPool
+from taskworker_classifyimage.sandbox.pool import DecoderPool
 from taskworker_classifyimage.settings import load_settings
 from taskworker_classifyimage.tasks import ClassifyRequest
 

@@ -73,10 +73,10 @@ def _burn() -> None:
         pass
 
 
-def eat(_argument: str) -> None:
+def eat(step_bytes: str) -> None:
     eaten = []
     while True:
-        eaten.append(bytearray(2**24))
+        eaten.append(bytearray(int(step_bytes)))
 
 
 def read(path: str) -> list[str]:

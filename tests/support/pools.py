@@ -1,4 +1,4 @@
-"""Pools of decoders that do what a picture says, see `poison`."""
+"""Pools of decoders: real ones, and such that do what a picture says, see `poison`."""
 
 import sys
 from pathlib import Path
@@ -7,8 +7,9 @@ from typing import Final
 from support import poison
 from taskworker_classifyimage.decode import DecodeLimits
 from taskworker_classifyimage.errors import TaskError
-from taskworker_classifyimage.sandbox import DecoderPool, ProcessLimits
 from taskworker_classifyimage.sandbox.forking import ForkLauncher
+from taskworker_classifyimage.sandbox.limits import ProcessLimits
+from taskworker_classifyimage.sandbox.pool import DecoderPool, native_launcher
 from taskworker_classifyimage.sandbox.spawning import SpawnLauncher
 
 #: What is used on this system, and what is used on others and runs here as well.
@@ -17,6 +18,12 @@ LAUNCHERS: Final[tuple[type[ForkLauncher | SpawnLauncher], ...]] = (
 )
 
 MEMORY_BYTES: Final = 2**28
+
+
+def real_pool(processes: int = 2) -> DecoderPool:
+    """As the program has it; to be entered."""
+    limits = ProcessLimits(time_s=60.0, memory_bytes=2**31)
+    return DecoderPool(native_launcher(limits), DecodeLimits(), limits, processes=processes)
 
 
 def poison_pool(

@@ -12,14 +12,13 @@ from pathlib import Path
 from PIL import Image
 
 from support.packs import IDS
+from support.pools import real_pool
 from taskworker_classifyimage.classify.base import Classifier
-from taskworker_classifyimage.decode import DecodeLimits
 from taskworker_classifyimage.pipeline.handle import Handler, TaskLimits
 from taskworker_classifyimage.pipeline.kept import KeptResults
 from taskworker_classifyimage.pipeline.recognise import Recogniser
 from taskworker_classifyimage.pipeline.report import Reporter
 from taskworker_classifyimage.pipeline.take import Taker
-from taskworker_classifyimage.sandbox import DecoderPool, ProcessLimits, native_launcher
 from taskworker_classifyimage.taskbridge.address import BridgeAddress
 from taskworker_classifyimage.taskbridge.client import BridgeClient, CallLimits
 from taskworker_classifyimage.taskbridge.outage import Outage
@@ -56,16 +55,14 @@ def working(
 
     async def work() -> None:
         outage, stop = Outage(url), asyncio.Event()
-        limits = ProcessLimits(time_s=60.0, memory_bytes=2**31)
-        decoders = DecoderPool(native_launcher(limits), DecodeLimits(), limits, processes=2)
-        with decoders, ThreadPoolExecutor(2) as compute:
+        with real_pool() as decoders, ThreadPoolExecutor(2) as compute:
             async with BridgeClient(BridgeAddress.parse(url), calls) as client:
                 kept = KeptResults(results)
                 reporter = Reporter(client, outage, kept, name, patience_s=patience_s)
                 recognisers = [Recogniser(each, decoders, compute) for each in classifiers]
                 handler = Handler(client, outage, reporter, recognisers, tasks or TaskLimits())
-                most = WorkerLimits(threads=2, in_flight=in_flight)
-                worker = Worker(client, outage, handler, Taker(name), most)
+                limits = WorkerLimits(threads=2, in_flight=in_flight)
+                worker = Worker(client, outage, handler, Taker(name), limits)
                 ready.append((asyncio.get_running_loop(), stop, worker))
                 started.set()
                 await worker.run(stop)

@@ -28,7 +28,7 @@ from taskworker_classifyimage.pipeline.local import SAMPLE
 from taskworker_classifyimage.pipeline.recognise import Recogniser
 from taskworker_classifyimage.pipeline.report import Reporter
 from taskworker_classifyimage.pipeline.take import Taker
-from taskworker_classifyimage.sandbox import DecoderPool
+from taskworker_classifyimage.sandbox.pool import DecoderPool
 from taskworker_classifyimage.taskbridge.address import BridgeAddress
 from taskworker_classifyimage.taskbridge.client import BridgeClient
 from taskworker_classifyimage.taskbridge.outage import Outage

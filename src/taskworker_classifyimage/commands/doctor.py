@@ -23,9 +23,9 @@ from taskworker_classifyimage.errors import (
     TaskworkerError,
 )
 from taskworker_classifyimage.machine import processor_flags, usable_cores
-from taskworker_classifyimage.pipeline.decode import Decoders
 from taskworker_classifyimage.pipeline.local import SAMPLE, SAMPLE_SYNSET, LocalFiles
-from taskworker_classifyimage.sandbox import DecoderPool, lockdown
+from taskworker_classifyimage.sandbox import lockdown
+from taskworker_classifyimage.sandbox.pool import DecoderPool
 from taskworker_classifyimage.settings import Settings
 from taskworker_classifyimage.taskbridge.address import BridgeAddress
 from taskworker_classifyimage.taskbridge.client import BridgeClient
@@ -70,13 +70,13 @@ def _findings(settings: Settings) -> Iterator[_Finding]:
     )
     yield _checked("labels", _labels)
     with decoder_pool(settings) as pool:
-        yield _checked("decoders", partial(_decoders, pool))
+        yield _checked("isolation", partial(_isolation, pool))
         yield from _models(settings, pool)
     if settings.taskbridgeurl is not None:
         yield asyncio.run(_bridge(settings.taskbridgeurl))
 
 
-def _models(settings: Settings, decoders: Decoders) -> Iterator[_Finding]:
+def _models(settings: Settings, pool: DecoderPool) -> Iterator[_Finding]:
     try:
         packs = built_in_packs()
     except ModelError as err:
@@ -84,10 +84,10 @@ def _models(settings: Settings, decoders: Decoders) -> Iterator[_Finding]:
         return
     for pack in packs:
         name = pack.name
-        yield _checked(f"model {name}", partial(_model, decoders, name))
+        yield _checked(f"model {name}", partial(_model, pool, name))
     for model in settings.model:
         if model not in [pack.name for pack in packs]:
-            yield _checked(f"model {model}", partial(_model, decoders, model))
+            yield _checked(f"model {model}", partial(_model, pool, model))
 
 
 def _instructions(flags: frozenset[str]) -> str:
@@ -112,17 +112,17 @@ def _labels() -> str:
     return f"1000 names each in {', '.join(labels.languages)}"
 
 
-def _decoders(decoders: DecoderPool) -> str:
-    holds, limits = decoders.start(), decoders.process_limits
+def _isolation(pool: DecoderPool) -> str:
+    holds, limits = pool.start(), pool.process_limits
     lacks = [each for each in lockdown.ALL if not any(held.startswith(each) for held in holds)]
-    text = f"{decoders.processes} processes, {limits.time_s:g} s a picture; "
+    text = f"{pool.processes} decoding processes, {limits.time_s:g} s a picture; "
     text += f"{', '.join(holds)} in force" if holds else "nothing but time limits in force"
     return text + (f"; not on this machine: {', '.join(lacks)}" if lacks else "")
 
 
-def _model(decoders: Decoders, name: str) -> str:
+def _model(pool: DecoderPool, name: str) -> str:
     classifier = load_classifier(name)
-    files = LocalFiles(classifier, decoders)
+    files = LocalFiles(classifier, pool)
     result = files.classify(SAMPLE, ClassifyRequest(top=1))
     predictions = result["predictions"]
     if not isinstance(predictions, list) or not predictions:

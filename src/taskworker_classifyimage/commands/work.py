@@ -7,11 +7,7 @@ import logging
 import os
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import (
-    AbstractAsyncContextManager,
-    asynccontextmanager,
-    nullcontext,
-)
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from taskworker_classifyimage.classify import load_classifiers
 from taskworker_classifyimage.classify.base import Classifier
@@ -35,7 +31,7 @@ from taskworker_classifyimage.pipeline.recognise import Recogniser
 from taskworker_classifyimage.pipeline.report import Reporter
 from taskworker_classifyimage.pipeline.take import Taker
 from taskworker_classifyimage.rescue import Rescuer
-from taskworker_classifyimage.sandbox import DecoderPool
+from taskworker_classifyimage.sandbox.pool import DecoderPool
 from taskworker_classifyimage.settings import Settings
 from taskworker_classifyimage.state import own_folder
 from taskworker_classifyimage.stopping import stop_on_signals, unless
@@ -139,7 +135,9 @@ async def _work(
                     if not stop.is_set():
                         await worker.run(stop)
         finally:
-            # What still computes has been handed back, and nobody waits for it.
+            # What still computes has been handed back, and nobody waits for it: not for a picture
+            # whose decoder hangs, either.
+            decoders.close()
             compute.shutdown(wait=False, cancel_futures=True)
     _log.info(
         "stopped; %d classified, %d of them seen before; %d failed",

@@ -5,7 +5,8 @@
 
 `remains` finds out what of a broken picture is there. All of it is a pure function of bytes: it
 knows no bridge, no model library and no files. Arguments and results can be pickled, and it raises
-nothing but `TaskError`s. Libraries for rare formats are imported when the first such file comes.
+nothing but `TaskError`s. Libraries for rare formats are imported when the first such file comes,
+unless `preload_decoders` is called before.
 """
 
 from taskworker_classifyimage.decode.decoding import decode, silence_decoders

@@ -2,7 +2,6 @@
 
 import importlib
 import io
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -23,7 +22,7 @@ from taskworker_classifyimage.errors import (
 )
 
 #: Pillow's name for a format, and the module that is imported when the first such file comes.
-_PILLOW: Final = {
+PILLOW: Final = {
     Format.JPEG: ("JPEG", "JpegImagePlugin"),
     Format.PNG: ("PNG", "PngImagePlugin"),
     Format.GIF: ("GIF", "GifImagePlugin"),
@@ -109,14 +108,9 @@ def check_size(width: int, height: int, limit_pixels: int) -> None:
         raise DamagedPicture(f"the picture's header says it has {width} x {height} pixels")
 
 
-def plugin_formats() -> Iterable[Format]:
-    """What Pillow decodes."""
-    return _PILLOW.keys()
-
-
 def load_plugin(kind: Format) -> str:
-    """Loads what decodes one of the `plugin_formats`; returns Pillow's name for it."""
-    name, module = _PILLOW[kind]
+    """Makes Pillow know a format; gives its name for it."""
+    name, module = PILLOW[kind]
     if name not in Image.OPEN:
         plugin = importlib.import_module(f"PIL.{module}")
         if kind is Format.AVIF:
@@ -126,23 +120,13 @@ def load_plugin(kind: Format) -> str:
 
 
 def load_heif() -> None:
-    """Loads what decodes HEIC.
-
-    Raises:
-        UnsupportedFormat: it is not installed.
-    """
-    if "HEIF" in Image.OPEN:
-        return
-    try:
+    """Makes Pillow know HEIC; raises `ImportError` if the library is not installed."""
+    if "HEIF" not in Image.OPEN:
         pillow_heif = importlib.import_module("pillow_heif")
-    except ImportError:
-        raise UnsupportedFormat(
-            "the file is a HEIC picture, and pillow-heif, which decodes it, is not installed"
-        ) from None
-    # Only the picture itself is asked for, and threads would take cores from other pictures.
-    pillow_heif.register_heif_opener(
-        decode_threads=1, thumbnails=False, depth_images=False, aux_images=False
-    )
+        # Only the picture itself is asked for, and threads would take cores from other pictures.
+        pillow_heif.register_heif_opener(
+            decode_threads=1, thumbnails=False, depth_images=False, aux_images=False
+        )
 
 
 def _open_pillow(kind: Format, encoded: bytes, limit_pixels: int) -> Opened:
@@ -185,7 +169,12 @@ def _open_tiff(encoded: bytes, limit_pixels: int) -> Opened:
 
 
 def _open_heic(encoded: bytes, limit_pixels: int) -> Opened:
-    load_heif()
+    try:
+        load_heif()
+    except ImportError:
+        raise UnsupportedFormat(
+            "the file is a HEIC picture, and pillow-heif, which decodes it, is not installed"
+        ) from None
     try:
         image = Image.open(io.BytesIO(encoded), formats=("HEIF",))
     except UnidentifiedImageError:

@@ -1,33 +1,32 @@
-"""Loads at once what decoding otherwise loads when the first file of a kind comes."""
+"""Imports beforehand what decoding imports on the way: where it runs, nothing can be by then."""
 
-import contextlib
+import importlib
+from contextlib import suppress
+from typing import Final
 
-from PIL import Image
-
-from taskworker_classifyimage.decode.identify import Format
 from taskworker_classifyimage.decode.listing import decoders, version_of
-from taskworker_classifyimage.decode.opening import load_heif, load_plugin, plugin_formats
-from taskworker_classifyimage.decode.profiles import preload_profiles
-from taskworker_classifyimage.errors import UnsupportedFormat
+from taskworker_classifyimage.decode.opening import PILLOW, load_heif, load_plugin
+
+#: What Pillow imports when the first picture of some kind comes.
+_WITHIN_PILLOW: Final = ("ImageCms", "ImageFilter", "ImagePalette", "MpoImagePlugin")
 
 
 def preload_decoders() -> None:
-    """After this, `decode` opens no file: for processes that may not open any."""
-    for kind in plugin_formats():
+    """Imports all that is installed and finds out its versions."""
+    for module in _WITHIN_PILLOW:
+        importlib.import_module(f"PIL.{module}")
+    for kind in PILLOW:
         load_plugin(kind)
-    # Whatever is left, so that the library never looks for more by itself.
-    Image.init()
-    with contextlib.suppress(UnsupportedFormat):
-        load_heif()
-    with contextlib.suppress(ImportError):
-        import imagecodecs  # noqa: PLC0415 - heavy, and loaded nowhere else before it is needed
-
-        # The package loads a codec when its function is first asked for.
-        _ = imagecodecs.jpegxl_decode, imagecodecs.tiff_decode
-    with contextlib.suppress(ImportError):
-        import rawpy  # noqa: F401, PLC0415 - an extra
-    preload_profiles()
-    for decoder in decoders():
-        version_of(decoder.name)
-    for kind in Format:
         version_of("Pillow", kind)
+    for each in decoders():
+        version_of(each.name)
+    with suppress(ImportError):
+        load_heif()
+    with suppress(ImportError):
+        imagecodecs = importlib.import_module("imagecodecs")
+        # Each codec is imported when it is asked for.
+        _ = imagecodecs.jpegxl_decode, imagecodecs.tiff_decode
+    with suppress(ImportError):
+        importlib.import_module("rawpy")
+        # It looks for this one when it is used.
+        importlib.import_module("multiprocessing")

@@ -43,11 +43,6 @@ def to_srgb(image: Image.Image, profile: object) -> tuple[Image.Image, tuple[str
     return transform.apply(image), ()
 
 
-def preload_profiles() -> None:
-    """Loads what converts colours."""
-    _srgb()
-
-
 @lru_cache(maxsize=32)
 def _transform(profile: bytes, mode: str) -> "ImageCms.ImageCmsTransform | None":
     """How colours change, None if next to nothing; the profiles of one camera are all the same.

@@ -9,9 +9,6 @@
 
 A decoder that crashes, hangs or breaks a rule is killed and replaced; only the picture that it was
 decoding is to blame. Nothing that a decoder sends is unpickled.
+
+Here nothing is imported: decoders would have to load what only the worker needs.
 """
-
-from taskworker_classifyimage.sandbox.limits import ProcessLimits
-from taskworker_classifyimage.sandbox.pool import DecoderPool, native_launcher
-
-__all__ = ["DecoderPool", "ProcessLimits", "native_launcher"]

@@ -6,7 +6,8 @@ import pytest
 from support import corpus
 from taskworker_classifyimage.classify.model import InputSpec
 from taskworker_classifyimage.decode import DecodeLimits, decode
-from taskworker_classifyimage.sandbox import DecoderPool, ProcessLimits, native_launcher
+from taskworker_classifyimage.sandbox.limits import ProcessLimits
+from taskworker_classifyimage.sandbox.pool import DecoderPool, native_launcher
 
 SPEC = InputSpec(size=224, crop=0.875)
 

@@ -12,8 +12,8 @@ from support import poison
 from support.kernel import has_seccomp, landlock_abi
 from support.pools import LAUNCHERS, outcome, poison_pool
 from support.processes import descendants
-from taskworker_classifyimage.sandbox import DecoderPool
 from taskworker_classifyimage.sandbox.forking import ForkLauncher
+from taskworker_classifyimage.sandbox.pool import DecoderPool
 from taskworker_classifyimage.sandbox.spawning import SpawnLauncher
 
 FINE = b"fine"
@@ -43,7 +43,9 @@ LOCKED = {
     "read {folder}/secret": "damaged",
     "read /proc/self/environ": "damaged",
     "write {folder}/trace": "damaged",
-    "eat": "too_large",
+    "eat 10000": "too_large",
+    "eat 100000000": "too_large",
+    "eat 1000000000000": "too_large",
 }
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="nothing is locked down elsewhere")
@@ -90,7 +92,7 @@ def test_a_decoder_that_takes_too_long_is_ended(
     launcher: type[ForkLauncher | SpawnLauncher],
 ) -> None:
     """Asleep, busy on several threads, or sending its answer byte by byte: `too_slow`."""
-    with poison_pool(launcher, time_s=1) as pool:
+    with poison_pool(launcher, time_s=2) as pool:
         pool.start()
         outcomes = told(pool, list(TOO_SLOW))
     assert {each[0] for each in outcomes.values()} == {"too_slow"}

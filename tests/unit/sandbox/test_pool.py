@@ -1,25 +1,24 @@
-import io
 import os
 import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from PIL import Image, ImageCms
 
-from support import poison
-from support.photos import ESPRESSO
-from support.pools import LAUNCHERS, MEMORY_BYTES, outcome, poison_pool
+from support import corpus, poison
+from support.mutations import mutants
+from support.pools import LAUNCHERS, MEMORY_BYTES, outcome, poison_pool, real_pool
 from support.processes import descendants, is_alive
 from support.waiting import wait_until
 from taskworker_classifyimage.classify.model import InputSpec
 from taskworker_classifyimage.decode import Decoded, DecodeLimits, decode
 from taskworker_classifyimage.errors import DecodersUnusable, TaskError
-from taskworker_classifyimage.sandbox import DecoderPool, ProcessLimits, native_launcher
 from taskworker_classifyimage.sandbox.forking import ForkLauncher
+from taskworker_classifyimage.sandbox.limits import ProcessLimits
+from taskworker_classifyimage.sandbox.pool import DecoderPool, native_launcher
 from taskworker_classifyimage.sandbox.spawning import SpawnLauncher
 
 LauncherKind = type[ForkLauncher | SpawnLauncher]
@@ -31,36 +30,15 @@ each_launcher = pytest.mark.parametrize("launcher", LAUNCHERS)
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
 
-def pictures() -> dict[str, bytes]:
-    """Whatever may need something that is loaded late: formats, modes, profiles, texts, damage."""
-    upright = Image.open(io.BytesIO(ESPRESSO)).convert("RGB").resize((150, 100))
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    exif[0x010E] = "ein Löffel"
-    exif[0x8298] = "日本"
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
-    made: dict[str, tuple[Image.Image, str, dict[str, object]]] = {
-        kind: (upright, kind, {})
-        for kind in ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "AVIF", "JPEG2000", "ICO")
-    }
-    made |= {kind: (upright, kind, {}) for kind in ("PPM", "TGA", "PCX", "DDS", "SGI")}
-    made |= {
-        f"{mode} {kind}": (upright.convert(mode), kind, {})
-        for mode, kind in (("CMYK", "JPEG"), ("P", "PNG"), ("LA", "PNG"), ("F", "TIFF"))
-    }
-    for kind in ("JPEG", "PNG", "WEBP", "TIFF"):
-        made[f"turned {kind}"] = (upright, kind, {"exif": exif})
-        made[f"profiled {kind}"] = (upright, kind, {"icc_profile": profile})
-    for kind in ("tiff_lzw", "tiff_adobe_deflate", "jpeg", "group4", "packbits"):
-        image = upright.convert("1") if kind == "group4" else upright
-        made[kind] = (image, "TIFF", {"compression": kind})
-    encoded = {}
-    for name, (image, kind, options) in made.items():
-        buffer = io.BytesIO()
-        image.save(buffer, kind, **options)
-        encoded[name] = buffer.getvalue()
-    cut = {f"cut {name}": each[: len(each) * 2 // 3] for name, each in encoded.items()}
-    return {**encoded, **cut, "a text": b"no picture\n" * 50}
+def pictures() -> Iterator[tuple[str, bytes]]:
+    """What may need something that is loaded late: every kind of file, whole, cut and mutated."""
+    for name in corpus.names():
+        encoded = corpus.encoded(name)
+        yield name, encoded
+        yield f"half of {name}", encoded[: len(encoded) // 2]
+        yield f"most of {name}", encoded[: len(encoded) - 100]
+    yield from mutants(300)
+    yield "a text", b"no picture\n" * 50
 
 
 def seen(decode_it: Callable[[], Decoded]) -> tuple[object, bytes]:
@@ -73,11 +51,11 @@ def seen(decode_it: Callable[[], Decoded]) -> tuple[object, bytes]:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_decoders_see_what_this_process_sees() -> None:
     """Locked down, a decoder lacks nothing: the same pixels, facts and errors, bit for bit."""
-    limits = ProcessLimits(60, 2**30)
-    with DecoderPool(native_launcher(limits), DecodeLimits(), limits, processes=1) as pool:
-        for name, encoded in pictures().items():
+    with real_pool(processes=1) as pool:
+        for name, encoded in pictures():
             here = seen(lambda: decode(encoded, SPEC, DecodeLimits()))  # noqa: B023 - called at once
             there = seen(lambda: pool.decode(encoded, SPEC))  # noqa: B023
             assert there[0] == here[0], name
@@ -145,7 +123,8 @@ def test_decoders_die_with_their_worker(number: signal.Signals) -> None:
     """Also those that hang and are deaf, and also when the worker is killed at once."""
     program = textwrap.dedent("""
         from concurrent.futures import ThreadPoolExecutor
-        from support import poison
+        from support import corpus, poison
+from support.mutations import mutants
         from support.pools import poison_pool
 
         with poison_pool() as pool:

@@ -1,0 +1,13 @@
+"""The whole program with a decoder that does what a picture says, see `poison`."""
+
+import sys
+from functools import partial
+
+from support import poison
+from taskworker_classifyimage.cli import main
+from taskworker_classifyimage.commands import decoders
+from taskworker_classifyimage.sandbox.pool import native_launcher
+
+if __name__ == "__main__":
+    setattr(decoders, "native_launcher", partial(native_launcher, decode=poison.DECODE))  # noqa: B010 - an import of theirs
+    sys.exit(main())
