@@ -6,6 +6,7 @@ bridge lists when it last heard of a name, so who starts listens before it asks 
 
 import asyncio
 import logging
+import time
 from typing import Final
 
 from taskworker_classifyimage.errors import BridgeRejected
@@ -26,10 +27,19 @@ _LISTEN_INTERVAL_S: Final = 0.5
 async def wait_for_own_name(client: BridgeClient, outage: Outage, taker: Taker) -> None:
     """Returns once no other worker of this name asks the bridge for tasks."""
     silent_s, needed_s = await _silent_s(client, outage, taker), _QUIET_S
-    while silent_s is not None and silent_s < needed_s:
+    if silent_s is None:
+        return
+    # By our own clock: a bridge whose clock was set, or that tells old news, keeps nobody waiting.
+    heard_at_s = time.monotonic() - silent_s
+    while time.monotonic() - heard_at_s < needed_s:
         await asyncio.sleep(_LISTEN_INTERVAL_S)
         before_s, silent_s = silent_s, await _silent_s(client, outage, taker)
-        if silent_s is not None and silent_s < before_s and needed_s < _GONE_S:
+        if silent_s is None:
+            return
+        if silent_s >= before_s:
+            continue
+        heard_at_s = time.monotonic() - silent_s
+        if needed_s < _GONE_S:
             needed_s = _GONE_S
             _log.warning(
                 "another worker with the name %r asks %s for tasks right now; waiting until it is "
@@ -55,5 +65,5 @@ async def _silent_s(client: BridgeClient, outage: Outage, taker: Taker) -> float
             and entry.get("type") == taker.task_type
             and isinstance(ping_ms, int | float)
         ):
-            return ping_ms / 1000
+            return max(0.0, ping_ms / 1000)
     return None

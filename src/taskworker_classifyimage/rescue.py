@@ -20,6 +20,8 @@ from taskworker_classifyimage.taskbridge.outage import Outage
 _log = logging.getLogger(__name__)
 
 _LONGEST_INTERVAL_S: Final = 60.0
+#: 2.2.1 forgets when it heard of a worker for the first time, and tells 292 years.
+_NEVER_S: Final = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,5 +147,6 @@ def _silences_s(workers: list[dict[str, Any]]) -> dict[str, float]:
             name, ping_s = str(entry["name"]), float(entry["lastping"]) / 1000
         except (KeyError, TypeError, ValueError):
             continue
-        silent_s[name] = min(ping_s, silent_s.get(name, float("inf")))
+        if ping_s < _NEVER_S:
+            silent_s[name] = min(ping_s, silent_s.get(name, float("inf")))
     return silent_s
