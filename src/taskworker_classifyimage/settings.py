@@ -20,6 +20,7 @@ from taskworker_classifyimage import logs
 from taskworker_classifyimage.bridge.access import ANY_ORIGIN, OPEN, WITH_TOKEN
 from taskworker_classifyimage.classify.catalogue import DEFAULT_MODEL
 from taskworker_classifyimage.classify.device import Device
+from taskworker_classifyimage.classify.options import PREPROCESSINGS, Preprocessing
 from taskworker_classifyimage.errors import ConfigError
 from taskworker_classifyimage.taskbridge.address import BridgeAddress
 
@@ -49,6 +50,9 @@ class Settings:
         taskbridgeurl: the bridge to work for; None starts the embedded one.
         worker: this worker's name, unique on its bridge.
         model: names or paths; the first one answers tasks that name none.
+        models_dir: the models folder; None: see `ModelOptions`.
+        offline: whether no model is ever downloaded.
+        preprocessing: see `ModelOptions`.
         in_flight: tasks taken and not yet reported, at most; None: as many as the network needs.
         provenance: whether every result tells what it was made of.
         task_limit: longest time from take to result, in seconds, that of an outage not counted.
@@ -67,6 +71,9 @@ class Settings:
     worker: str
     model: tuple[str, ...]
     device: Device
+    models_dir: Path | None
+    offline: bool
+    preprocessing: Preprocessing
     in_flight: int | None
     provenance: bool
     task_limit: float
@@ -256,6 +263,9 @@ _SETTINGS: Final = (
     _Setting("worker", _worker_name, lambda: socket.gethostname() or "classifyimage"),
     _Setting("model", _texts, lambda: (DEFAULT_MODEL,)),
     _Setting("device", Device.parse, lambda: Device("auto")),
+    _Setting("models-dir", lambda text: Path(_text(text)), lambda: None),
+    _Setting("offline", _yes_no, lambda: False),
+    _Setting("preprocessing", _one_of(*PREPROCESSINGS), lambda: "model"),
     _Setting("in-flight", _whole_number(1, 1000), lambda: None),
     _Setting("provenance", _yes_no, lambda: False),
     _Setting("task-limit", seconds_of, lambda: 600.0),

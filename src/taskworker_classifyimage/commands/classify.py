@@ -10,6 +10,7 @@ from taskworker_classifyimage.classify import load_classifier
 from taskworker_classifyimage.commands.flags import (
     add_model_flags,
     add_provenance_flag,
+    model_options,
     settings_of,
 )
 from taskworker_classifyimage.errors import BadRequest, ConfigError
@@ -36,7 +37,8 @@ def run(parsed: argparse.Namespace) -> int:
     for path in paths:
         if not path.exists():
             raise ConfigError(f"{path} does not exist")
-    files = LocalFiles(load_classifier(settings.model[0], settings.device), DecodeLimits())
+    classifier = load_classifier(settings.model[0], settings.device, model_options(settings))
+    files = LocalFiles(classifier, DecodeLimits())
     failed = 0
     for path, result in classify_all(files, walk(paths), request):
         line = json.dumps({"path": str(path), **result}, ensure_ascii=False)

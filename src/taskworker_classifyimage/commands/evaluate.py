@@ -8,7 +8,7 @@ from pathlib import Path
 from taskworker_classifyimage.classify import load_classifier
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.classify.labels import LAST_RESORT, labels_of
-from taskworker_classifyimage.commands.flags import add_model_flags, settings_of
+from taskworker_classifyimage.commands.flags import add_model_flags, model_options, settings_of
 from taskworker_classifyimage.errors import ConfigError
 from taskworker_classifyimage.evaluation import (
     Outcome,
@@ -44,7 +44,7 @@ def run(parsed: argparse.Namespace) -> int:
     folder = Path(parsed.folder)
     if not folder.is_dir():
         raise ConfigError(f"{folder} is no folder")
-    classifier = load_classifier(settings.model[0], settings.device)
+    classifier = load_classifier(settings.model[0], settings.device, model_options(settings))
     names = _names(classifier)
     truths = {path: truth_of(path, folder, names) for path in walk([folder])}
     known = {path: truth for path, truth in truths.items() if truth is not None}

@@ -17,6 +17,7 @@ from taskworker_classifyimage.commands.flags import (
     add_bridge_flags,
     add_model_flags,
     add_provenance_flag,
+    model_options,
     settings_of,
 )
 from taskworker_classifyimage.logs import set_up_logging
@@ -69,7 +70,7 @@ def run(parsed: argparse.Namespace) -> int:
     settings = settings_of(parsed)
     set_up_logging(settings.log_level)
     # All is checked before the first task is taken: a worker that cannot answer takes none.
-    classifiers = load_classifiers(settings.model, settings.device)
+    classifiers = load_classifiers(settings.model, settings.device, model_options(settings))
     for each in classifiers:
         labels_of(each.model).check()
     asyncio.run(_serve(settings, classifiers))
