@@ -50,6 +50,5 @@ def _scale_as_published(keras: Any, built: Any) -> None:
     it downloads the weights itself. Here it goes into the variance that the network divides by.
     """
     (layer,) = (each for each in built.layers if isinstance(each, keras.layers.Normalization))
-    mean, variance, *rest = layer.get_weights()
-    layer.set_weights([mean, variance * np.array(_IMAGENET_STD, np.float32), *rest])
+    layer.adapt_variance.assign(layer.adapt_variance * np.array(_IMAGENET_STD, np.float32))
     layer.finalize_state()

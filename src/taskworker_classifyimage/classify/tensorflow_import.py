@@ -5,7 +5,8 @@ import os
 import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
-from typing import Any, Final
+from types import ModuleType
+from typing import Any, Final, cast
 
 from taskworker_classifyimage.errors import ModelError
 from taskworker_classifyimage.machine import processor_flags
@@ -50,12 +51,29 @@ def import_tensorflow() -> tuple[Any, Any]:
     """
     os.environ.update(_ENVIRONMENT)
     try:
-        with _silent_stderr():
+        with _silent_stderr(), _hidden("matplotlib"):
             import tensorflow  # noqa: PLC0415 - an extra
             import keras  # noqa: PLC0415 - an extra  # isort: skip
     except ImportError as err:
         raise ModelError(f"TensorFlow cannot be imported: {err}; {_INSTALL}") from err
+    tensorflow.get_logger().setLevel("ERROR")
     return tensorflow, keras
+
+
+@contextlib.contextmanager
+def _hidden(module: str) -> Iterator[None]:
+    """Lets an import find that a module is not installed.
+
+    Keras imports matplotlib if it can, which takes seconds and writes into the user's home.
+    """
+    if module in sys.modules:
+        yield
+        return
+    sys.modules[module] = cast("ModuleType", None)
+    try:
+        yield
+    finally:
+        del sys.modules[module]
 
 
 @contextlib.contextmanager

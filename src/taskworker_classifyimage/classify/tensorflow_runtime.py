@@ -1,6 +1,7 @@
 """Runs a Keras network with TensorFlow: an extra, for answers equal to the original's."""
 
 import contextlib
+from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
 import numpy as np
@@ -29,7 +30,7 @@ class TensorFlowClassifier:
         self.model = model
         self.library = ""
         self._device = device
-        self._run: Any = None
+        self._run: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]] | None = None
 
     @property
     def device(self) -> str:
@@ -69,7 +70,7 @@ class TensorFlowClassifier:
         """(N, S, S, 3) uint8 RGB to (N, C) probabilities, 0 to 1, in the order of the classes."""
         if self._run is None:
             raise RuntimeError("TensorFlowClassifier is used before load()")
-        return np.asarray(self._run(images).numpy(), dtype=np.float64)
+        return np.asarray(self._run(images), dtype=np.float64)
 
     def _place(self, tensorflow: Any) -> str:
         """Where TensorFlow is to work, in its own words."""
@@ -88,7 +89,9 @@ class TensorFlowClassifier:
             )
         return f"/GPU:{number}"
 
-    def _compile(self, tensorflow: Any, keras: Any, network: Any, place: str) -> Any:
+    def _compile(
+        self, tensorflow: Any, keras: Any, network: Any, place: str
+    ) -> Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]:
         size = self.model.network.size
         preprocess = preprocessing(keras, self.model.network)
 
@@ -97,8 +100,9 @@ class TensorFlowClassifier:
                 pixels = tensorflow.cast(images, tensorflow.float32)
                 return network(preprocess(pixels), training=False)
 
-        signature = [tensorflow.TensorSpec((None, size, size, 3), tensorflow.uint8)]
-        return tensorflow.function(run, input_signature=signature, autograph=False)
+        images = tensorflow.TensorSpec((None, size, size, 3), tensorflow.uint8)
+        compiled = tensorflow.function(run, autograph=False).get_concrete_function(images)
+        return lambda pixels: compiled(tensorflow.constant(pixels)).numpy()
 
     def _try_blank_picture(self) -> None:
         size, classes = self.model.network.size, self.model.class_count
