@@ -20,6 +20,7 @@ from taskworker_classifyimage import logs
 from taskworker_classifyimage.bridge.access import ANY_ORIGIN, OPEN, WITH_TOKEN
 from taskworker_classifyimage.classify.catalogue import DEFAULT_MODEL
 from taskworker_classifyimage.classify.device import Device
+from taskworker_classifyimage.classify.options import PREPROCESSINGS, Preprocessing
 from taskworker_classifyimage.errors import ConfigError
 from taskworker_classifyimage.taskbridge.address import BridgeAddress
 
@@ -51,6 +52,9 @@ class Settings:
         model: names or paths; the first one answers tasks that name none.
         decoder_processes: that decode pictures; None: one a core.
         decode_timeout: seconds that decoding one picture may take.
+        models_dir: the models folder; None: see `ModelOptions`.
+        offline: whether no model is ever downloaded.
+        preprocessing: see `ModelOptions`.
         in_flight: tasks taken and not yet reported, at most; None: as many as the network needs.
         provenance: whether every result tells what it was made of.
         task_limit: longest time from take to result, in seconds, that of an outage not counted.
@@ -71,6 +75,9 @@ class Settings:
     device: Device
     decoder_processes: int | None
     decode_timeout: int
+    models_dir: Path | None
+    offline: bool
+    preprocessing: Preprocessing
     in_flight: int | None
     provenance: bool
     task_limit: float
@@ -262,6 +269,9 @@ _SETTINGS: Final = (
     _Setting("device", Device.parse, lambda: Device("auto")),
     _Setting("decoder-processes", _whole_number(1, 1000), lambda: None),
     _Setting("decode-timeout", _whole_number(1, 3600), lambda: 30),
+    _Setting("models-dir", lambda text: Path(_text(text)), lambda: None),
+    _Setting("offline", _yes_no, lambda: False),
+    _Setting("preprocessing", _one_of(*PREPROCESSINGS), lambda: "model"),
     _Setting("in-flight", _whole_number(1, 1000), lambda: None),
     _Setting("provenance", _yes_no, lambda: False),
     _Setting("task-limit", seconds_of, lambda: 600.0),

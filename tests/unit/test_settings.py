@@ -84,6 +84,8 @@ def test_an_unknown_key_is_refused_by_name(tmp_path: Path) -> None:
         ("bridge-origins", "https://lab.example/"),
         ("bridge-origins", "https://lab.example,null"),
         ("allow-remote", "yes"),
+        ("offline", "perhaps"),
+        ("preprocessing", "best"),
     ],
 )
 def test_a_bad_value_is_refused_by_name_value_and_place(name: str, value: str) -> None:

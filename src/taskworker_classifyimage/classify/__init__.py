@@ -3,32 +3,42 @@
 Nothing here knows of bridges, tasks in flight or asyncio.
 """
 
+import dataclasses
 import logging
 from collections.abc import Sequence
+from typing import Final
 
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.classify.batching import BatchingClassifier
-from taskworker_classifyimage.classify.catalogue import find_pack
+from taskworker_classifyimage.classify.catalogue import find_model
 from taskworker_classifyimage.classify.device import CPU, Device
+from taskworker_classifyimage.classify.keras_model import KerasModel
+from taskworker_classifyimage.classify.model import as_original
 from taskworker_classifyimage.classify.model_pack import ModelPack
 from taskworker_classifyimage.classify.onnx_runtime import OnnxClassifier
 from taskworker_classifyimage.classify.openvino_runtime import OpenVinoClassifier
+from taskworker_classifyimage.classify.options import ModelOptions
+from taskworker_classifyimage.classify.tensorflow_runtime import TensorFlowClassifier
 from taskworker_classifyimage.classify.warm_up import check_agreement
 from taskworker_classifyimage.errors import ConfigError, ModelError
 
 _log = logging.getLogger(__name__)
 
+_DEFAULTS: Final = ModelOptions()
 
-def load_classifiers(models: Sequence[str], device: Device = CPU) -> list[Classifier]:
+
+def load_classifiers(
+    models: Sequence[str], device: Device = CPU, options: ModelOptions = _DEFAULTS
+) -> list[Classifier]:
     """Several models at once, in the order given.
 
     Raises:
         ConfigError: there is no such model, or two have one name.
-        ModelError: files are damaged.
+        ModelError: files are damaged, or cannot be had.
     """
     classifiers: dict[str, Classifier] = {}
     for model in models:
-        classifier = load_classifier(model, device)
+        classifier = load_classifier(model, device, options)
         name = classifier.model.name
         if name in classifiers:
             raise ConfigError(f"model: two models are called {name!r}, tasks cannot choose")
@@ -36,24 +46,28 @@ def load_classifiers(models: Sequence[str], device: Device = CPU) -> list[Classi
     return list(classifiers.values())
 
 
-def load_classifier(model: str, device: Device = CPU) -> Classifier:
+def load_classifier(
+    model: str, device: Device = CPU, options: ModelOptions = _DEFAULTS
+) -> Classifier:
     """The model of that name, loaded and tried.
 
     Args:
         model: a name in the catalogue, or the path of a model pack.
         device: what does not work falls back to the CPU with a warning.
+        options: where models are looked for, and how pictures are prepared for them.
 
     Raises:
         ConfigError: there is no such model.
-        ModelError: its files are damaged.
+        ModelError: its files are damaged, or cannot be had.
     """
-    pack = find_pack(model)
-    on_cpu = OnnxClassifier(pack)
-    on_cpu.load()
+    found = find_model(model, options)
+    if options.preprocessing == "original":
+        found = dataclasses.replace(found, input=as_original(found.input))
+    on_cpu = _load(found, CPU)
     if device.kind == "cpu":
         return on_cpu
     try:
-        accelerated = _load_on(device, pack)
+        accelerated = _load_on(device, found)
         check_agreement(accelerated, on_cpu)
     except ModelError as err:
         # The network itself runs on the CPU, so whatever is wrong is wrong with the device.
@@ -63,11 +77,19 @@ def load_classifier(model: str, device: Device = CPU) -> Classifier:
     return accelerated
 
 
-def _load_on(device: Device, pack: ModelPack) -> Classifier:
-    if device.kind == "openvino":
-        on_openvino = OpenVinoClassifier(pack, device)
+def _load(found: ModelPack | KerasModel, device: Device) -> Classifier:
+    classifier = (
+        OnnxClassifier(found, device)
+        if isinstance(found, ModelPack)
+        else TensorFlowClassifier(found, device)
+    )
+    classifier.load()
+    return classifier
+
+
+def _load_on(device: Device, found: ModelPack | KerasModel) -> Classifier:
+    if device.kind == "openvino" and isinstance(found, ModelPack):
+        on_openvino = OpenVinoClassifier(found, device)
         on_openvino.load()
         return on_openvino
-    on_gpu = OnnxClassifier(pack, Device("cuda") if device.kind == "auto" else device)
-    on_gpu.load()
-    return BatchingClassifier(on_gpu)
+    return BatchingClassifier(_load(found, Device("cuda") if device.kind == "auto" else device))

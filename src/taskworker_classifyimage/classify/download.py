@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
 from filelock import FileLock, Timeout
 
@@ -36,6 +36,15 @@ _PAUSES_S: Final = (1.0, 2.0, 5.0, 10.0, 20.0)
 #: No published network is near it; it stops a server that never ends.
 _LIMIT_BYTES: Final = 8 * 2**30
 
+_NAMES: Final = {"md5": "MD5", "sha256": "SHA-256"}
+
+
+class Checksum(NamedTuple):
+    """A file's checksum, hexadecimal in lower case."""
+
+    algorithm: Literal["sha256", "md5"]
+    value: str
+
 
 @dataclass(frozen=True, slots=True)
 class Download:
@@ -45,18 +54,27 @@ class Download:
         url: http or https.
         md5: as its publisher gives it, hexadecimal; None: the one that the server tells is used.
         size_bytes: None if it is not known.
+        sha256: as its publisher gives it, hexadecimal; goes before the MD5.
     """
 
     url: str
     md5: str | None
     size_bytes: int | None
+    sha256: str | None = None
+
+    @property
+    def checksum(self) -> Checksum | None:
+        """What the publisher says that the file is, None if that is nothing."""
+        if self.sha256 is not None:
+            return Checksum("sha256", self.sha256.lower())
+        return None if self.md5 is None else Checksum("md5", self.md5.lower())
 
 
 def download(what: Download, target: Path, tell: Tell) -> None:
     """Sees to it that `target` is there, whole and verified, with `NAME.sha256` beside it.
 
     What an earlier call began is continued. Of several processes one downloads, the others wait.
-    A file that somebody put there is taken if its MD5 is the published one.
+    A file that somebody put there is taken if its checksum is the published one.
 
     Args:
         what: where it is, and what is known of it.
@@ -103,7 +121,8 @@ def _is_published(what: Download, target: Path, tell: Tell) -> bool:
     """Whether a file without a right `NAME.sha256` is the published one; removes any other."""
     if not target.exists():
         return False
-    if what.md5 is not None and digest(target, "md5") == what.md5.lower():
+    published = what.checksum
+    if published is not None and digest(target, published.algorithm) == published.value:
         write_checksum(target, digest(target, "sha256"))
         return True
     tell(f"{target.name}: what is there is damaged; downloading it")
@@ -114,21 +133,30 @@ def _is_published(what: Download, target: Path, tell: Tell) -> bool:
 
 def _fetch(what: Download, part: PartFile, name: str, tell: Tell) -> None:
     """Downloads, verifies and places; a wrong file is given one more chance."""
-    if what.md5 is None and part.version().md5 is None:
+    if what.checksum is None and part.version().md5 is None:
         # Nothing could prove that the pieces of two lives fit together.
         part.discard()
     for is_last in (False, True):
         fetch_rest(what, part, Progress(name, tell))
-        found, wanted = part.md5(), (what.md5 or part.version().md5 or "").lower()
-        if wanted in (found, ""):
+        wanted = what.checksum or _servers_own(part)
+        found = wanted and part.digest(wanted.algorithm)
+        if wanted is None or found == wanted.value:
             part.place()
             tell(f"{name}: complete and verified")
             return
         part.discard()
-        problem = f"what came is not the published file: its MD5 is {found}, not {wanted}"
+        problem = (
+            f"what came is not the published file: its {_NAMES[wanted.algorithm]} is {found}, "
+            f"not {wanted.value}"
+        )
         if is_last:
             raise Refused(f"{problem}; try again later or from another network")
         tell(f"{name}: {problem}; downloading it once more")
+
+
+def _servers_own(part: PartFile) -> Checksum | None:
+    md5 = part.version().md5
+    return None if md5 is None else Checksum("md5", md5)
 
 
 def fetch_rest(
@@ -193,7 +221,7 @@ def _limit_bytes(what: Download, version: Version) -> int:
             f"{offered_bytes} bytes are offered instead of {what.size_bytes}; that is the login "
             "page of some network, or the publisher changed the file"
         )
-    if not (what.md5 or what.size_bytes or version.md5 or offered_bytes):
+    if not (what.checksum or what.size_bytes or version.md5 or offered_bytes):
         raise Refused("the server tells neither length nor checksum, so it could not be verified")
     if (offered_bytes or 0) > _LIMIT_BYTES:
         raise Refused(f"{offered_bytes} bytes are offered; no model is that large")

@@ -19,11 +19,19 @@ class InputSpec:
         crop: share of the picture's shorter side that the centre crop keeps, over 0 up to 1; None
             stretches the whole picture into the square.
         resize: how pixels are weighed; all but "nearest" with anti-aliasing.
+        as_original: pictures are prepared as the original worker does it, whatever `crop` and
+            `resize` say.
     """
 
     size: int
     crop: float | None
     resize: Resize = "bicubic"
+    as_original: bool = False
+
+
+def as_original(spec: InputSpec) -> InputSpec:
+    """The same square, prepared as the original worker does it: stretched, the nearest pixel."""
+    return InputSpec(spec.size, crop=None, resize="nearest", as_original=True)
 
 
 @dataclass(frozen=True, slots=True)

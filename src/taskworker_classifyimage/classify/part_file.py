@@ -84,9 +84,9 @@ class PartFile:
         except OSError as err:
             raise ModelError(f"{self._version_path}: {err.strerror}") from None
 
-    def md5(self) -> str:
-        """Of what is here."""
-        return digest(self._path, "md5")
+    def digest(self, algorithm: Literal["sha256", "md5"]) -> str:
+        """The checksum of what is here, hexadecimal."""
+        return digest(self._path, algorithm)
 
     def start_over(self, version: Version) -> None:
         """Empties the part; what comes now is of this version."""

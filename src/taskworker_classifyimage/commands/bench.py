@@ -17,7 +17,7 @@ from typing import Final
 from taskworker_classifyimage.classify import load_classifier
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.commands.decoders import decoder_pool
-from taskworker_classifyimage.commands.flags import add_model_flags, settings_of
+from taskworker_classifyimage.commands.flags import add_model_flags, model_options, settings_of
 from taskworker_classifyimage.decode import decode
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, ConfigError
 from taskworker_classifyimage.machine import peak_memory_bytes
@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(parsed: argparse.Namespace) -> int:
     """Prints a table."""
     settings = settings_of(parsed)
-    classifier = load_classifier(settings.model[0], settings.device)
+    classifier = load_classifier(settings.model[0], settings.device, model_options(settings))
     threads = classifier.threads
     print(
         f"{classifier.model.name}, {classifier.library}, {classifier.device}, {threads} threads\n"

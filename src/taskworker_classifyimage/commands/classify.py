@@ -12,6 +12,7 @@ from taskworker_classifyimage.commands.flags import (
     add_decoder_flags,
     add_model_flags,
     add_provenance_flag,
+    model_options,
     settings_of,
 )
 from taskworker_classifyimage.errors import BadRequest, ConfigError
@@ -39,7 +40,7 @@ def run(parsed: argparse.Namespace) -> int:
         if not path.exists():
             raise ConfigError(f"{path} does not exist")
     with decoder_pool(settings) as decoders:
-        classifier = load_classifier(settings.model[0], settings.device)
+        classifier = load_classifier(settings.model[0], settings.device, model_options(settings))
         failed = _print_all(LocalFiles(classifier, decoders), paths, request)
     return 1 if failed else 0
 

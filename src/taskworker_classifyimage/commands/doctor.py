@@ -12,9 +12,11 @@ from functools import partial
 from taskworker_classifyimage import __version__
 from taskworker_classifyimage.classify import load_classifier
 from taskworker_classifyimage.classify.catalogue import built_in_packs
+from taskworker_classifyimage.classify.keras_model import KerasModel
 from taskworker_classifyimage.classify.labels import LabelFiles
+from taskworker_classifyimage.classify.options import ModelOptions
 from taskworker_classifyimage.commands.decoders import decoder_pool
-from taskworker_classifyimage.commands.flags import add_model_flags, settings_of
+from taskworker_classifyimage.commands.flags import add_model_flags, model_options, settings_of
 from taskworker_classifyimage.decode import decoders
 from taskworker_classifyimage.errors import (
     BridgeRejected,
@@ -82,12 +84,10 @@ def _models(settings: Settings, pool: DecoderPool) -> Iterator[_Finding]:
     except ModelError as err:
         yield _Finding("models", str(err), ok=False)
         return
-    for pack in packs:
-        name = pack.name
-        yield _checked(f"model {name}", partial(_model, pool, name))
-    for model in settings.model:
-        if model not in [pack.name for pack in packs]:
-            yield _checked(f"model {model}", partial(_model, pool, model))
+    built_in = [pack.name for pack in packs]
+    asked = [model for model in settings.model if model not in built_in]
+    for model in (*built_in, *asked):
+        yield _checked(f"model {model}", partial(_model, pool, model, model_options(settings)))
 
 
 def _instructions(flags: frozenset[str]) -> str:
@@ -120,18 +120,20 @@ def _isolation(pool: DecoderPool) -> str:
     return text + (f"; not on this machine: {', '.join(lacks)}" if lacks else "")
 
 
-def _model(pool: DecoderPool, name: str) -> str:
-    classifier = load_classifier(name)
+def _model(pool: DecoderPool, name: str, options: ModelOptions) -> str:
+    classifier = load_classifier(name, options=options)
     files = LocalFiles(classifier, pool)
     result = files.classify(SAMPLE, ClassifyRequest(top=1))
     predictions = result["predictions"]
     if not isinstance(predictions, list) or not predictions:
         raise ModelError(f"cannot classify the sample: {result.get('error')}; install again")
+    is_verified = not isinstance(classifier.model, KerasModel) or classifier.model.is_verified
+    checked = "checksum right" if is_verified else "no checksum to compare"
     if classifier.model.classes is not None:
-        return f"checksum right, runs in {result['duration']} s, {classifier.library}"
+        return f"{checked}, runs in {result['duration']} s, {classifier.library}"
     if predictions[0]["class"] != SAMPLE_SYNSET:
         raise ModelError(f"takes the sample for {predictions[0]['name']}; install again")
-    return f"checksum right, sample right in {result['duration']} s, {classifier.library}"
+    return f"{checked}, sample right in {result['duration']} s, {classifier.library}"
 
 
 async def _bridge(address: BridgeAddress) -> _Finding:

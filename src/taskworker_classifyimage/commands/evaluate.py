@@ -12,6 +12,7 @@ from taskworker_classifyimage.commands.decoders import decoder_pool
 from taskworker_classifyimage.commands.flags import (
     add_decoder_flags,
     add_model_flags,
+    model_options,
     settings_of,
 )
 from taskworker_classifyimage.errors import ConfigError
@@ -49,7 +50,7 @@ def run(parsed: argparse.Namespace) -> int:
     folder = Path(parsed.folder)
     if not folder.is_dir():
         raise ConfigError(f"{folder} is no folder")
-    classifier = load_classifier(settings.model[0], settings.device)
+    classifier = load_classifier(settings.model[0], settings.device, model_options(settings))
     names = _names(classifier)
     truths = {path: truth_of(path, folder, names) for path in walk([folder])}
     known = {path: truth for path, truth in truths.items() if truth is not None}

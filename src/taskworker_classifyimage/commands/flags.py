@@ -2,21 +2,32 @@
 
 import argparse
 import os
+import sys
 
 from taskworker_classifyimage.bridge.access import WITH_TOKEN
 from taskworker_classifyimage.classify.device import DEVICES
+from taskworker_classifyimage.classify.options import PREPROCESSINGS, ModelOptions
 from taskworker_classifyimage.logs import LEVELS
 from taskworker_classifyimage.settings import Settings, load_settings
 
 
 def add_model_flags(parser: argparse.ArgumentParser) -> None:
-    """--model, --device, --config."""
+    """--model, --device, --models-dir, --offline, --preprocessing, --config."""
     parser.add_argument(
         "--model",
         metavar="NAME",
-        help="built-in model, or path of a model pack; the worker takes several: A,B",
+        help="name that 'models' lists, or path of a model pack; the worker takes several: A,B",
     )
     parser.add_argument("--device", metavar="DEVICE", help=f"one of {DEVICES}")
+    add_models_dir_flag(parser)
+    parser.add_argument(
+        "--offline", action="store_const", const="true", help="never download a model"
+    )
+    parser.add_argument(
+        "--preprocessing",
+        metavar="HOW",
+        help=f"one of {', '.join(PREPROCESSINGS)}; original: the pixels of the original worker",
+    )
     add_config_flag(parser)
 
 
@@ -27,6 +38,15 @@ def add_decoder_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--decode-timeout", metavar="SECONDS", help="longest time for one picture; default: 30"
+    )
+
+
+def add_models_dir_flag(parser: argparse.ArgumentParser) -> None:
+    """--models-dir."""
+    parser.add_argument(
+        "--models-dir",
+        metavar="DIR",
+        help="where models are kept; default: ./models if there, else the user's cache",
     )
 
 
@@ -87,3 +107,12 @@ def settings_of(parsed: argparse.Namespace) -> Settings:
     """
     flags = {name.replace("_", "-"): value for name, value in vars(parsed).items()}
     return load_settings(flags, os.environ)
+
+
+def model_options(settings: Settings) -> ModelOptions:
+    """How models are found and used; progress goes to the error output."""
+    return ModelOptions(settings.models_dir, settings.offline, settings.preprocessing, _tell)
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

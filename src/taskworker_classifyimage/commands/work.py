@@ -19,6 +19,7 @@ from taskworker_classifyimage.commands.flags import (
     add_decoder_flags,
     add_model_flags,
     add_provenance_flag,
+    model_options,
     settings_of,
 )
 from taskworker_classifyimage.logs import set_up_logging
@@ -74,7 +75,7 @@ def run(parsed: argparse.Namespace) -> int:
     # All is checked before the first task is taken: a worker that cannot answer takes none.
     with decoder_pool(settings) as decoders:
         # Decoders load while the models do.
-        classifiers = load_classifiers(settings.model, settings.device)
+        classifiers = load_classifiers(settings.model, settings.device, model_options(settings))
         for each in classifiers:
             labels_of(each.model).check()
         decoders.start()

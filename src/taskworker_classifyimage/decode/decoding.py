@@ -11,6 +11,7 @@ from taskworker_classifyimage.decode.geometry import to_square, to_square_of_par
 from taskworker_classifyimage.decode.identify import identify
 from taskworker_classifyimage.decode.loading import Loaded, load
 from taskworker_classifyimage.decode.orientation import upright
+from taskworker_classifyimage.decode.original import original_square
 from taskworker_classifyimage.decode.picture import Decoded, DecodeLimits, PictureFacts
 from taskworker_classifyimage.errors import DamagedPicture, TaskError, TooLarge, one_line
 
@@ -30,7 +31,8 @@ def decode(encoded: bytes, spec: InputSpec, limits: DecodeLimits) -> Decoded:
         square, remarks = _square(loaded, spec)
         opened = loaded.opened
         # The square stays what it is however it is turned, and the small one is turned for less.
-        turned = square if opened.is_turned else upright(square, loaded.orientation)
+        is_done = opened.is_turned or spec.as_original
+        turned = square if is_done else upright(square, loaded.orientation)
         pixels = np.asarray(turned)
     except TaskError:
         raise
@@ -57,6 +59,8 @@ def silence_decoders() -> None:
 
 def _square(loaded: Loaded, spec: InputSpec) -> tuple[Image.Image, tuple[str, ...]]:
     """(S, S) RGB, and the warnings; colours are converted where that is the least work."""
+    if spec.as_original:
+        return original_square(loaded.opened.image, spec.size), ()
     image = resizable(loaded.opened.image)
     if loaded.mask is None:
         return to_rgb(to_square(image, spec))

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from support import corpus
+from support.pools import real_pool
 from taskworker_classifyimage.classify.model import InputSpec
 from taskworker_classifyimage.decode import DecodeLimits, decode
-from taskworker_classifyimage.sandbox.limits import ProcessLimits
-from taskworker_classifyimage.sandbox.pool import DecoderPool, native_launcher
+from taskworker_classifyimage.sandbox.pool import DecoderPool
 
 SPEC = InputSpec(size=224, crop=0.875)
 
@@ -17,8 +17,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[DecoderPool]:
-    limits = ProcessLimits(time_s=60.0, memory_bytes=2**31)
-    with DecoderPool(native_launcher(limits), DecodeLimits(), limits, processes=2) as pool:
+    with real_pool() as pool:
         pool.start()
         yield pool
 

@@ -1,0 +1,95 @@
+"""Brings TensorFlow and Keras in: silent, without files in the user's home, GPUs shared."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any, Final, cast
+
+from taskworker_classifyimage.errors import ModelError
+from taskworker_classifyimage.machine import processor_flags
+
+_INSTALL: Final = (
+    "install the extra: pip install 'taskworker-classifyimage[tensorflow]' (Python 3.11 to 3.13); "
+    "a pack made elsewhere with 'models pack' runs without it"
+)
+
+_ENVIRONMENT: Final = {
+    # Keras reads its settings there and would write them: none read, none written.
+    "KERAS_HOME": f"{os.devnull}/none",
+    "KERAS_BACKEND": "tensorflow",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    # Otherwise TensorFlow takes a GPU's whole memory.
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+}
+
+
+def check_installed(network: str) -> None:
+    """Sees to it that TensorFlow can be imported, without the seconds that importing it takes.
+
+    Raises:
+        ModelError: it is not installed, or not made for this processor.
+    """
+    if find_spec("tensorflow") is None:
+        raise ModelError(f"{network} runs on TensorFlow, which is not there; {_INSTALL}")
+    flags = processor_flags()
+    # It would end the process that imports it; "sse2" tells that the flags are those of an x86.
+    if "sse2" in flags and "avx" not in flags:
+        raise ModelError(
+            f"{network} runs on TensorFlow, which needs a processor with AVX; "
+            "a pack made elsewhere with 'models pack' runs without it"
+        )
+
+
+def import_tensorflow() -> tuple[Any, Any]:
+    """The modules `tensorflow` and `keras`.
+
+    Raises:
+        ModelError: the installation is broken.
+    """
+    os.environ.update(_ENVIRONMENT)
+    try:
+        with _silent_stderr(), _hidden("matplotlib"):
+            import tensorflow  # noqa: PLC0415 - an extra
+            import keras  # noqa: PLC0415 - an extra  # isort: skip
+    except ImportError as err:
+        raise ModelError(f"TensorFlow cannot be imported: {err}; {_INSTALL}") from err
+    tensorflow.get_logger().setLevel("ERROR")
+    return tensorflow, keras
+
+
+@contextlib.contextmanager
+def _hidden(module: str) -> Iterator[None]:
+    """Lets an import find that a module is not installed.
+
+    Keras imports matplotlib if it can, which takes seconds and writes into the user's home.
+    """
+    if module in sys.modules:
+        yield
+        return
+    sys.modules[module] = cast("ModuleType", None)
+    try:
+        yield
+    finally:
+        del sys.modules[module]
+
+
+@contextlib.contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Swallows what libraries write past Python, as TensorFlow does on every import since 2.18."""
+    try:
+        kept = os.dup(2)
+    except OSError:
+        # A service may have none.
+        yield
+        return
+    try:
+        sys.stderr.flush()
+        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device, not a file
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

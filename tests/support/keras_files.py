@@ -1,0 +1,117 @@
+"""Keras networks with seeded random weights that see something, saved as Keras publishes them."""
+
+import hashlib
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from taskworker_classifyimage.classify.keras_build import preprocessing
+from taskworker_classifyimage.classify.keras_networks import keras_networks
+from taskworker_classifyimage.classify.tensorflow_import import import_tensorflow
+
+#: Spread of the scores that the classes get; random networks as they come give all the same.
+_SPREAD = 3.0
+
+
+def skip_without_tensorflow() -> None:
+    """For the head of a test module; TensorFlow has wheels for some systems only."""
+    if find_spec("tensorflow") is None:
+        has_wheels = sys.version_info < (3, 14)
+        assert not has_wheels or os.environ.get("CI") != "true", "TensorFlow has to be there"
+        pytest.skip("TensorFlow is not installed", allow_module_level=True)
+
+
+def keras() -> Any:
+    """The module, brought in as the program does."""
+    return import_tensorflow()[1]
+
+
+def squares(count: int, size: int, seed: int = 1) -> npt.NDArray[np.uint8]:
+    """(count, size, size, 3) uint8: colour patches in turn coarse, fine, and one for the whole."""
+    random = np.random.default_rng(seed)
+    pictures = np.empty((count, size, size, 3), np.uint8)
+    for number, picture in enumerate(pictures):
+        patches = (5, size, 1)[number % 3]
+        places = np.arange(size) * patches // size
+        picture[:] = random.integers(0, 256, (patches, patches, 3))[places][:, places]
+    return pictures
+
+
+def seeded_network(name: str, pictures: npt.NDArray[np.uint8] | None = None, seed: int = 1) -> Any:
+    """A network of `keras.applications` whose answers differ from picture to picture.
+
+    Args:
+        pictures: (N, S, S, 3) uint8 RGB, of the kind that it is to tell apart.
+    """
+    table = keras_networks()[name]
+    library = keras()
+    library.utils.set_random_seed(seed)
+    factory = getattr(library.applications, name)
+    network = factory(weights=None, input_shape=(table.size, table.size, 3))
+    random = np.random.default_rng(seed)
+    normalising = [
+        layer for layer in network.layers if isinstance(layer, library.layers.BatchNormalization)
+    ]
+    for variable in network.weights:
+        if variable.path.rpartition("/")[2] == "gamma":
+            variable.assign(random.uniform(0.5, 1.5, variable.shape).astype(np.float32))
+        if variable.path.rpartition("/")[2] in {"beta", "bias"}:
+            variable.assign(random.normal(0, 0.1, variable.shape).astype(np.float32))
+    _set_imagenet_statistics(library, network)
+    if pictures is None:
+        pictures = squares(6, table.size)
+    prepared = preprocessing(library, table)(pictures.astype(np.float32))
+    momenta = [layer.momentum for layer in normalising]
+    for layer in normalising:
+        # One pass then leaves them with the pictures' own statistics.
+        layer.momentum = 0.0
+    network(prepared, training=True)
+    for layer, momentum in zip(normalising, momenta, strict=True):
+        layer.momentum = momentum
+    _tell_apart(network, prepared)
+    return network
+
+
+def _tell_apart(network: Any, prepared: npt.NDArray[np.float32]) -> None:
+    """Takes from the scores what they have in common for all pictures, and spreads the rest."""
+    last = next(layer for layer in reversed(network.layers) if hasattr(layer, "kernel"))
+    scores = np.log(np.asarray(network(prepared, training=False)) + 1e-30)
+    scores -= scores.mean(axis=1, keepdims=True)
+    common = np.median(scores, axis=0)
+    factor = _SPREAD / np.median((scores - common).std(axis=1))
+    last.kernel.assign(last.kernel * factor)
+    last.bias.assign((last.bias - common) * factor)
+
+
+def save_as_published(network: Any, path: Path) -> None:
+    """Writes a `.keras`, or an `.h5` of weights alone in the layout of the published files."""
+    if path.suffix == ".keras":
+        network.save(path)
+        return
+    import h5py  # noqa: PLC0415 - comes with TensorFlow
+    from keras.src.legacy.saving import legacy_h5_format  # noqa: PLC0415 - comes with TensorFlow
+
+    with h5py.File(path, "w") as file:
+        legacy_h5_format.save_weights_to_hdf5_group(file, network)
+
+
+def pin(path: Path) -> None:
+    """Writes `NAME.sha256`, as a lab does for weights of its own."""
+    checksum = hashlib.sha256(path.read_bytes()).hexdigest()
+    path.with_name(f"{path.name}.sha256").write_text(f"{checksum}  {path.name}\n")
+
+
+def _set_imagenet_statistics(library: Any, network: Any) -> None:
+    """Of the layer with which some networks begin, as the published weights have it."""
+    for layer in network.layers:
+        if isinstance(layer, library.layers.Normalization) and layer.weights:
+            mean, std = np.array([(0.485, 0.456, 0.406), (0.229, 0.224, 0.225)], np.float32)
+            layer.adapt_mean.assign(mean)
+            layer.adapt_variance.assign(std**2)
+            layer.finalize_state()

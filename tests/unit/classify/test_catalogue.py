@@ -1,0 +1,64 @@
+import shutil
+from pathlib import Path
+
+import pytest
+
+from support.keras_files import skip_without_tensorflow
+from support.packs import colour_network, write_pack
+from taskworker_classifyimage.classify.catalogue import find_model
+from taskworker_classifyimage.classify.keras_model import KerasModel
+from taskworker_classifyimage.classify.options import ModelOptions
+from taskworker_classifyimage.errors import ConfigError, ModelError
+
+
+def offline(folder: Path) -> ModelOptions:
+    return ModelOptions(folder, offline=True)
+
+
+def test_packs_in_the_models_folder_go_by_the_name_they_have_there(tmp_path: Path) -> None:
+    """A folder, or a zip without its ending."""
+    pack = write_pack(tmp_path / "models" / "ours", colour_network())
+    shutil.make_archive(str(tmp_path / "models" / "zipped"), "zip", pack)
+    for name in ("ours", "zipped"):
+        assert find_model(name, offline(tmp_path / "models")).name == "Colours"
+
+
+def test_a_pack_goes_before_the_network_of_keras_that_it_was_made_of(tmp_path: Path) -> None:
+    """So a lab without TensorFlow carries it over and changes nothing else."""
+    write_pack(tmp_path / "MobileNetV3Large", colour_network())
+    assert find_model("MobileNetV3Large", offline(tmp_path)).name == "Colours"
+
+
+def test_built_in_models_need_no_models_folder(tmp_path: Path) -> None:
+    """Nothing is looked for where nothing is needed."""
+    options = offline(tmp_path / "nowhere")
+    assert find_model("EfficientNetLite2", options).name == "EfficientNetLite2"
+
+
+def test_a_keras_name_is_found_with_its_own_size_and_this_programs_crop(tmp_path: Path) -> None:
+    """The larger the input, the narrower the border that is left out."""
+    skip_without_tensorflow()
+    (tmp_path / "EfficientNetB7.weights.h5").write_bytes(b"not looked at yet")
+    model = find_model("EfficientNetB7", offline(tmp_path))
+    assert isinstance(model, KerasModel)
+    assert (model.input.size, model.input.resize) == (600, "bicubic")
+    assert model.input.crop == pytest.approx(0.949, abs=0.001)
+
+
+@pytest.mark.parametrize(
+    ("model", "meant"), [("MobilenetV3Large", "MobileNetV3Large"), ("Resnet50", "ResNet50")]
+)
+def test_a_typing_error_is_answered_with_what_was_meant(
+    tmp_path: Path, model: str, meant: str
+) -> None:
+    """Names of Keras are easily mistaken."""
+    with pytest.raises(ConfigError, match=rf"did you mean {meant}\?"):
+        find_model(model, offline(tmp_path))
+
+
+def test_a_broken_zip_in_the_models_folder_harms_only_its_own_name(tmp_path: Path) -> None:
+    """Other models are found as if it were not there."""
+    (tmp_path / "broken.zip").write_bytes(b"no zip")
+    assert find_model("EfficientNetLite0", offline(tmp_path)).name == "EfficientNetLite0"
+    with pytest.raises(ModelError, match=r"broken\.zip is no folder and no zip"):
+        find_model("broken", offline(tmp_path))
