@@ -23,20 +23,30 @@ def views(side: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
     return real_pictures(InputSpec(side, 0.875), [])
 
 
+def need(*modules: str) -> None:
+    """Skips the test without those modules; where NEEDS_LIBRARIES is true it fails instead."""
+    missing = [name for name in modules if find_spec(name) is None]
+    if missing:
+        reason = f"needs {', '.join(missing)}"
+        if os.environ.get("NEEDS_LIBRARIES") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+
 def keras() -> Any:
-    """Keras on TensorFlow; without it the test is skipped, and with CI=true it fails."""
-    _need("tensorflow", "keras", "tf2onnx")
+    """Keras on TensorFlow; or the end of the test."""
+    need("tensorflow", "keras", "tf2onnx")
     with quiet():
         return library("keras", "tensorflow")
 
 
 def timm() -> Any:
-    """timm; without it the test is skipped, and with CI=true it fails.
+    """timm; or the end of the test.
 
     PyPI has torchvision for CUDA alone on Linux. Its part in Python runs without its part in C++,
     if somebody declares the two operators that it wants to describe; classifiers use neither.
     """
-    _need("timm", "torch", "torchvision", "onnxscript")
+    need("timm", "torch", "torchvision", "onnxscript")
     with quiet():
         torch = library("torch", "timm")
         if not hasattr(torch.ops.torchvision, "nms"):
@@ -69,12 +79,3 @@ def without_libraries(
             check=True,
         )
         return np.asarray(np.load(answer))
-
-
-def _need(*modules: str) -> None:
-    missing = [name for name in modules if find_spec(name) is None]
-    if missing:
-        reason = f"needs {', '.join(missing)}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)

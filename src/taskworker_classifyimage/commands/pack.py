@@ -5,6 +5,13 @@ import math
 from pathlib import Path
 from typing import Literal
 
+from taskworker_classifyimage.commands.flags import (
+    add_config_flag,
+    add_models_dir_flag,
+    add_offline_flag,
+    model_options,
+    settings_of,
+)
 from taskworker_classifyimage.errors import ConfigError
 from taskworker_classifyimage.packing import make_pack
 from taskworker_classifyimage.packing.classes_file import read_classes_file
@@ -22,6 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--output", metavar="DIR", required=True, type=Path, help="folder to make, or NAME.zip")
     add("--pictures", metavar="DIR", type=Path, help="pictures to compare on, besides our own")
     add("--weights", metavar="FILE", type=Path, help="safetensors file for timm/NAME")
+    add_models_dir_flag(parser)
+    add_offline_flag(parser)
+    add_config_flag(parser)
     described = parser.add_argument_group("what the network does not tell")
     add = described.add_argument
     add("--classes", metavar="FILE", type=Path, help="TOML, or a class a line: id, space, name")
@@ -55,7 +65,8 @@ def run(parsed: argparse.Namespace) -> int:
     )
     photos = [] if parsed.pictures is None else _files(parsed.pictures)
     print(f"Packing {parsed.network}; this takes from seconds to minutes.", flush=True)
-    compared = make_pack(parsed.network, parsed.output, wishes, photos)
+    options = model_options(settings_of(parsed))
+    compared = make_pack(parsed.network, parsed.output, wishes, photos, options)
     print(
         f"Compared on {compared.pictures} pictures: largest difference of probabilities "
         f"{compared.largest:.1e}, the same best class on {compared.same_best}.\n"

@@ -16,6 +16,7 @@ from taskworker_classifyimage.classify.description import read_pack
 from taskworker_classifyimage.classify.description_text import description_text
 from taskworker_classifyimage.classify.model import ILSVRC2012_CLASSES, OwnClasses
 from taskworker_classifyimage.classify.model_pack import DESCRIPTION_FILE, MODEL_FILE, ModelPack
+from taskworker_classifyimage.classify.options import ModelOptions
 from taskworker_classifyimage.errors import ConfigError, ModelError
 from taskworker_classifyimage.packing.comparison import (
     Comparison,
@@ -33,8 +34,16 @@ from taskworker_classifyimage.packing.timm_source import open_timm
 #: A pack's probabilities may differ so much from its source's, and not more.
 LARGEST_DIFFERENCE: Final = 1e-3
 
+_DEFAULTS: Final = ModelOptions()
 
-def make_pack(source: str, output: Path, wishes: Wishes, photos: Sequence[Path]) -> Comparison:
+
+def make_pack(
+    source: str,
+    output: Path,
+    wishes: Wishes,
+    photos: Sequence[Path] = (),
+    options: ModelOptions = _DEFAULTS,
+) -> Comparison:
     """Makes a pack of a network and compares the two; nothing is left of one that strays.
 
     Args:
@@ -42,13 +51,14 @@ def make_pack(source: str, output: Path, wishes: Wishes, photos: Sequence[Path])
         output: the folder to be made, or the zip if its name ends so.
         wishes: what the source does not tell.
         photos: pictures to compare on, besides the one that comes with the program.
+        options: where the weights of a Keras network are, and whether they may be downloaded.
 
     Raises:
         ConfigError: a wish is missing or cannot be fulfilled, or the output is taken.
         ModelError: the source is no network that a pack can hold, or the pack answers otherwise.
     """
     refuse_taken(output)
-    network = open_network(source, wishes)
+    network = open_network(source, wishes, options)
     pictures = real_pictures(network.input, photos)
     scores = scores_of(network, pictures)
     with unfinished_pack(output) as folder:
@@ -67,7 +77,7 @@ def make_pack(source: str, output: Path, wishes: Wishes, photos: Sequence[Path])
     return comparison
 
 
-def open_network(source: str, wishes: Wishes) -> Network:
+def open_network(source: str, wishes: Wishes, options: ModelOptions) -> Network:
     """Loads a network by its own library and turns it into ONNX.
 
     Raises:
@@ -75,7 +85,7 @@ def open_network(source: str, wishes: Wishes) -> Network:
         ModelError: it is no network that a pack can hold.
     """
     if source.startswith("timm/"):
-        return open_timm(source.removeprefix("timm/"), wishes)
+        return open_timm(source.removeprefix("timm/"), wishes, options)
     if wishes.weights is not None:
         raise ConfigError("--weights is for networks of timm alone")
     path = Path(source)
@@ -83,7 +93,7 @@ def open_network(source: str, wishes: Wishes) -> Network:
         if not path.is_file():
             raise ConfigError(f"there is no file {path}")
         return (open_onnx if path.suffix == ".onnx" else open_keras_file)(path, wishes)
-    return open_keras_name(source, wishes)
+    return open_keras_name(source, wishes, options)
 
 
 def _described(network: Network, wishes: Wishes, scores: Scores, folder: Path) -> ModelPack:

@@ -1,13 +1,19 @@
 """Networks of Keras: those of `keras.applications` by name, and one's own from a file."""
 
 from collections.abc import Callable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from taskworker_classifyimage.classify.keras_build import build_network, preprocessing
+from taskworker_classifyimage.classify.keras_model import keras_model
+from taskworker_classifyimage.classify.keras_networks import keras_networks
 from taskworker_classifyimage.classify.model_pack import TensorSpec, Triple
+from taskworker_classifyimage.classify.options import ModelOptions
+from taskworker_classifyimage.classify.tensorflow_import import import_tensorflow
 from taskworker_classifyimage.errors import ConfigError, ModelError, one_line
 from taskworker_classifyimage.packing.graph import portable
 from taskworker_classifyimage.packing.libraries import library, quiet
@@ -25,12 +31,42 @@ from taskworker_classifyimage.packing.network import (
     settled_size,
 )
 
-_EXTRA: Final = "tensorflow"
 #: The highest operator set that tf2onnx 1.17 knows well.
 _OPSET: Final = 17
 #: Before, a model file could run code or read other files in spite of `safe_mode`:
 #: CVE-2025-1550, -8747, -9905, -9906, -12058 and CVE-2026-1669.
 _SAFE_KERAS: Final = (3, 13, 2)
+
+
+def open_keras_name(name: str, wishes: Wishes, options: ModelOptions) -> Network:
+    """A network of `keras.applications`, with Keras' own preprocessing for it.
+
+    Raises:
+        ConfigError: there is no such network, or a wish would be of no effect.
+        ModelError: TensorFlow is not there, or the weights are not and cannot be had.
+    """
+    network = keras_networks().get(name)
+    if network is None:
+        near = ", ".join(get_close_matches(name, keras_networks(), n=3))
+        raise ConfigError(
+            f"{name} is no network of Keras{near and f' (there is {near})'}, no timm/NAME, and no "
+            f".keras, .h5 or .onnx file"
+        )
+    wishes.refuse(f"Keras tells it of {name}", "size", "scaling", "colours")
+    model = keras_model(network, options)
+    with quiet():
+        tensorflow, keras = import_tensorflow()
+        built, prepare = build_network(keras, model), preprocessing(keras, network)
+        return Network(
+            name=name,
+            licence=model.licence,
+            source=f"{model.source}; Keras {keras.__version__}",
+            published_top1=model.published_top1,
+            input=wishes.input(model.input.size, model.input.crop, model.input.resize),
+            tensor=TensorSpec(),
+            onnx=_to_onnx(tensorflow, built, network.size, prepare),
+            scores=_scores(built, prepare),
+        )
 
 
 def open_keras_file(path: Path, wishes: Wishes) -> Network:
@@ -41,7 +77,7 @@ def open_keras_file(path: Path, wishes: Wishes) -> Network:
         ModelError: it is no model that a pack can hold.
     """
     with quiet():
-        keras = library("keras", _EXTRA)
+        tensorflow, keras = import_tensorflow()
         if tuple(int(part) for part in keras.__version__.split(".")[:3]) < _SAFE_KERAS:
             raise ConfigError(
                 f"Keras {keras.__version__} may run code that is hidden in a file: "
@@ -60,7 +96,7 @@ def open_keras_file(path: Path, wishes: Wishes) -> Network:
             published_top1=None,
             input=wishes.input(size, DEFAULT_CROP, DEFAULT_RESIZE),
             tensor=TensorSpec(),
-            onnx=_to_onnx(model, size, prepare),
+            onnx=_to_onnx(tensorflow, model, size, prepare),
             scores=_scores(model, prepare),
         )
 
@@ -99,21 +135,32 @@ def _scores(model: Any, prepare: Callable[[Any], Any]) -> Callable[[Images], Sco
     return scores
 
 
-def _to_onnx(model: Any, size: int, prepare: Callable[[Any], Any]) -> bytes:
+def _to_onnx(tensorflow: Any, model: Any, size: int, prepare: Callable[[Any], Any]) -> bytes:
     """The network as ONNX, with its preprocessing in the graph: it reads uint8 NHWC RGB."""
-    tensorflow, converter = library("tensorflow", _EXTRA), library("tf2onnx.convert", _EXTRA)
+    converter = library("tf2onnx.convert", "tensorflow")
     spec = tensorflow.TensorSpec((None, size, size, 3), tensorflow.uint8)
 
     def answer(image: Any) -> Any:
         return model(prepare(tensorflow.cast(image, tensorflow.float32)), training=False)
 
-    function = tensorflow.function(answer, input_signature=[spec])
+    function = tensorflow.function(answer, input_signature=[spec], autograph=False)
     try:
         exported, _ = converter.from_function(function, input_signature=[spec], opset=_OPSET)
+        _fill_in(exported.graph, function.get_concrete_function().graph.captures)
     except Exception as err:
         raise ModelError(f"tf2onnx cannot write the network as ONNX: {one_line(err)}") from err
     return portable(exported)
 
 
-def open_keras_name(name: str, wishes: Wishes) -> Network:
-    raise NotImplementedError
+def _fill_in(graph: Any, captures: list[tuple[Any, Any]]) -> None:
+    """Tensors that a layer holds outside its weights become constants, and not inputs.
+
+    Normalization, with which EfficientNets begin, has two.
+    """
+    from onnx import numpy_helper  # noqa: PLC0415 - comes with the extra
+
+    held = {inside.name: outside for outside, inside in captures}
+    for tensor in [each for each in graph.input if each.name in held]:
+        values = held[tensor.name].numpy()
+        graph.initializer.append(numpy_helper.from_array(values, tensor.name))
+        graph.input.remove(tensor)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from taskworker_classifyimage.classify.model import OwnClasses, Resize
 from taskworker_classifyimage.classify.model_pack import TensorSpec
+from taskworker_classifyimage.classify.options import ModelOptions
 from taskworker_classifyimage.errors import ConfigError, ModelError, one_line
 from taskworker_classifyimage.packing.graph import portable
 from taskworker_classifyimage.packing.libraries import library, quiet
@@ -20,7 +21,7 @@ _EXTRA: Final = "timm"
 _RESIZES: Final[tuple[Resize, ...]] = ("nearest", "bilinear", "bicubic", "lanczos")
 
 
-def open_timm(name: str, wishes: Wishes) -> Network:
+def open_timm(name: str, wishes: Wishes, options: ModelOptions) -> Network:
     """A network of timm by its name, such as "resnet18" or "resnet18.a1_in1k".
 
     Raises:
@@ -28,8 +29,10 @@ def open_timm(name: str, wishes: Wishes) -> Network:
         ModelError: it is no network that a pack can hold.
     """
     wishes.refuse(f"timm tells it of {name}", "size", "scaling", "colours")
-    # Its hub counts who loads what, unless this is set before it is imported.
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    # The hub's client reads both when it is imported, and tells its maker what runs it otherwise.
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    if options.offline:
+        os.environ["HF_HUB_OFFLINE"] = "1"
     with quiet():
         torch, timm = library("torch", _EXTRA), library("timm", _EXTRA)
         if not timm.is_model(name):

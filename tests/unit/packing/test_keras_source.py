@@ -27,6 +27,7 @@ def small_model(*more: Any) -> Any:
         model = keras().Sequential(
             [
                 layers.Input((SIDE, SIDE, 3)),
+                layers.Normalization(mean=[100.0, 110.0, 120.0], variance=[400.0, 900.0, 1600.0]),
                 layers.Conv2D(8, 3, strides=2, padding="same", use_bias=False),
                 layers.BatchNormalization(momentum=0.0),
                 *more,
