@@ -2,14 +2,22 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from support.keras_files import pin, save_as_published, seeded_network
-from support.libraries import need, views, without_libraries
+from support.clean_process import without_libraries
+from support.keras_files import (
+    pin,
+    save_as_published,
+    seeded_network,
+    skip_without_tensorflow,
+)
 from support.packs import colour_network
 from support.programs import COMMAND, clean_environment
 from taskworker_classifyimage.classify.keras_build import preprocessing
 from taskworker_classifyimage.classify.keras_networks import keras_networks
+from taskworker_classifyimage.classify.model import InputSpec
 from taskworker_classifyimage.classify.tensorflow_import import import_tensorflow
+from taskworker_classifyimage.packing.comparison import real_pictures
 from taskworker_classifyimage.packing.libraries import quiet
 
 
@@ -19,14 +27,15 @@ def pack(*arguments: str) -> subprocess.CompletedProcess[str]:
         env=clean_environment(),
         capture_output=True,
         encoding="utf-8",
-        timeout=110,
+        timeout=200,
         check=False,
     )
 
 
+@pytest.mark.timeout(300)
 def test_the_originals_network_runs_where_tensorflow_is_not(tmp_path: Path) -> None:
     """By its Keras name, from the models folder, as a folder that is carried elsewhere."""
-    need("tensorflow", "tf2onnx")
+    skip_without_tensorflow()
     models = tmp_path / "models"
     models.mkdir()
     weights = models / keras_networks()["MobileNetV3Large"].file
@@ -41,7 +50,7 @@ def test_the_originals_network_runs_where_tensorflow_is_not(tmp_path: Path) -> N
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "Compared on 20 pictures: largest difference of probabilities" in ended.stdout
     assert "the same best class on 20." in ended.stdout
-    pictures = views(224)
+    pictures = real_pictures(InputSpec(224, 0.875), [])
     prepare = preprocessing(import_tensorflow()[1], keras_networks()["MobileNetV3Large"])
     with quiet():
         expected = np.asarray(network(prepare(pictures.astype(np.float32)), training=False))

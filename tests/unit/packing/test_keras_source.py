@@ -7,16 +7,20 @@ import numpy as np
 import onnx
 import pytest
 
-from support.libraries import keras, views, without_libraries
-from taskworker_classifyimage.classify.model import OwnClasses
+from support.clean_process import without_libraries
+from support.keras_files import keras, skip_without_tensorflow
+from taskworker_classifyimage.classify.model import InputSpec, OwnClasses
 from taskworker_classifyimage.errors import ModelError
 from taskworker_classifyimage.packing import make_pack
+from taskworker_classifyimage.packing.comparison import real_pictures
 from taskworker_classifyimage.packing.libraries import quiet
 from taskworker_classifyimage.packing.network import SCALINGS, Scaling, Wishes
 
+skip_without_tensorflow()
+
 CLASSES = OwnClasses(("cup", "plate", "fork"), {})
 SIDE = 64
-PICTURES = views(SIDE)
+PICTURES = real_pictures(InputSpec(SIDE, 0.875), [])
 
 
 def small_model(*more: Any) -> Any:
@@ -120,7 +124,6 @@ def test_code_in_a_model_file_is_refused_and_not_run(tmp_path: Path, suffix: str
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
 def test_what_is_no_model_file_is_refused(tmp_path: Path, suffix: str) -> None:
     """A pickle, a zip of something else: one line, nothing unpickled, nothing left."""
-    keras()
     path = tmp_path / f"ours{suffix}"
     wishes = Wishes(classes=CLASSES, scaling=SCALINGS["none"])
     path.write_bytes(b"\x80\x04\x95pickle")
