@@ -15,8 +15,8 @@ from taskworker_classifyimage.classify.model_pack import TensorSpec, Triple
 from taskworker_classifyimage.classify.options import ModelOptions
 from taskworker_classifyimage.classify.tensorflow_import import import_tensorflow
 from taskworker_classifyimage.errors import ConfigError, ModelError, one_line
-from taskworker_classifyimage.packing.graph import portable
-from taskworker_classifyimage.packing.libraries import library, quiet
+from taskworker_classifyimage.packing.keras_export import keras_to_onnx
+from taskworker_classifyimage.packing.libraries import quiet
 from taskworker_classifyimage.packing.network import (
     DEFAULT_CROP,
     DEFAULT_RESIZE,
@@ -31,8 +31,6 @@ from taskworker_classifyimage.packing.network import (
     settled_size,
 )
 
-#: The highest operator set that tf2onnx 1.17 knows well.
-_OPSET: Final = 17
 #: Before, a model file could run code or read other files in spite of `safe_mode`:
 #: CVE-2025-1550, -8747, -9905, -9906, -12058 and CVE-2026-1669.
 _SAFE_KERAS: Final = (3, 13, 2)
@@ -64,7 +62,7 @@ def open_keras_name(name: str, wishes: Wishes, options: ModelOptions) -> Network
             published_top1=model.published_top1,
             input=wishes.input(model.input.size, model.input.crop, model.input.resize),
             tensor=TensorSpec(),
-            onnx=_to_onnx(tensorflow, built, network.size, prepare),
+            onnx=keras_to_onnx(tensorflow, built, network.size, prepare),
             scores=_scores(built, prepare),
         )
 
@@ -96,7 +94,7 @@ def open_keras_file(path: Path, wishes: Wishes) -> Network:
             published_top1=None,
             input=wishes.input(size, DEFAULT_CROP, DEFAULT_RESIZE),
             tensor=TensorSpec(),
-            onnx=_to_onnx(tensorflow, model, size, prepare),
+            onnx=keras_to_onnx(tensorflow, model, size, prepare),
             scores=_scores(model, prepare),
         )
 
@@ -133,34 +131,3 @@ def _scores(model: Any, prepare: Callable[[Any], Any]) -> Callable[[Images], Sco
             return np.asarray(model(prepare(images.astype(np.float32)), training=False))
 
     return scores
-
-
-def _to_onnx(tensorflow: Any, model: Any, size: int, prepare: Callable[[Any], Any]) -> bytes:
-    """The network as ONNX, with its preprocessing in the graph: it reads uint8 NHWC RGB."""
-    converter = library("tf2onnx.convert", "tensorflow")
-    spec = tensorflow.TensorSpec((None, size, size, 3), tensorflow.uint8)
-
-    def answer(image: Any) -> Any:
-        return model(prepare(tensorflow.cast(image, tensorflow.float32)), training=False)
-
-    function = tensorflow.function(answer, input_signature=[spec], autograph=False)
-    try:
-        exported, _ = converter.from_function(function, input_signature=[spec], opset=_OPSET)
-        _fill_in(exported.graph, function.get_concrete_function().graph.captures)
-    except Exception as err:
-        raise ModelError(f"tf2onnx cannot write the network as ONNX: {one_line(err)}") from err
-    return portable(exported)
-
-
-def _fill_in(graph: Any, captures: list[tuple[Any, Any]]) -> None:
-    """Tensors that a layer holds outside its weights become constants, and not inputs.
-
-    Normalization, with which EfficientNets begin, has two.
-    """
-    from onnx import numpy_helper  # noqa: PLC0415 - comes with the extra
-
-    held = {inside.name: outside for outside, inside in captures}
-    for tensor in [each for each in graph.input if each.name in held]:
-        values = held[tensor.name].numpy()
-        graph.initializer.append(numpy_helper.from_array(values, tensor.name))
-        graph.input.remove(tensor)
