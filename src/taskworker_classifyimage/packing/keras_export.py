@@ -36,9 +36,13 @@ def keras_to_onnx(tensorflow: Any, model: Any, size: int, prepare: Callable[[Any
     function = tensorflow.function(answer, input_signature=[spec], autograph=False)
     try:
         with _in_one_graph(tensorflow):
-            exported, _ = converter.from_function(function, input_signature=[spec], opset=_OPSET)
+            exported, _ = converter.from_function(
+                function,
+                input_signature=[spec],
+                opset=_OPSET,
+                custom_op_handlers={"Erfc": (_spell_out_erfc, [])},
+            )
             _fill_in(exported.graph, function.get_concrete_function().graph.captures)
-        _spell_out_erfc(exported.graph)
     except Exception as err:
         raise ModelError(f"tf2onnx cannot write the network as ONNX: {one_line(err)}") from err
     return portable(exported)
@@ -72,13 +76,17 @@ def _fill_in(graph: Any, captures: list[tuple[Any, Any]]) -> None:
         graph.input.remove(tensor)
 
 
-def _spell_out_erfc(graph: Any) -> None:
+def _spell_out_erfc(graph: Any, node: Any, name: str, _arguments: Any) -> None:
     """Erfc, of which TensorFlow 2.21 makes GELU, is none of ONNX' operators: it is 1 - Erf."""
-    from onnx import helper, numpy_helper  # noqa: PLC0415 - comes with the extra
-
-    for node in [each for each in graph.node if each.op_type == "Erfc"]:
-        result, one = node.output[0], f"{node.output[0]}_one"
-        graph.initializer.append(numpy_helper.from_array(np.array(1, np.float32), one))
-        node.op_type, node.output[0] = "Erf", f"{result}_erf"
-        rest = helper.make_node("Sub", [one, node.output[0]], [result])
-        graph.node.insert(list(graph.node).index(node) + 1, rest)
+    one = graph.make_const(f"{name}_one", np.array(1, np.float32))
+    erf = graph.make_node("Erf", node.input)
+    shapes, types = node.output_shapes, node.output_dtypes
+    graph.remove_node(node.name)
+    graph.make_node(
+        "Sub",
+        [one.output[0], erf.output[0]],
+        name=name,
+        outputs=node.output,
+        shapes=shapes,
+        dtypes=types,
+    )
