@@ -16,10 +16,20 @@ from harness.bench import HERE, Bench
 from harness.bridges import Bridge, embedded, parse_bridge
 from harness.pictures import Pictures
 from harness.processes import MeasurementFailed
-from scenarios import bridge_cost, isolation, latency, repeats, round_trip, start_memory, throughput
+from scenarios import (
+    bridge_cost,
+    isolation,
+    latency,
+    repeats,
+    round_trip,
+    same_network,
+    start_memory,
+    throughput,
+)
 
 _SCENARIOS = {
     "throughput": throughput,
+    "same-network": same_network,
     "round-trip": round_trip,
     "start-memory": start_memory,
     "latency": latency,

@@ -51,7 +51,9 @@ def measure(bench: Bench) -> tables.Row:
     for number in range(1, bench.rounds + 1):
         for case in cases:
             row: tables.Row = {"round": number, "load_before": os.getloadavg()[0]}
-            row |= {"contender": case.contender, "model": case.model, "bridge": case.bridge}
+            row |= {"contender": case.contender, "bridge": case.bridge}
+            # A model pack is named by its path, and called by its folder.
+            row["model"] = Path(case.model).name
             try:
                 with bench.folder() as folder:
                     row |= case.run(folder)

@@ -1,5 +1,6 @@
 """Where a model pack's files lie: a folder, or a zip that is read without being unpacked."""
 
+import stat
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -31,32 +32,38 @@ def read_member(pack: Path, name: str, limit_bytes: int) -> bytes:
     Args:
         pack: a folder, or a zip with the files at its top.
         name: the file's name in it; never from the pack itself.
-        limit_bytes: more is refused before it is read, however small it was packed.
+        limit_bytes: more is refused, before it is read where the size is known.
 
     Raises:
         ModelError: it is missing, unreadable or too large; the message names the file.
     """
     try:
-        with _open_member(pack, name) as stream:
-            content = stream.read(limit_bytes + 1)
+        with _open_member(pack, name) as (stream, stated_bytes):
+            # What is stated may be a lie, in a zip; what is read is counted all the same.
+            content = b"" if stated_bytes > limit_bytes else stream.read(limit_bytes + 1)
     except OSError as err:
         raise ModelError(f"{pack}: {name}: {err.strerror or err}") from None
     except _UNREADABLE as err:
         raise ModelError(f"{pack}: {name} cannot be read: {err}") from None
-    if len(content) > limit_bytes:
+    if max(len(content), stated_bytes) > limit_bytes:
         raise ModelError(f"{pack}: {name} has more than {limit_bytes} bytes")
     return content
 
 
 @contextmanager
-def _open_member(pack: Path, name: str) -> Iterator[IO[bytes]]:
+def _open_member(pack: Path, name: str) -> Iterator[tuple[IO[bytes], int]]:
+    """The stream, and how many bytes it is said to have."""
     if pack.is_dir():
+        about = (pack / name).stat()
+        if not stat.S_ISREG(about.st_mode):
+            # A pipe would be waited for, a device never ends.
+            raise ModelError(f"{pack}: {name} is no file")
         with (pack / name).open("rb") as stream:
-            yield stream
+            yield stream, about.st_size
         return
     try:
         archive = zipfile.ZipFile(pack)
     except zipfile.BadZipFile as err:
         raise ModelError(f"{pack} is no folder and no zip: {err}") from None
     with archive, archive.open(name) as stream:
-        yield stream
+        yield stream, archive.getinfo(name).file_size

@@ -32,22 +32,39 @@ def read_pack(path: Path) -> ModelPack:
     Raises:
         ModelError: a key is missing or wrong; the message names the file and the key.
     """
+    where = f"{path}: {DESCRIPTION_FILE}"
+    content = read_member(path, DESCRIPTION_FILE, DESCRIPTION_LIMIT_BYTES)
+    return _Description(where, _table(where, content)).pack(path)
+
+
+def read_classes(path: Path) -> OwnClasses | None:
+    """The classes in a TOML file that has the section `output` of a description.
+
+    Returns:
+        None for those of ILSVRC2012.
+
+    Raises:
+        ModelError: the file is missing, or a key is; the message names both.
+    """
+    content = read_member(path.parent, path.name, DESCRIPTION_LIMIT_BYTES)
+    return _Description(str(path), _table(str(path), content)).classes()
+
+
+def _table(where: str, content: bytes) -> dict[str, Any]:
     try:
-        text = read_member(path, DESCRIPTION_FILE, DESCRIPTION_LIMIT_BYTES).decode("utf-8")
-        table = tomllib.loads(text)
+        return tomllib.loads(content.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as err:
-        raise ModelError(f"{path}: {DESCRIPTION_FILE} is no TOML: {err}") from None
-    return _Description(path, table).pack()
+        raise ModelError(f"{where} is no TOML: {err}") from None
 
 
 class _Description:
     """Takes values out of the table by keys such as "input.size"."""
 
-    def __init__(self, path: Path, table: dict[str, Any]) -> None:
-        self._path = path
+    def __init__(self, where: str, table: dict[str, Any]) -> None:
+        self._where = where
         self._table = table
 
-    def pack(self) -> ModelPack:
+    def pack(self, path: Path) -> ModelPack:
         name, sha256 = self._text("name"), self._text("sha256")
         if not _NAME.fullmatch(name):
             self._refuse("name", "must be letters, digits, '.', '_' and '-'")
@@ -67,8 +84,8 @@ class _Description:
             input=self._input(),
             tensor=self._tensor(),
             output=self._one_of("output.kind", ("logits", "probabilities")),
-            classes=self._classes(),
-            path=self._path,
+            classes=self.classes(),
+            path=path,
         )
 
     def _input(self) -> InputSpec:
@@ -100,7 +117,7 @@ class _Description:
             divide=divide,
         )
 
-    def _classes(self) -> OwnClasses | None:
+    def classes(self) -> OwnClasses | None:
         classes = self._value("output.classes")
         if classes == ILSVRC2012:
             return None
@@ -172,4 +189,4 @@ class _Description:
         return self._refuse(key, f"must be one of {listed}")
 
     def _refuse(self, key: str, problem: str) -> NoReturn:
-        raise ModelError(f"{self._path}: {DESCRIPTION_FILE}: {key} {problem}")
+        raise ModelError(f"{self._where}: {key} {problem}")

@@ -1,6 +1,5 @@
 """Runs a model pack with ONNX Runtime, on the CPU or on a GPU."""
 
-import os
 from typing import TYPE_CHECKING, Final, NoReturn
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy.typing as npt
 
 from taskworker_classifyimage.classify.device import CPU, Device
 from taskworker_classifyimage.classify.model_pack import MODEL_FILE, ModelPack
+from taskworker_classifyimage.classify.onnx_session import import_onnxruntime, session_options
 from taskworker_classifyimage.classify.ranking import to_probabilities
 from taskworker_classifyimage.classify.tensor import to_tensor
 from taskworker_classifyimage.errors import DeviceUnusable, ModelError, one_line
@@ -61,24 +61,14 @@ class OnnxClassifier:
             ModelError: the file is damaged or is no network as described.
             DeviceUnusable: the device is not there or does not run the model.
         """
-        # From 1.29 on it sends usage data to its maker unless this is set before it is loaded.
-        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-        import onnxruntime  # noqa: PLC0415 - a heavy import that only a loaded model needs
-
+        onnxruntime = import_onnxruntime()
         content = self.model.read_verified()
         kind = self._device.kind
         provider = _PROVIDERS[kind]
         if provider not in onnxruntime.get_available_providers():
             wheel = f"; install {_WHEELS[kind]} in its place" if kind in _WHEELS else ""
             raise DeviceUnusable(f"this onnxruntime has no {provider}{wheel}")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        # Weights in other files would escape the checksum; below this there can be none.
-        options.add_session_config_entry(
-            "session.model_external_initializers_file_folder_path", f"{os.devnull}/none"
-        )
+        options = session_options()
         if kind == "directml":
             # It works only without (onnxruntime's documentation of this provider).
             options.enable_mem_pattern = False

@@ -20,9 +20,7 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--device", metavar="DEVICE", help=f"one of {DEVICES}")
     add_models_dir_flag(parser)
-    parser.add_argument(
-        "--offline", action="store_const", const="true", help="never download a model"
-    )
+    add_offline_flag(parser)
     parser.add_argument(
         "--preprocessing",
         metavar="HOW",
@@ -47,6 +45,13 @@ def add_models_dir_flag(parser: argparse.ArgumentParser) -> None:
         "--models-dir",
         metavar="DIR",
         help="where models are kept; default: ./models if there, else the user's cache",
+    )
+
+
+def add_offline_flag(parser: argparse.ArgumentParser) -> None:
+    """--offline."""
+    parser.add_argument(
+        "--offline", action="store_const", const="true", help="never download a model"
     )
 
 

@@ -10,6 +10,7 @@ from taskworker_classifyimage.classify.description import read_pack
 from taskworker_classifyimage.classify.keras_model import find_weights
 from taskworker_classifyimage.classify.keras_networks import KerasNetwork, keras_networks
 from taskworker_classifyimage.classify.model_pack import MODEL_FILE, ModelPack
+from taskworker_classifyimage.commands import pack as pack_command
 from taskworker_classifyimage.commands.flags import (
     add_config_flag,
     add_models_dir_flag,
@@ -47,6 +48,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares this command's flags."""
     add_models_dir_flag(parser)
     add_config_flag(parser)
+    summary = (pack_command.__doc__ or "").partition("\n")[0]
+    more = parser.add_subparsers(title="commands", metavar="[pack]")
+    maker = more.add_parser("pack", help=summary, description=summary)
+    pack_command.add_arguments(maker)
+    maker.set_defaults(run=pack_command.run)
 
 
 def run(parsed: argparse.Namespace) -> int:

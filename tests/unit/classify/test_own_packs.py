@@ -1,4 +1,7 @@
+import os
+import pickle
 import shutil
+import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -6,11 +9,12 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from support.packs import SIZE, colour_network, write_pack
 from taskworker_classifyimage.classify import load_classifier
 from taskworker_classifyimage.classify.labels import labels_of
+from taskworker_classifyimage.classify.onnx_session import import_onnxruntime
 from taskworker_classifyimage.errors import ModelError
 
 
@@ -100,12 +104,52 @@ def two_inputs() -> onnx.ModelProto:
     return network
 
 
+def larger_than_memory() -> onnx.ModelProto:
+    """Weights of a petabyte, worked out when the file is loaded."""
+    network = colour_network()
+    shape = numpy_helper.from_array(np.array([2**24, 2**24], dtype=np.int64), "shape")
+    network.graph.initializer.append(shape)
+    network.graph.node.insert(0, helper.make_node("ConstantOfShape", ["shape"], ["huge"]))
+    network.graph.node.insert(1, helper.make_node("ReduceMax", ["huge"], ["most"], keepdims=0))
+    network.graph.node[-1].output[0] = "before"
+    network.graph.node.append(helper.make_node("Add", ["before", "most"], ["logits"]))
+    return network
+
+
+def weights_of_absurd_size() -> onnx.ModelProto:
+    """A shape of a petabyte, with 36 bytes behind it."""
+    network = colour_network()
+    del network.graph.initializer[0].dims[:]
+    network.graph.initializer[0].dims.extend([2**24, 2**24])
+    return network
+
+
+def other_format() -> bytes:
+    """The same network in ONNX Runtime's own format, which it would read as gladly."""
+    runtime = import_onnxruntime()
+    options = runtime.SessionOptions()
+    with tempfile.TemporaryDirectory() as folder:
+        options.optimized_model_filepath = f"{folder}/model.ort"
+        runtime.InferenceSession(colour_network().SerializeToString(), options)
+        return Path(options.optimized_model_filepath).read_bytes()
+
+
+class Payload:
+    """What a pickle would do to whoever reads it."""
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return os.mkdir, ("unpickled",)
+
+
 HOSTILE: dict[str, tuple[Any, dict[str, Any], str]] = {
     "custom operator": (custom_operator(), {}, "cannot be loaded"),
     "weights elsewhere": (external_weights("../../etc/passwd"), {}, "cannot be loaded"),
     "absolute weights": (external_weights("/etc/passwd"), {}, "cannot be loaded"),
     "weights beside it": (external_weights("weights.bin"), {}, "cannot be loaded"),
-    "no network": (b"\x80\x04\x95pickle", {}, "cannot be loaded"),
+    "a pickle": (pickle.dumps(Payload()), {}, "cannot be loaded"),
+    "another format": (other_format(), {}, "cannot be loaded"),
+    "weights of absurd size": (weights_of_absurd_size(), {}, "cannot be loaded"),
+    "larger than memory": (larger_than_memory(), {}, "cannot be loaded|does not run"),
     "empty": (b"", {}, "cannot be loaded"),
     "half a network": (colour_network().SerializeToString()[:150], {}, "cannot be loaded"),
     "two inputs": (two_inputs(), {}, "2 inputs"),
@@ -115,6 +159,11 @@ HOSTILE: dict[str, tuple[Any, dict[str, Any], str]] = {
     "wrong checksum": (colour_network(), {"sha256": "0" * 64}, "is damaged"),
     "too many outputs": (colour_network(outputs=4), {}, r"answers with \(1, 4\), not \(1, 3\)"),
     "not probabilities": (colour_network(), {"output__kind": "probabilities"}, "sum to"),
+    "too few outputs": (
+        colour_network(),
+        {"output__classes": "ILSVRC2012"},
+        r"answers with \(1, 3\), not \(1, 1000\)",
+    ),
     "names too short": (colour_network(), {"output__names": {"de": ["a"]}}, "1 names for 3"),
     "a class twice": (colour_network(), {"output__classes": ["a", "a", "b"]}, "a class twice"),
     "odd language": (colour_network(), {"output__names": {"x_y": ["a"] * 3}}, "language tag"),
@@ -143,6 +192,31 @@ def test_a_hostile_pack_is_refused_in_one_line(
         load_classifier(str(folder))
     assert "\n" not in str(caught.value)
     assert str(folder) in str(caught.value)
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "model.onnx",
+        "model.toml",
+        "weights.bin",
+    ]
+
+
+@pytest.mark.parametrize("member", ["model.onnx", "model.toml"])
+def test_a_file_of_absurd_size_is_refused_unread(tmp_path: Path, member: str) -> None:
+    """A terabyte of nothing costs no disk, and here no memory either."""
+    folder = write_pack(tmp_path / "pack", colour_network())
+    os.truncate(folder / member, 2**40)
+    with pytest.raises(ModelError, match=rf"{member} has more than \d+ bytes"):
+        load_classifier(str(folder))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize("member", ["model.onnx", "model.toml"])
+def test_what_is_no_file_is_refused(tmp_path: Path, member: str) -> None:
+    """A pipe would be waited for without end."""
+    folder = write_pack(tmp_path / "pack", colour_network())
+    (folder / member).unlink()
+    os.mkfifo(folder / member)
+    with pytest.raises(ModelError, match=f"{member} is no file"):
+        load_classifier(str(folder))
 
 
 def test_a_zip_that_unpacks_to_more_than_any_description_is_refused(tmp_path: Path) -> None:

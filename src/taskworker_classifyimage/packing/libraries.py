@@ -1,0 +1,40 @@
+"""Imports the libraries that networks come from: extras, large, and talkative."""
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
+
+from taskworker_classifyimage.errors import ConfigError
+
+
+def library(name: str, extra: str) -> Any:
+    """A module of an extra.
+
+    Raises:
+        ConfigError: it is not installed.
+    """
+    try:
+        return import_module(name)
+    except ImportError as err:
+        raise ConfigError(
+            f"{err.name or name} is not installed: pip install 'taskworker-classifyimage[{extra}]'"
+        ) from None
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keeps libraries from telling what their user cannot mend."""
+    # TensorFlow's C++ part: errors alone.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

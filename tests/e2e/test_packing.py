@@ -1,0 +1,90 @@
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from support.clean_process import without_libraries
+from support.keras_files import (
+    pin,
+    save_as_published,
+    seeded_network,
+    skip_without_tensorflow,
+)
+from support.packs import colour_network
+from support.programs import COMMAND, clean_environment
+from taskworker_classifyimage.classify.keras_build import preprocessing
+from taskworker_classifyimage.classify.keras_networks import keras_networks
+from taskworker_classifyimage.classify.model import InputSpec
+from taskworker_classifyimage.classify.tensorflow_import import import_tensorflow
+from taskworker_classifyimage.packing.comparison import real_pictures
+from taskworker_classifyimage.packing.libraries import quiet
+
+
+def pack(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, "models", "pack", *arguments],
+        env=clean_environment(),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=200,
+        check=False,
+    )
+
+
+@pytest.mark.timeout(300)
+def test_the_originals_network_runs_where_tensorflow_is_not(tmp_path: Path) -> None:
+    """By its Keras name, from the models folder, as a folder that is carried elsewhere."""
+    skip_without_tensorflow()
+    models = tmp_path / "models"
+    models.mkdir()
+    weights = models / keras_networks()["MobileNetV3Large"].file
+    with quiet():
+        network = seeded_network("MobileNetV3Large")
+        save_as_published(network, weights)
+    pin(weights)
+    folder = tmp_path / "pack"
+    ended = pack(
+        "MobileNetV3Large", "--models-dir", str(models), "--offline", "--output", str(folder)
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "Compared on 20 pictures: largest difference of probabilities" in ended.stdout
+    assert "the same best class on 20." in ended.stdout
+    pictures = real_pictures(InputSpec(224, 0.875), [])
+    prepare = preprocessing(import_tensorflow()[1], keras_networks()["MobileNetV3Large"])
+    with quiet():
+        expected = np.asarray(network(prepare(pictures.astype(np.float32)), training=False))
+    assert np.ptp(expected, axis=0).max() > 0.1, "the network tells nothing apart"
+    assert np.abs(without_libraries(folder, pictures) - expected).max() < 1e-4
+    assert sorted(path.name for path in folder.iterdir()) == ["model.onnx", "model.toml"]
+
+
+def test_a_file_is_packed_with_classes_of_its_own(tmp_path: Path) -> None:
+    """No library is needed for what is ONNX already; the flags say what the file cannot."""
+    (tmp_path / "ours.onnx").write_bytes(colour_network(dtype="float32").SerializeToString())
+    (tmp_path / "ours.names").write_text("red a red thing\ngreen\nblue\n", encoding="utf-8")
+    flags = [
+        "--classes",
+        str(tmp_path / "ours.names"),
+        "--scaling",
+        "1,2,3/4,5,6",
+        "--crop",
+        "none",
+    ]
+    ended = pack(str(tmp_path / "ours.onnx"), "--output", str(tmp_path / "pack.zip"), *flags)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    ended = pack(str(tmp_path / "ours.onnx"), "--output", str(tmp_path / "pack.zip"), *flags)
+    assert ended.returncode == 2
+    assert "is there already" in ended.stderr
+    assert ended.stderr.count("\n") == 1
+
+
+def test_a_network_that_is_none_is_told_with_its_neighbours(tmp_path: Path) -> None:
+    """One line, exit code 2, and nothing made."""
+    ended = pack("MobileNetV3Larg", "--output", str(tmp_path / "pack"))
+    assert ended.returncode == 2
+    assert "there is MobileNetV3Large" in ended.stderr
+    assert ended.stderr.count("\n") == 1
+    ended = pack("MobileNetV3Large", "--output", str(tmp_path / "pack"), "--scaling", "none")
+    assert "--scaling: Keras tells it of MobileNetV3Large" in ended.stderr
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,69 @@
+from pathlib import Path
+
+import pytest
+
+from taskworker_classifyimage.errors import ModelError
+from taskworker_classifyimage.packing.classes_file import read_classes_file
+
+
+def written(folder: Path, name: str, content: str) -> Path:
+    path = folder / name
+    path.write_text(content, encoding="utf-8")
+    return path
+
+
+def test_a_toml_file_has_ids_and_names_by_language(tmp_path: Path) -> None:
+    """The section of a pack's description, in a file of its own."""
+    content = '[output]\nclasses = ["cup", "fork"]\n[output.names]\nde = ["Tasse", "Gabel"]\n'
+    classes = read_classes_file(written(tmp_path, "ours.toml", content))
+    assert classes is not None
+    assert classes.ids == ("cup", "fork")
+    assert classes.names == {"de": ("Tasse", "Gabel")}
+
+
+def test_a_description_that_says_ilsvrc2012_is_understood(tmp_path: Path) -> None:
+    """Another pack's model.toml may be named."""
+    path = written(tmp_path, "model.toml", '[output]\nclasses = "ILSVRC2012"\n')
+    assert read_classes_file(path) is None
+
+
+def test_lines_are_ids_and_english_names(tmp_path: Path) -> None:
+    """The format of the label files here; a name may be left out."""
+    path = written(tmp_path, "ours.names", "\ufeffcup coffee cup\r\nfork\r\n")
+    classes = read_classes_file(path)
+    assert classes is not None
+    assert classes.ids == ("cup", "fork")
+    assert classes.names == {"en": ("coffee cup", "fork")}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("a.toml", "[output]\n", r"output\.classes is missing"),
+        ("a.toml", '[output]\nclasses = ["a", "a"]', "names a class twice"),
+        ("a.toml", '[output]\nclasses = ["a"]\nnames = {de = ["b", "c"]}', "2 names for 1 classes"),
+        ("a.toml", "classes = ", "is no TOML"),
+        ("a.names", "a\n\nb\n", "line 2 is no class id"),
+        ("a.names", "a\nb\na c\n", "line 3: there is a 'a' already"),
+        ("a.names", "", "has no lines"),
+        ("a.names", "a\x00b\n", "line 1 is no class id"),
+    ],
+)
+def test_a_wrong_file_is_refused_in_one_line(
+    tmp_path: Path, name: str, content: str, problem: str
+) -> None:
+    """By the file's name and the key or the line."""
+    path = written(tmp_path, name, content)
+    with pytest.raises(ModelError, match=problem) as caught:
+        read_classes_file(path)
+    assert str(caught.value).startswith(str(path))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_and_one_in_another_encoding_are_refused(tmp_path: Path) -> None:
+    """The file is named, whatever is wrong with it."""
+    with pytest.raises(ModelError, match=r"gone\.names: No such file"):
+        read_classes_file(tmp_path / "gone.names")
+    (tmp_path / "latin.names").write_bytes("Löffel".encode("latin-1"))
+    with pytest.raises(ModelError, match=r"latin\.names is no text in UTF-8"):
+        read_classes_file(tmp_path / "latin.names")

@@ -1,0 +1,162 @@
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from support.packs import IDS, SIZE, colour_network
+from taskworker_classifyimage.classify import load_classifier
+from taskworker_classifyimage.classify.model import OwnClasses
+from taskworker_classifyimage.errors import ConfigError, ModelError
+from taskworker_classifyimage.packing import make_pack
+from taskworker_classifyimage.packing.network import SCALINGS, Wishes
+
+CLASSES = OwnClasses(tuple(IDS), {"de": ("Rotes", "Grünes", "Blaues")})
+OURS = Wishes(classes=CLASSES)
+UNIT = Wishes(classes=CLASSES, scaling=SCALINGS["0..1"])
+
+
+def saved(folder: Path, network: onnx.ModelProto) -> Path:
+    path = folder / "our things.onnx"
+    path.write_bytes(network.SerializeToString())
+    return path
+
+
+def followed_by(kind: str, **attributes: Any) -> onnx.ModelProto:
+    """The colour network with another operator behind it."""
+    network = colour_network()
+    network.graph.node[-1].output[0] = "before"
+    network.graph.node.append(helper.make_node(kind, ["before"], ["logits"], **attributes))
+    return network
+
+
+def with_input(*shape: int | str, kind: int = TensorProto.UINT8) -> onnx.ModelProto:
+    """The colour network, said to take something else."""
+    network = colour_network()
+    network.graph.input[0].CopyFrom(helper.make_tensor_value_info("image", kind, shape))
+    return network
+
+
+def test_a_network_of_bytes_is_packed_as_it_is(tmp_path: Path) -> None:
+    """The same file, its checksum, what the flags said, and defaults for the rest."""
+    path = saved(tmp_path, colour_network())
+    compared = make_pack(str(path), tmp_path / "pack", OURS, [])
+    assert (compared.pictures, compared.same_best) == (20, 20)
+    assert compared.largest < 1e-6
+    assert (tmp_path / "pack" / "model.onnx").read_bytes() == path.read_bytes()
+    model = load_classifier(str(tmp_path / "pack")).model
+    assert (model.name, model.version, model.licence) == ("our-things", "1", "not stated")
+    assert model.classes == CLASSES
+    assert (model.input.size, model.input.crop, model.input.resize) == (SIZE, 0.875, "bicubic")
+
+
+def test_floats_channels_first_blue_first_are_described_so(tmp_path: Path) -> None:
+    """The layout is read off the file, colours and scaling are the user's word."""
+    network = colour_network(dtype="float32", layout="NCHW", colours="BGR")
+    wishes = Wishes(
+        classes=CLASSES, scaling=SCALINGS["0..1"], colours="BGR", crop="none", kind="logits"
+    )
+    make_pack(str(saved(tmp_path, network)), tmp_path / "pack", wishes, [])
+    classifier = load_classifier(str(tmp_path / "pack"))
+    assert classifier.model.input.crop is None
+    blue = np.full((1, SIZE, SIZE, 3), (0, 0, 255), dtype=np.uint8)
+    expected = np.exp([0, 0, 1]) / np.exp([0, 0, 1]).sum()
+    assert np.abs(classifier.probabilities(blue)[0] - expected).max() < 1e-6
+
+
+def test_a_zip_is_made_where_the_name_says_so(tmp_path: Path) -> None:
+    """One file to carry, ready to be used."""
+    path = saved(tmp_path, colour_network())
+    make_pack(str(path), tmp_path / "ours.zip", OURS, [])
+    assert zipfile.ZipFile(tmp_path / "ours.zip").namelist() == ["model.onnx", "model.toml"]
+    assert load_classifier(str(tmp_path / "ours.zip")).model.classes == CLASSES
+
+
+def test_a_network_that_ends_in_a_softmax_gives_probabilities(tmp_path: Path) -> None:
+    """What the scores are is seen from real pictures."""
+    path = saved(tmp_path, followed_by("Softmax", axis=1))
+    make_pack(str(path), tmp_path / "pack", OURS, [])
+    assert 'kind = "probabilities"' in (tmp_path / "pack" / "model.toml").read_text("utf-8")
+
+
+def test_photos_are_compared_on_and_other_files_left_out(tmp_path: Path) -> None:
+    """A folder holds more than pictures; one that holds none is refused."""
+    path = saved(tmp_path, colour_network())
+    with pytest.raises(ConfigError, match="no picture"):
+        make_pack(str(path), tmp_path / "pack", OURS, [path])
+    sample = Path(__file__).parents[3] / "src/taskworker_classifyimage/data/sample/espresso.jpg"
+    assert make_pack(str(path), tmp_path / "pack", OURS, [path, sample]).pictures == 21
+
+
+def two_outputs() -> onnx.ModelProto:
+    network = colour_network()
+    network.graph.output.add().name = "means"
+    return network
+
+
+def no_numbers() -> onnx.ModelProto:
+    """Means that are made negative have no logarithm."""
+    network = followed_by("Log")
+    network.graph.initializer[0].raw_data = (-np.eye(3, dtype=np.float32)).tobytes()
+    return network
+
+
+REFUSED: dict[str, tuple[onnx.ModelProto | bytes, Wishes, str]] = {
+    "no classes": (colour_network(), Wishes(), "has 3 outputs: name its classes"),
+    "classes for another": (colour_network(outputs=4), OURS, "3 of them, the network has 4"),
+    "scaling untold": (colour_network(dtype="float32"), OURS, "--scaling is needed"),
+    "scaling of bytes": (colour_network(), UNIT, "takes the bytes"),
+    "half precision": (with_input("N", 8, 8, 3, kind=TensorProto.FLOAT16), OURS, "float16"),
+    "another size": (colour_network(), Wishes(classes=CLASSES, size=17), "takes 16 x 16"),
+    "any size": (with_input("N", "H", "W", 3), OURS, "with --size"),
+    "not square": (with_input("N", 8, 16, 3), OURS, "not square"),
+    "one at a time": (with_input(1, SIZE, SIZE, 3), OURS, "free first dimension"),
+    "no channels": (with_input("N", SIZE, SIZE, "C"), OURS, "not pictures of three channels"),
+    "two outputs": (two_outputs(), OURS, "one input and one output"),
+    "independent classes": (followed_by("Sigmoid"), OURS, "do not sum to 1"),
+    "not a row each": (followed_by("ReduceMax", axes=[1], keepdims=0), OURS, "not a row each"),
+    "no numbers": (no_numbers(), OURS, "no numbers"),
+    "dice": (followed_by("RandomNormalLike", scale=9.0), OURS, "differ from the source's by up to"),
+    "no name": (colour_network(), Wishes(classes=CLASSES, name="a b"), "name must be"),
+    "no network": (b"\x80\x04\x95pickle", OURS, "cannot be loaded"),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_no_pack_can_hold_is_refused_and_leaves_nothing(tmp_path: Path, kind: str) -> None:
+    """One line that says what is wrong, and no folder, whole or half."""
+    network, wishes, problem = REFUSED[kind]
+    content = network if isinstance(network, bytes) else network.SerializeToString()
+    path = tmp_path / "network.onnx"
+    path.write_bytes(content)
+    with pytest.raises((ConfigError, ModelError), match=problem) as caught:
+        make_pack(str(path), tmp_path / "pack", wishes, [])
+    assert "\n" not in str(caught.value)
+    assert [each.name for each in tmp_path.iterdir()] == ["network.onnx"]
+
+
+def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:
+    """A pack in use stays as it is; the refusal comes before the work."""
+    (tmp_path / "pack").mkdir()
+    with pytest.raises(ConfigError, match="is there already"):
+        make_pack("no-such.onnx", tmp_path / "pack", OURS, [])
+    with pytest.raises(ConfigError, match="there is no folder"):
+        make_pack("no-such.onnx", tmp_path / "deep" / "pack", OURS, [])
+    with pytest.raises(ConfigError, match=r"there is no file no-such\.onnx"):
+        make_pack("no-such.onnx", tmp_path / "other", OURS, [])
+
+
+def test_weights_in_another_file_are_not_followed(tmp_path: Path) -> None:
+    """They would escape the checksum, wherever they lie."""
+    network = colour_network()
+    weights = network.graph.initializer[0]
+    (tmp_path / "weights.bin").write_bytes(weights.raw_data)
+    weights.ClearField("raw_data")
+    weights.data_location = TensorProto.EXTERNAL
+    entry = weights.external_data.add()
+    entry.key, entry.value = "location", "weights.bin"
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        make_pack(str(saved(tmp_path, network)), tmp_path / "pack", OURS, [])
