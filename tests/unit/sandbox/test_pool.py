@@ -37,7 +37,7 @@ def pictures() -> Iterator[tuple[str, bytes]]:
         yield name, encoded
         yield f"half of {name}", encoded[: len(encoded) // 2]
         yield f"most of {name}", encoded[: len(encoded) - 100]
-    yield from mutants(300)
+    yield from mutants(150)
     yield "a text", b"no picture\n" * 50
 
 
