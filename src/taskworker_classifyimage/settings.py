@@ -1,7 +1,7 @@
 """What the operator decides. Order: flags, then environment, then settings file, then defaults.
 
 A setting has one name everywhere: the flag `--bridge-port` is the key `bridge-port` of the file.
-The environment has only the four names that sibling workers' containers use.
+The environment has only the four names that sibling workers' containers use, and `taskbridgeauth`.
 """
 
 import socket
@@ -18,9 +18,13 @@ from taskworker_classifyimage.classify.catalogue import DEFAULT_MODEL
 from taskworker_classifyimage.classify.device import Device
 from taskworker_classifyimage.errors import ConfigError
 from taskworker_classifyimage.taskbridge.address import BridgeAddress
+from taskworker_classifyimage.taskbridge.credentials import Credentials
+from taskworker_classifyimage.taskbridge.tls import Tls, parse_pin
 
 #: Lower case, as the sibling workers' containers have them.
 ENVIRONMENT_NAMES: Final = ("taskbridgeurl", "worker", "device", "model")
+#: Holds what an auth-file holds.
+AUTH_NAME: Final = "taskbridgeauth"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,8 @@ class Settings:
     """Everything that can be set, checked.
 
     Attributes:
-        taskbridgeurl: the bridge to work for; None starts the embedded one.
+        taskbridgeurl: the bridge to work for, with what belongs to calling it (ca-file,
+            pin-sha256, insecure, client-cert, client-key, auth-file); None starts the embedded one.
         worker: this worker's name, unique on its bridge.
         model: names or paths; the first one answers tasks that name none.
         in_flight: tasks taken and not yet reported, at most; None: as many as the network needs.
@@ -91,7 +96,38 @@ def load_settings(flags: Mapping[str, str | None], environ: Mapping[str, str]) -
         except ValueError as err:
             raise ConfigError(f"{setting.name} {err}; it is {text!r} in {where}") from None
         values[setting.name.replace("-", "_")] = value
+    values["taskbridgeurl"] = _access(values, flags, environ)
     return Settings(**values)
+
+
+def _access(
+    values: dict[str, Any], flags: Mapping[str, str | None], environ: Mapping[str, str]
+) -> BridgeAddress | None:
+    """Takes what belongs to the bridge out of the values; gives the bridge with all of it.
+
+    Raises:
+        ConfigError: a file is missing or wrong, or a password is where everybody can read it.
+    """
+    address: BridgeAddress | None = values["taskbridgeurl"]
+    if address is not None and address.credentials and flags.get("taskbridgeurl"):
+        raise ConfigError(
+            "taskbridgeurl: a password on the command line can be read by every user of this "
+            f"machine; put user:password into the environment ({AUTH_NAME}) or an auth-file"
+        )
+    tls = Tls(
+        ca_file=values.pop("ca_file"),
+        pin=values.pop("pin_sha256"),
+        is_checked=not values.pop("insecure"),
+        client_cert=values.pop("client_cert"),
+        client_key=values.pop("client_key"),
+    )
+    auth_file: Path | None = values.pop("auth_file")
+    credentials = None
+    if environ.get(AUTH_NAME) and not flags.get("auth-file"):
+        credentials = Credentials.parse(environ[AUTH_NAME], f"{AUTH_NAME} in the environment")
+    elif auth_file is not None:
+        credentials = Credentials.read(auth_file)
+    return None if address is None else address.secured(tls, credentials)
 
 
 def _find(
@@ -174,12 +210,22 @@ def _text(text: str) -> str:
     return text
 
 
+def _path(text: str) -> Path:
+    return Path(_text(text))
+
+
 def _texts(text: str) -> tuple[str, ...]:
     return tuple(_text(part.strip()) for part in text.split(","))
 
 
 _SETTINGS: Final = (
     _Setting("taskbridgeurl", _address, lambda: None),
+    _Setting("ca-file", _path, lambda: None),
+    _Setting("pin-sha256", parse_pin, lambda: None),
+    _Setting("insecure", _yes_no, lambda: False),
+    _Setting("client-cert", _path, lambda: None),
+    _Setting("client-key", _path, lambda: None),
+    _Setting("auth-file", _path, lambda: None),
     _Setting("worker", _worker_name, lambda: socket.gethostname() or "classifyimage"),
     _Setting("model", _texts, lambda: (DEFAULT_MODEL,)),
     _Setting("device", Device.parse, lambda: Device("auto")),
@@ -188,5 +234,5 @@ _SETTINGS: Final = (
     _Setting("log-level", _one_of(*logs.LEVELS), lambda: "info"),
     _Setting("bridge-host", _text, lambda: "127.0.0.1"),
     _Setting("bridge-port", _whole_number(0, 65535), lambda: 42000),
-    _Setting("bridge-data", lambda text: Path(_text(text)), lambda: None),
+    _Setting("bridge-data", _path, lambda: None),
 )

@@ -25,7 +25,7 @@ COMMAND = (sys.executable, "-m", "taskworker_classifyimage")
 ORIGINAL = (sys.executable, str(ROOT / "classifyimage.py"))
 
 #: Settings that a developer's shell may have and no test wants.
-_OWN_NAMES = ("taskbridgeurl", "worker", "device", "model")
+_OWN_NAMES = ("taskbridgeurl", "taskbridgeauth", "worker", "device", "model")
 
 
 def free_port() -> int:

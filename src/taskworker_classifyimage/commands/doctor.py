@@ -13,7 +13,7 @@ from taskworker_classifyimage import __version__
 from taskworker_classifyimage.classify import load_classifier
 from taskworker_classifyimage.classify.catalogue import built_in_packs
 from taskworker_classifyimage.classify.labels import LabelFiles
-from taskworker_classifyimage.commands.flags import add_model_flags, settings_of
+from taskworker_classifyimage.commands.flags import add_access_flags, add_model_flags, settings_of
 from taskworker_classifyimage.errors import (
     BridgeRejected,
     BridgeUnavailable,
@@ -40,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares this command's flags."""
     parser.add_argument("--taskbridgeurl", metavar="URL", help="a bridge to check as well")
     add_model_flags(parser)
+    add_access_flags(parser)
 
 
 def run(parsed: argparse.Namespace) -> int:
