@@ -3,6 +3,7 @@
 The only file that names the HTTP library.
 """
 
+import asyncio
 import ipaddress
 import logging
 import os
@@ -19,11 +20,14 @@ from yarl import URL
 
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, printable
 from taskworker_classifyimage.taskbridge.address import BridgeAddress
+from taskworker_classifyimage.taskbridge.tls import PinMismatch
 
 _log = logging.getLogger(__name__)
 
 #: 1.3.0 and 3.1.0 cut a connection that was idle for 5 s; a call on it would look like an outage.
 _KEEP_ALIVE_S: Final = 4.0
+#: What is left of connections over TLS needs to end.
+_GOODBYE_S: Final = 0.1
 _CHUNK_BYTES: Final = 2**18
 #: Statuses that say "not now" or "not you": an operator or time mends them, no change of the call.
 _NOT_NOW: Final = frozenset({401, 403, 407, 408, 421, 425, 429})
@@ -60,22 +64,18 @@ class Connection:
     def __init__(self, address: BridgeAddress, limits: CallLimits) -> None:
         self._address = address
         self._limits = limits
-        self._tls: ssl.SSLContext | bool = True
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         address = self._address
-        pin = address.tls.pin
-        if address.url.startswith("https:"):
-            self._tls = address.tls.context()
+        is_https = address.url.startswith("https:")
         _warn(address)
         self._session = aiohttp.ClientSession(
             # No limit of connections: how many calls are under way is the worker's to say.
             connector=aiohttp.TCPConnector(
                 limit=0,
                 keepalive_timeout=_KEEP_ALIVE_S,
-                # Compared before anything is sent.
-                ssl=True if pin is None else aiohttp.Fingerprint(pin),
+                ssl=address.tls.context() if is_https else True,
             ),
             headers=_headers(address),
             # Cookies of an untrusted server serve nobody here.
@@ -96,6 +96,9 @@ class Connection:
         if self._session is not None:
             await self._session.close()
             self._session = None
+            if self._address.url.startswith("https:"):
+                # The library does not wait for the end of TLS: "Graceful shutdown" in its manual.
+                await asyncio.sleep(_GOODBYE_S)
 
     async def call(
         self,
@@ -131,7 +134,6 @@ class Connection:
                 data=content if is_form else None,
                 # A redirected POST would arrive as a GET, and credentials might go elsewhere.
                 allow_redirects=False,
-                ssl=self._tls,
                 timeout=aiohttp.ClientTimeout(
                     total=total_s or self._limits.call_s,
                     sock_connect=self._limits.connect_s,
@@ -236,14 +238,14 @@ def _seconds(retry_after: str | None) -> float:
 
 def _reason(err: Exception) -> str:
     """What a person needs of a connection error, in one line, without anybody's secrets."""
-    if isinstance(err, aiohttp.ServerFingerprintMismatch):
-        return (
-            f"its certificate is not the pinned one, but {err.got.hex()}; either somebody sits in "
-            "between, or it was renewed: ask its keeper before you change pin-sha256"
-        )
     if isinstance(err, aiohttp.ClientHttpProxyError):
         return _PROXY_REFUSES if err.status == 407 else f"the proxy answers {err.status}"
     cause = err.os_error if isinstance(err, aiohttp.ClientConnectorError) else err
+    if isinstance(cause, PinMismatch):
+        return (
+            f"its certificate is not the pinned one, but {cause.sha256.hex()}; either somebody "
+            "sits in between, or it was renewed: ask its keeper before you change pin-sha256"
+        )
     if isinstance(cause, ssl.SSLCertVerificationError):
         return (
             f"its certificate is not trusted: {printable(cause.verify_message)}; name its CA with "

@@ -1,11 +1,24 @@
 """How a bridge proves who it is over https, and how the worker does."""
 
+import hashlib
 import re
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
 from taskworker_classifyimage.errors import ConfigError
+
+
+class PinMismatch(ssl.SSLCertVerificationError):
+    """The bridge showed another certificate than the pinned one.
+
+    Attributes:
+        sha256: of the certificate that it showed.
+    """
+
+    def __init__(self, sha256: bytes) -> None:
+        super().__init__("not the pinned certificate")
+        self.sha256 = sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +41,7 @@ class Tls:
     client_key: Path | None = None
 
     def context(self) -> ssl.SSLContext:
-        """Reads the files.
+        """Reads the files. The pin counts for who wraps a stream, as asyncio does, and no socket.
 
         Raises:
             ConfigError: a file is missing or wrong, or the settings contradict each other.
@@ -44,6 +57,8 @@ class Tls:
         if not self.is_checked or (self.pin and not self.ca_file):
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
+        if self.pin:
+            context.sslobject_class = _pinned(self.pin)
         if self.client_cert:
             try:
                 context.load_cert_chain(self.client_cert, self.client_key, _refuse_passphrase)
@@ -65,6 +80,19 @@ def parse_pin(text: str) -> bytes:
     if not re.fullmatch(r"[0-9A-Fa-f]{64}", digits):
         raise ValueError("must be a SHA-256, 64 hexadecimal digits")
     return bytes.fromhex(digits)
+
+
+def _pinned(pin: bytes) -> type[ssl.SSLObject]:
+    """A TLS client whose handshake fails with any other certificate, before more is sent."""
+
+    class Pinned(ssl.SSLObject):
+        def do_handshake(self) -> None:
+            super().do_handshake()
+            sha256 = hashlib.sha256(self.getpeercert(binary_form=True) or b"").digest()
+            if sha256 != pin:
+                raise PinMismatch(sha256)
+
+    return Pinned
 
 
 def _refuse_passphrase() -> str:
