@@ -14,7 +14,8 @@
         |-- BadRequest, FileMissing, EmptyFile, UnsupportedFormat, DamagedPicture,
         `-- TooLarge, TooSlow, Killed, DownloadFailed
 
-Above `taskbridge.client` nobody names the HTTP library, above `classify` nobody the model runtime.
+Above `taskbridge.connection` nobody names the HTTP library, above `classify` nobody the model
+runtime.
 """
 
 from enum import StrEnum
@@ -176,4 +177,10 @@ class DownloadFailed(TaskError):
 
 def one_line(err: Exception) -> str:
     """What a foreign error says, fit for one of our messages."""
-    return " ".join(str(err).split())[:300]
+    return printable(str(err))
+
+
+def printable(text: str) -> str:
+    """Foreign text fit for a log or a terminal: bounded, one line, control codes escaped."""
+    line = " ".join(text[:1000].split())[:300]
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)

@@ -2,10 +2,11 @@
 
 A setting has one name everywhere: the flag `--bridge-port` is the key `bridge-port` of the file.
 The environment has only the four names that sibling workers' containers use, the one with which
-systemd names a service's own folder, and the bridge's secret, which has no flag: others on the
-machine can read those.
+systemd names a service's own folder, and two secrets, which have no flags as others on the machine
+can read those: the embedded bridge's (`bridgetoken`) and the one for a bridge (`taskbridgeauth`).
 """
 
+import logging
 import re
 import socket
 import tomllib
@@ -23,9 +24,15 @@ from taskworker_classifyimage.classify.device import Device
 from taskworker_classifyimage.classify.options import PREPROCESSINGS, Preprocessing
 from taskworker_classifyimage.errors import ConfigError
 from taskworker_classifyimage.taskbridge.address import BridgeAddress
+from taskworker_classifyimage.taskbridge.credentials import Credentials
+from taskworker_classifyimage.taskbridge.tls import Tls, parse_pin
+
+_log = logging.getLogger(__name__)
 
 #: Lower case, as the sibling workers' containers have them.
 ENVIRONMENT_NAMES: Final = ("taskbridgeurl", "worker", "device", "model", "bridgetoken")
+#: Holds what an auth-file holds.
+AUTH_NAME: Final = "taskbridgeauth"
 
 #: Other machines may call the embedded bridge: with its token, or whoever reaches it.
 REMOTE_ACCESS: Final = (WITH_TOKEN, OPEN)
@@ -47,7 +54,8 @@ class Settings:
     """Everything that can be set, checked.
 
     Attributes:
-        taskbridgeurl: the bridge to work for; None starts the embedded one.
+        taskbridgeurl: the bridge to work for, with what belongs to calling it (ca-file,
+            pin-sha256, insecure, client-cert, client-key, auth-file); None starts the embedded one.
         worker: this worker's name, unique on its bridge.
         model: names or paths; the first one answers tasks that name none.
         decoder_processes: that decode pictures; None: one a core.
@@ -147,6 +155,7 @@ def load_settings(flags: Mapping[str, str | None], environ: Mapping[str, str]) -
         except ValueError as err:
             raise ConfigError(f"{setting.name} {err}; it is {text!r} in {where}") from None
         values[setting.name.replace("-", "_")] = value
+    values["taskbridgeurl"] = _access(values, flags, environ)
     return Settings(**values)
 
 
@@ -163,6 +172,37 @@ def seconds_of(text: str) -> float:
     if not 1 <= seconds <= _LONGEST_S:
         raise ValueError("must be from 1s to 30d")
     return seconds
+
+
+def _access(
+    values: dict[str, Any], flags: Mapping[str, str | None], environ: Mapping[str, str]
+) -> BridgeAddress | None:
+    """Takes what belongs to the bridge out of the values; gives the bridge with all of it.
+
+    Raises:
+        ConfigError: a file is missing or wrong.
+    """
+    address: BridgeAddress | None = values["taskbridgeurl"]
+    if address is not None and address.credentials and flags.get("taskbridgeurl"):
+        _log.warning(
+            "taskbridgeurl: a password on the command line can be read by every user of this "
+            "machine; put user:password into the environment (%s) or an auth-file",
+            AUTH_NAME,
+        )
+    tls = Tls(
+        ca_file=values.pop("ca_file"),
+        pin=values.pop("pin_sha256"),
+        is_checked=not values.pop("insecure"),
+        client_cert=values.pop("client_cert"),
+        client_key=values.pop("client_key"),
+    )
+    auth_file: Path | None = values.pop("auth_file")
+    credentials = None
+    if environ.get(AUTH_NAME) and not flags.get("auth-file"):
+        credentials = Credentials.parse(environ[AUTH_NAME], f"{AUTH_NAME} in the environment")
+    elif auth_file is not None:
+        credentials = Credentials.read(auth_file)
+    return None if address is None else address.secured(tls, credentials)
 
 
 def _find(
@@ -246,12 +286,12 @@ def _text(text: str) -> str:
     return text
 
 
-def _texts(text: str) -> tuple[str, ...]:
-    return tuple(_text(part.strip()) for part in text.split(","))
-
-
 def _path(text: str) -> Path:
     return Path(_text(text))
+
+
+def _texts(text: str) -> tuple[str, ...]:
+    return tuple(_text(part.strip()) for part in text.split(","))
 
 
 def _origins(text: str) -> tuple[str, ...]:
@@ -264,6 +304,12 @@ def _origins(text: str) -> tuple[str, ...]:
 
 _SETTINGS: Final = (
     _Setting("taskbridgeurl", _address, lambda: None),
+    _Setting("ca-file", _path, lambda: None),
+    _Setting("pin-sha256", parse_pin, lambda: None),
+    _Setting("insecure", _yes_no, lambda: False),
+    _Setting("client-cert", _path, lambda: None),
+    _Setting("client-key", _path, lambda: None),
+    _Setting("auth-file", _path, lambda: None),
     _Setting("worker", _worker_name, lambda: socket.gethostname() or "classifyimage"),
     _Setting("model", _texts, lambda: (DEFAULT_MODEL,)),
     _Setting("device", Device.parse, lambda: Device("auto")),

@@ -19,7 +19,7 @@ from support.waiting import wait_until
 from support.working import coloured_picture, working
 from taskworker_classifyimage.classify import load_classifiers
 from taskworker_classifyimage.classify.base import Classifier
-from taskworker_classifyimage.taskbridge.client import CallLimits
+from taskworker_classifyimage.taskbridge.connection import CallLimits
 
 TASKS = int(os.environ.get("CLASSIFYIMAGE_FAULT_TASKS", "100"))
 #: Of a hundred calls.

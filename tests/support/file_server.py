@@ -1,15 +1,15 @@
 """A server of one file, with ranges as in RFC 9110 and with every fault that a test wants."""
 
 import hashlib
-import socket
 import ssl
-import sys
 import threading
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 from urllib.parse import urlsplit
+
+from support.tls_server import TestServer
 
 _CHUNK_BYTES = 16_384
 
@@ -60,9 +60,7 @@ class FileServer:
         self.faults = Faults()
         self.seen: list[Seen] = []
         self._server = _Server(self, tls)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-        scheme = "https" if tls else "http"
-        self.url = f"{scheme}://127.0.0.1:{self._server.server_port}/model.onnx"
+        self.url = f"{self._server.url}/model.onnx"
 
     @property
     def md5(self) -> str:
@@ -79,7 +77,7 @@ class FileServer:
         return [each.headers.get("Range") for each in self.seen]
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._server.__enter__()
         return self
 
     def __exit__(
@@ -89,9 +87,7 @@ class FileServer:
         traceback: TracebackType | None,
     ) -> None:
         self.faults.let_go.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self._server.__exit__(kind, error, traceback)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -162,26 +158,9 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing: the tests' output is for people."""
 
 
-class _Server(ThreadingHTTPServer):
-    """Knows whose file it serves; ends only when all its answers have."""
-
-    daemon_threads = False
+class _Server(TestServer):
+    """Knows whose file it serves."""
 
     def __init__(self, files: FileServer, tls: ssl.SSLContext | None) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(_Handler, tls)
         self.files = files
-        self._tls = tls
-
-    def get_request(self) -> tuple[socket.socket, Any]:
-        connection, address = super().get_request()
-        if self._tls is not None:
-            # The handshake is the handler's, so that it keeps no other client waiting.
-            connection = self._tls.wrap_socket(
-                connection, server_side=True, do_handshake_on_connect=False
-            )
-        return connection, address
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Says nothing of a client that hangs up or does not trust us."""
-        if not isinstance(sys.exception(), OSError):
-            super().handle_error(request, client_address)  # type: ignore[arg-type]

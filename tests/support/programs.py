@@ -26,7 +26,7 @@ COMMAND = (sys.executable, "-m", "taskworker_classifyimage")
 ORIGINAL = (sys.executable, str(ROOT / "classifyimage.py"))
 
 #: Settings that a developer's shell may have and no test wants.
-_OWN_NAMES = ("taskbridgeurl", "worker", "device", "model", "bridgetoken")
+_OWN_NAMES = ("taskbridgeurl", "taskbridgeauth", "worker", "device", "model", "bridgetoken")
 
 #: Where workers keep what outlives them, instead of the developer's home.
 _STATE = tempfile.TemporaryDirectory(prefix="classifyimage-state-")

@@ -20,7 +20,8 @@ from taskworker_classifyimage.pipeline.recognise import Recogniser
 from taskworker_classifyimage.pipeline.report import Reporter
 from taskworker_classifyimage.pipeline.take import Taker
 from taskworker_classifyimage.taskbridge.address import BridgeAddress
-from taskworker_classifyimage.taskbridge.client import BridgeClient, CallLimits
+from taskworker_classifyimage.taskbridge.client import BridgeClient
+from taskworker_classifyimage.taskbridge.connection import CallLimits
 from taskworker_classifyimage.taskbridge.outage import Outage
 from taskworker_classifyimage.worker import Worker, WorkerLimits
 

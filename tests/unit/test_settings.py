@@ -1,12 +1,16 @@
+import base64
 import socket
 import sys
 from pathlib import Path
 
 import pytest
 
+from support.certificates import Authority
 from taskworker_classifyimage.classify.device import CPU, Device
 from taskworker_classifyimage.errors import ConfigError
 from taskworker_classifyimage.settings import load_settings
+from taskworker_classifyimage.taskbridge.credentials import Credentials
+from taskworker_classifyimage.taskbridge.tls import Tls
 
 
 def write(folder: Path, text: str) -> str:
@@ -60,6 +64,76 @@ def test_origins_are_a_list() -> None:
     assert load_settings({"bridge-origins": "*"}, {}).bridge_origins == ("*",)
 
 
+URL = "https://lab.example/"
+
+
+@pytest.mark.parametrize("is_flag", [True, False])
+def test_a_password_on_the_command_line_is_warned_of(
+    caplog: pytest.LogCaptureFixture, is_flag: bool
+) -> None:
+    """Everybody on the machine can read it there; it works all the same, as it always did."""
+    url: dict[str, str | None] = {"taskbridgeurl": "https://user:s3cr3t@lab.example/"}
+    if is_flag:
+        settings = load_settings(url, {})
+    else:
+        settings = load_settings({}, {"taskbridgeurl": "https://user:s3cr3t@lab.example/"})
+    assert ("auth-file" in caplog.text) is is_flag
+    assert "s3cr3t" not in caplog.text
+    assert settings.taskbridgeurl is not None
+    assert settings.taskbridgeurl.credentials == Credentials.basic("user", "s3cr3t")
+    assert "s3cr3t" not in repr(settings)
+
+
+def test_credentials_come_from_the_first_place_that_has_some(tmp_path: Path) -> None:
+    """Flag before environment before settings file, and all of them before the URL."""
+    for name in ("flag", "file"):
+        (tmp_path / name).write_text(f"{name}:x")
+    auth_file = str(tmp_path / "file").replace("\\", "/")
+    config = write(tmp_path, f'auth-file = "{auth_file}"\n')
+    flags = {"config": config, "auth-file": str(tmp_path / "flag")}
+    url = {"taskbridgeurl": "https://url:x@lab.example/"}
+    environ = {**url, "taskbridgeauth": "environment:x"}
+
+    def user(flags: dict[str, str | None], environ: dict[str, str]) -> str:
+        address = load_settings(flags, environ).taskbridgeurl
+        assert address is not None
+        assert address.credentials is not None
+        return base64.b64decode(address.credentials.header.partition(" ")[2]).decode()
+
+    assert user({**flags}, environ) == "flag:x"
+    assert user({"config": config}, environ) == "environment:x"
+    assert user({"config": config}, url) == "file:x"
+    assert user({}, url) == "url:x"
+
+
+def test_wrong_credentials_in_the_environment_are_not_repeated() -> None:
+    """The message names the variable."""
+    with pytest.raises(ConfigError, match="taskbridgeauth in the environment") as caught:
+        load_settings({"taskbridgeurl": URL}, {"taskbridgeauth": "s3cr3t"})
+    assert "s3cr3t" not in str(caught.value)
+
+
+def test_what_protects_the_way_belongs_to_the_bridge(tmp_path: Path) -> None:
+    """All settings of TLS arrive; with the embedded bridge, which needs none, they rest."""
+    authority = Authority(tmp_path)
+    certificate, key = authority.client()
+    flags = {
+        "ca-file": str(authority.file),
+        "pin-sha256": "ab" * 32,
+        "client-cert": str(certificate),
+        "client-key": str(key),
+    }
+    settings = load_settings({"taskbridgeurl": URL, **flags}, {})
+    assert settings.taskbridgeurl is not None
+    assert settings.taskbridgeurl.tls == Tls(
+        authority.file, b"\xab" * 32, client_cert=certificate, client_key=key
+    )
+    trusting = load_settings({"taskbridgeurl": URL, "insecure": "true"}, {}).taskbridgeurl
+    assert trusting is not None
+    assert not trusting.tls.is_checked
+    assert load_settings(flags, {}).taskbridgeurl is None
+
+
 def test_an_unknown_key_is_refused_by_name(tmp_path: Path) -> None:
     """A typing error in the file is said, not ignored."""
     config = write(tmp_path, "bridge-prot = 1\n")
@@ -76,6 +150,8 @@ def test_an_unknown_key_is_refused_by_name(tmp_path: Path) -> None:
         ("in-flight", "0"),
         ("device", "gpu"),
         ("log-level", "loud"),
+        ("pin-sha256", "abc"),
+        ("insecure", "yes"),
         ("worker", "two\nlines"),
         ("model", ""),
         ("bridge-lease", "0"),

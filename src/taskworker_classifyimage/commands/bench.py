@@ -17,7 +17,12 @@ from typing import Final
 from taskworker_classifyimage.classify import load_classifier
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.commands.decoders import decoder_pool
-from taskworker_classifyimage.commands.flags import add_model_flags, model_options, settings_of
+from taskworker_classifyimage.commands.flags import (
+    add_access_flags,
+    add_model_flags,
+    model_options,
+    settings_of,
+)
 from taskworker_classifyimage.decode import decode
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, ConfigError
 from taskworker_classifyimage.machine import peak_memory_bytes
@@ -61,6 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--bridge", dest="taskbridgeurl", metavar="URL", help="default: an embedded one"
     )
     add_model_flags(parser)
+    add_access_flags(parser)
 
 
 def run(parsed: argparse.Namespace) -> int:

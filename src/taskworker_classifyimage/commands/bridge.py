@@ -21,6 +21,7 @@ from taskworker_classifyimage.machine import allow_many_files
 from taskworker_classifyimage.settings import Settings
 from taskworker_classifyimage.stopping import stop_on_signals
 from taskworker_classifyimage.taskbridge.address import BridgeAddress
+from taskworker_classifyimage.taskbridge.credentials import Credentials
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,7 +67,7 @@ async def embedded_bridge(settings: Settings) -> AsyncIterator[BridgeAddress]:
         reason = err.strerror or err
         raise ConfigError(f"cannot serve on {host}, port {port}: {reason}") from None
     try:
-        yield BridgeAddress(server.url, "worker" if token else None, token)
+        yield BridgeAddress(server.url, Credentials.bearer(token) if token else None)
     finally:
         await server.stop()
 

@@ -16,7 +16,12 @@ from taskworker_classifyimage.classify.keras_model import KerasModel
 from taskworker_classifyimage.classify.labels import LabelFiles
 from taskworker_classifyimage.classify.options import ModelOptions
 from taskworker_classifyimage.commands.decoders import decoder_pool
-from taskworker_classifyimage.commands.flags import add_model_flags, model_options, settings_of
+from taskworker_classifyimage.commands.flags import (
+    add_access_flags,
+    add_model_flags,
+    model_options,
+    settings_of,
+)
 from taskworker_classifyimage.decode import decoders
 from taskworker_classifyimage.errors import (
     BridgeRejected,
@@ -45,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares this command's flags."""
     parser.add_argument("--taskbridgeurl", metavar="URL", help="a bridge to check as well")
     add_model_flags(parser)
+    add_access_flags(parser)
 
 
 def run(parsed: argparse.Namespace) -> int:

@@ -70,6 +70,21 @@ def add_config_flag(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="FILE", help="settings file (TOML, keys as flags)")
 
 
+def add_access_flags(parser: argparse.ArgumentParser) -> None:
+    """--auth-file, --ca-file, --pin-sha256, --client-cert, --client-key, --insecure."""
+    group = parser.add_argument_group("access to the bridge (docs/security.md)")
+    group.add_argument("--auth-file", metavar="FILE", help="USER:PASSWORD or Bearer TOKEN")
+    group.add_argument("--ca-file", metavar="FILE", help="the CA of the bridge's certificate, PEM")
+    group.add_argument(
+        "--pin-sha256", metavar="HEX", help="the bridge's own certificate, self-signed or not"
+    )
+    group.add_argument("--client-cert", metavar="FILE", help="this worker's certificate, PEM")
+    group.add_argument("--client-key", metavar="FILE", help="its key, if that is a file of its own")
+    group.add_argument(
+        "--insecure", action="store_const", const="true", help="trust any certificate"
+    )
+
+
 def add_bridge_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of the embedded bridge, and --log-level."""
     group = parser.add_argument_group("embedded bridge")

@@ -15,6 +15,7 @@ from taskworker_classifyimage.classify.labels import labels_of
 from taskworker_classifyimage.commands.bridge import embedded_bridge
 from taskworker_classifyimage.commands.decoders import decoder_pool
 from taskworker_classifyimage.commands.flags import (
+    add_access_flags,
     add_bridge_flags,
     add_decoder_flags,
     add_model_flags,
@@ -65,6 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_flags(parser)
     add_decoder_flags(parser)
     add_provenance_flag(parser)
+    add_access_flags(parser)
     add_bridge_flags(parser)
 
 

@@ -4,7 +4,6 @@ import os
 import random
 import signal
 import socket
-import ssl
 import subprocess
 import sys
 import threading
@@ -12,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import trustme
 
+from support.certificates import Authority
 from support.file_server import FileServer
 from support.waiting import wait_until
 from taskworker_classifyimage.classify.download import Download, download, fetch_rest
@@ -301,12 +300,9 @@ def test_a_redirect_is_followed_to_the_web_only(server: FileServer, target: Path
 @pytest.fixture
 def tls_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FileServer]:
     """An https server whose CA this process trusts."""
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    monkeypatch.setenv("SSL_CERT_FILE", os.fspath(tmp_path / "ca.pem"))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    with FileServer(CONTENT, context) as running:
+    authority = Authority(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", os.fspath(authority.file))
+    with FileServer(CONTENT, authority.server()) as running:
         yield running
 
 

@@ -1,9 +1,12 @@
+import base64
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from taskworker_classifyimage.errors import ConfigError
 from taskworker_classifyimage.taskbridge.address import BridgeAddress
+from taskworker_classifyimage.taskbridge.credentials import Credentials
 
 
 @pytest.mark.parametrize(
@@ -23,9 +26,10 @@ def test_the_last_slash_does_not_matter(text: str, url: str) -> None:
 def test_credentials_are_kept_apart_and_never_shown() -> None:
     """Neither the URL nor the representation gives the password away."""
     address = BridgeAddress.parse("https://us%40er:p%3Aass@lab.example:8443/x/")
-    assert (address.username, address.password) == ("us@er", "p:ass")
+    assert address.credentials == Credentials.basic("us@er", "p:ass")
     assert address.url == "https://lab.example:8443/x"
-    assert "p:ass" not in repr(address)
+    assert "ass" not in repr(address)
+    assert base64.b64encode(b"us@er:p:ass").decode() not in repr(address)
 
 
 @pytest.mark.parametrize(
@@ -36,6 +40,26 @@ def test_what_is_no_address_is_refused(text: str) -> None:
     """A wrong address ends the start with one line."""
     with pytest.raises(ConfigError, match="taskbridgeurl"):
         BridgeAddress.parse(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://user:se/cret@lab.example/",
+        "https://user:cret#x@lab.example/",
+        "https://user:cret?x@lab.example/",
+        "https://user:[cret@lab.example/",
+        "https://user:cret℀@lab.example/",
+        "user:cret@lab.example",
+        "https://user%3Ax:cret@lab.example/",
+    ],
+)
+def test_a_refusal_repeats_no_password(text: str) -> None:
+    """A password with a stray "/" ends up where a port should be, and must not be told as one."""
+    with pytest.raises(ConfigError) as caught:
+        BridgeAddress.parse(text)
+    assert "cret" not in str(caught.value)
+    assert "se" not in str(caught.value).split()
 
 
 @given(st.text())

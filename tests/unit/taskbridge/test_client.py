@@ -1,12 +1,12 @@
 import asyncio
 import base64
 import socket
-import threading
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 
 import pytest
 
+from support.canned_server import CannedServer, http
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, TooLarge
 from taskworker_classifyimage.taskbridge.address import BridgeAddress
 from taskworker_classifyimage.taskbridge.client import BridgeClient
@@ -14,39 +14,10 @@ from taskworker_classifyimage.taskbridge.client import BridgeClient
 T = TypeVar("T")
 
 
-class CannedServer:
-    """Answers every connection's first request with the same bytes and hangs up."""
-
-    def __init__(self) -> None:
-        self.answer = b""
-        self.requests: list[str] = []
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._socket.getsockname()[1]
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        while True:
-            connection, _ = self._socket.accept()
-            with connection:
-                request = connection.recv(65536)
-                if request == b"stop":
-                    return
-                self.requests.append(request.decode("latin-1"))
-                connection.sendall(self.answer)
-
-    def stop(self) -> None:
-        with socket.create_connection(("127.0.0.1", self.port)) as connection:
-            connection.sendall(b"stop")
-        self._thread.join()
-        self._socket.close()
-
-
 @pytest.fixture
 def server() -> Iterator[CannedServer]:
-    canned = CannedServer()
-    yield canned
-    canned.stop()
+    with CannedServer() as canned:
+        yield canned
 
 
 def ask(server: CannedServer, call: Callable[[BridgeClient], Awaitable[T]], user: str = "") -> T:
@@ -56,11 +27,6 @@ def ask(server: CannedServer, call: Callable[[BridgeClient], Awaitable[T]], user
             return await call(client)
 
     return asyncio.run(run())
-
-
-def http(status: int, body: bytes = b"", *headers: str) -> bytes:
-    lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body)}", *headers, "", ""]
-    return "\r\n".join(lines).encode() + body
 
 
 def take(client: BridgeClient) -> Awaitable[tuple[str, object] | None]:

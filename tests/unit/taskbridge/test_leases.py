@@ -178,7 +178,8 @@ def test_a_bridge_that_is_away_ends_no_keeping(tmp_path: Path) -> None:
     async def use(client: BridgeClient, server: BridgeOnFolder) -> None:
         server.add()
         task_id = await taken(client)
-        client._api = "http://127.0.0.1:9/api/"
+        # From now on nobody is there.
+        client._connection._address = BridgeAddress("http://127.0.0.1:9")
         keeping = asyncio.create_task(keep_leases(client, Outage(client.url), lambda: {task_id}))
         await asyncio.sleep(LEASE_S)
         assert not keeping.done()
