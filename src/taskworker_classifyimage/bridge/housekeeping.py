@@ -20,14 +20,17 @@ _LOT_TASKS: Final = 100
 async def reopen_run_out(store: TaskStore, leases: Leases) -> None:
     """End leases when their time is over, for ever."""
     while True:
+        reopened = 0
         try:
             for task_id, attempt in leases.run_out():
                 status = store.run_out(task_id, attempt)
                 leases.end(task_id)
-                if status:
-                    _log.warning(
-                        "bridge.lease_run_out task=%s attempt=%d now=%s", task_id, attempt, status
-                    )
+                reopened += status == "open"
+                if status == "completed":
+                    _log.warning("bridge.given_up task=%s attempts=%d", task_id, attempt)
+            if reopened:
+                # One line for all: a worker that dies may have held many.
+                _log.warning("bridge.leases_run_out reopened=%d", reopened)
         except sqlite3.Error as error:
             _log.error("bridge.lease_not_ended error=%s", error)
         await asyncio.sleep(_REOPEN_INTERVAL_S)

@@ -44,7 +44,7 @@ def test_a_task_that_nobody_renews_is_open_again(
         lease(bridge)
         assert bridge.take() == unleased
         wait_until(lambda: status(bridge, silent) == "open")
-        assert f"bridge.lease_run_out task={silent} attempt=1 now=open" in caplog.text
+        assert "bridge.leases_run_out reopened=1" in caplog.text
         assert status(bridge, unleased) == "inprogress"
         assert bridge.take() == silent
         assert bridge.get(f"tasks/file/{silent}/").body == b"picture"
