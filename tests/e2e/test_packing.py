@@ -13,6 +13,7 @@ from support.keras_files import (
 )
 from support.packs import colour_network
 from support.programs import COMMAND, clean_environment
+from taskworker_classifyimage.classify.description import read_pack
 from taskworker_classifyimage.classify.keras_build import preprocessing
 from taskworker_classifyimage.classify.keras_networks import keras_networks
 from taskworker_classifyimage.classify.model import InputSpec
@@ -56,6 +57,12 @@ def test_the_originals_network_runs_where_tensorflow_is_not(tmp_path: Path) -> N
         expected = np.asarray(network(prepare(pictures.astype(np.float32)), training=False))
     assert np.ptp(expected, axis=0).max() > 0.1, "the network tells nothing apart"
     assert np.abs(without_libraries(folder, pictures) - expected).max() < 1e-4
+    about = read_pack(folder)
+    assert (about.name, about.licence, about.published_top1) == (
+        "MobileNetV3Large",
+        "Apache-2.0",
+        0.756,
+    )
     assert sorted(path.name for path in folder.iterdir()) == ["model.onnx", "model.toml"]
 
 

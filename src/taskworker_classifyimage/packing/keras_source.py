@@ -1,5 +1,6 @@
 """Networks of Keras: those of `keras.applications` by name, and one's own from a file."""
 
+import re
 from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
@@ -20,6 +21,7 @@ from taskworker_classifyimage.packing.libraries import quiet
 from taskworker_classifyimage.packing.network import (
     DEFAULT_CROP,
     DEFAULT_RESIZE,
+    NO_LICENCE,
     SCALINGS,
     Images,
     Network,
@@ -31,9 +33,9 @@ from taskworker_classifyimage.packing.network import (
     settled_size,
 )
 
-#: Before, a model file could run code or read other files in spite of `safe_mode`:
-#: CVE-2025-1550, -8747, -9905, -9906, -12058 and CVE-2026-1669.
-_SAFE_KERAS: Final = (3, 13, 2)
+#: Before, a model file could run code or read other files in spite of `safe_mode`: CVE-2025-9905,
+#: CVE-2026-1462, CVE-2026-1669 and what github.com/keras-team/keras/issues/23055 lists.
+_SAFE_KERAS: Final = (3, 15)
 
 
 def open_keras_name(name: str, wishes: Wishes, options: ModelOptions) -> Network:
@@ -52,14 +54,17 @@ def open_keras_name(name: str, wishes: Wishes, options: ModelOptions) -> Network
         )
     wishes.refuse(f"Keras tells it of {name}", "size", "scaling", "colours")
     model = keras_model(network, options)
+    # Under other names are weights of the user's own.
+    is_published = model.weights.name == network.file
+    origin = network.url if is_published else f"{model.weights.name}, a local file"
     with quiet():
         tensorflow, keras = import_tensorflow()
         built, prepare = build_network(keras, model), preprocessing(keras, network)
         return Network(
             name=name,
-            licence=model.licence,
-            source=f"{model.source}; Keras {keras.__version__}",
-            published_top1=model.published_top1,
+            licence=network.licence if is_published else NO_LICENCE,
+            source=f"{origin}, SHA-256 {model.sha256[:12]}...; Keras {keras.__version__}",
+            published_top1=network.published_top1 if is_published else None,
             input=wishes.input(model.input.size, model.input.crop, model.input.resize),
             tensor=TensorSpec(),
             onnx=keras_to_onnx(tensorflow, built, network.size, prepare),
@@ -76,7 +81,7 @@ def open_keras_file(path: Path, wishes: Wishes) -> Network:
     """
     with quiet():
         tensorflow, keras = import_tensorflow()
-        if tuple(int(part) for part in keras.__version__.split(".")[:3]) < _SAFE_KERAS:
+        if tuple(map(int, re.findall(r"\d+", keras.__version__)[:3])) < _SAFE_KERAS:
             raise ConfigError(
                 f"Keras {keras.__version__} may run code that is hidden in a file: "
                 f"pip install 'keras>={'.'.join(map(str, _SAFE_KERAS))}'"
@@ -89,7 +94,7 @@ def open_keras_file(path: Path, wishes: Wishes) -> Network:
         prepare = _scaling_of(known_scaling(wishes), is_bgr=wishes.colours == "BGR")
         return Network(
             name=file_name(path),
-            licence="not stated",
+            licence=NO_LICENCE,
             source=f"{path.name}, a local file; Keras {keras.__version__}",
             published_top1=None,
             input=wishes.input(size, DEFAULT_CROP, DEFAULT_RESIZE),

@@ -1,7 +1,6 @@
 """Imports the libraries that networks come from: extras, large, and talkative."""
 
 import logging
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,8 +27,6 @@ def library(name: str, extra: str) -> Any:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keeps libraries from telling what their user cannot mend."""
-    # TensorFlow's C++ part: errors alone.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:

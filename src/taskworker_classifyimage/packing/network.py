@@ -37,6 +37,8 @@ SCALINGS: Final = {
 #: What most networks for ImageNet are evaluated with.
 DEFAULT_CROP: Final = 0.875
 DEFAULT_RESIZE: Final[Resize] = "bicubic"
+#: Of what its owner says nothing about.
+NO_LICENCE: Final = "not stated"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from taskworker_classifyimage.errors import ModelError, one_line
 from taskworker_classifyimage.packing.network import (
     DEFAULT_CROP,
     DEFAULT_RESIZE,
+    NO_LICENCE,
     Images,
     Network,
     Scores,
@@ -49,7 +50,7 @@ def open_onnx(path: Path, wishes: Wishes) -> Network:
 
     return Network(
         name=file_name(path),
-        licence="not stated",
+        licence=NO_LICENCE,
         source=f"{path.name}, a local file",
         published_top1=None,
         input=wishes.input(settled_size(size, wishes), DEFAULT_CROP, DEFAULT_RESIZE),

@@ -15,7 +15,7 @@ from taskworker_classifyimage.classify.options import ModelOptions
 from taskworker_classifyimage.errors import ConfigError, ModelError, one_line
 from taskworker_classifyimage.packing.graph import portable
 from taskworker_classifyimage.packing.libraries import library, quiet
-from taskworker_classifyimage.packing.network import Images, Network, Scores, Wishes
+from taskworker_classifyimage.packing.network import NO_LICENCE, Images, Network, Scores, Wishes
 
 _EXTRA: Final = "timm"
 _RESIZES: Final[tuple[Resize, ...]] = ("nearest", "bilinear", "bicubic", "lanczos")
@@ -51,7 +51,7 @@ def open_timm(name: str, wishes: Wishes, options: ModelOptions) -> Network:
 
     return Network(
         name=name,
-        licence=(cfg.get("license") if wishes.weights is None else None) or "not stated",
+        licence=(cfg.get("license") if wishes.weights is None else None) or NO_LICENCE,
         source=f"timm {timm.__version__}: {name}, {_origin(cfg, wishes.weights)}",
         published_top1=None,
         input=wishes.input(size, _crop(name, cfg, wishes), _resize(cfg)),
