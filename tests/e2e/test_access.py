@@ -92,12 +92,11 @@ def test_doctor_says_what_is_wrong_with_the_access(
         assert "sesame" not in ended.stdout + ended.stderr
 
 
-@pytest.mark.parametrize("flag", ["--taskbridgeurl", "--ca-file", "--pin-sha256", "--auth-file"])
+@pytest.mark.parametrize("flag", ["--ca-file", "--pin-sha256", "--auth-file"])
 def test_wrong_access_settings_are_one_line(flag: str, tmp_path: Path) -> None:
     """They end the start with exit code 2, before anything is called."""
     (tmp_path / "auth").write_text("s3cr3t")
     values = {
-        "--taskbridgeurl": "https://user:s3cr3t@lab.example/",
         "--ca-file": os.fspath(tmp_path / "missing.pem"),
         "--pin-sha256": hashlib.md5(b"").hexdigest(),
         "--auth-file": os.fspath(tmp_path / "auth"),

@@ -14,10 +14,10 @@ from support.keras_files import (
 from support.packs import colour_network
 from support.programs import COMMAND, clean_environment
 from taskworker_classifyimage.classify.description import read_pack
-from taskworker_classifyimage.classify.keras_build import preprocessing
-from taskworker_classifyimage.classify.keras_networks import keras_networks
+from taskworker_classifyimage.classify.keras.build import preprocessing
+from taskworker_classifyimage.classify.keras.networks import keras_networks
+from taskworker_classifyimage.classify.keras.tensorflow_import import import_tensorflow
 from taskworker_classifyimage.classify.model import InputSpec
-from taskworker_classifyimage.classify.tensorflow_import import import_tensorflow
 from taskworker_classifyimage.packing.comparison import real_pictures
 from taskworker_classifyimage.packing.libraries import quiet
 

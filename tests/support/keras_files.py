@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from taskworker_classifyimage.classify.keras_build import preprocessing
-from taskworker_classifyimage.classify.keras_networks import keras_networks
-from taskworker_classifyimage.classify.tensorflow_import import import_tensorflow
+from taskworker_classifyimage.classify.keras.build import preprocessing
+from taskworker_classifyimage.classify.keras.networks import keras_networks
+from taskworker_classifyimage.classify.keras.tensorflow_import import import_tensorflow
 
 #: Spread of the scores that the classes get; random networks as they come give all the same.
 _SPREAD = 3.0

@@ -23,7 +23,7 @@ from taskworker_classifyimage.taskbridge.address import BridgeAddress
 from taskworker_classifyimage.taskbridge.client import BridgeClient
 from taskworker_classifyimage.taskbridge.connection import CallLimits
 from taskworker_classifyimage.taskbridge.outage import Outage
-from taskworker_classifyimage.worker import Worker, WorkerLimits
+from taskworker_classifyimage.worker.worker import Worker, WorkerLimits
 
 _TIMEOUT_S = 60.0
 

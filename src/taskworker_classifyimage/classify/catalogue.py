@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from taskworker_classifyimage.classify.description import read_pack
-from taskworker_classifyimage.classify.keras_model import KerasModel, keras_model
-from taskworker_classifyimage.classify.keras_networks import keras_networks
+from taskworker_classifyimage.classify.keras.model import KerasModel, keras_model
+from taskworker_classifyimage.classify.keras.networks import keras_networks
 from taskworker_classifyimage.classify.model_pack import DESCRIPTION_FILE, ModelPack
 from taskworker_classifyimage.classify.options import ModelOptions
 from taskworker_classifyimage.errors import ConfigError, ModelError

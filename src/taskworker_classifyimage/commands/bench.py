@@ -37,7 +37,7 @@ from taskworker_classifyimage.sandbox.pool import DecoderPool
 from taskworker_classifyimage.taskbridge.address import BridgeAddress
 from taskworker_classifyimage.taskbridge.client import BridgeClient
 from taskworker_classifyimage.taskbridge.outage import Outage
-from taskworker_classifyimage.worker import Worker, WorkerLimits
+from taskworker_classifyimage.worker.worker import Worker, WorkerLimits
 
 #: Enough for a p95 that means something, and over in seconds.
 _PICTURES: Final = 400

@@ -12,7 +12,7 @@ from functools import partial
 from taskworker_classifyimage import __version__
 from taskworker_classifyimage.classify import load_classifier
 from taskworker_classifyimage.classify.catalogue import built_in_packs
-from taskworker_classifyimage.classify.keras_model import KerasModel
+from taskworker_classifyimage.classify.keras.model import KerasModel
 from taskworker_classifyimage.classify.labels import LabelFiles
 from taskworker_classifyimage.classify.options import ModelOptions
 from taskworker_classifyimage.commands.decoders import decoder_pool

@@ -6,11 +6,11 @@ import math
 
 from taskworker_classifyimage.commands.flags import add_config_flag, settings_of
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, ConfigError
-from taskworker_classifyimage.rescue import Begun, begun_tasks, reopen
 from taskworker_classifyimage.settings import seconds_of
 from taskworker_classifyimage.taskbridge.address import BridgeAddress
 from taskworker_classifyimage.taskbridge.client import BridgeClient
 from taskworker_classifyimage.tasks import TASK_TYPE
+from taskworker_classifyimage.worker.rescue import Begun, begun_tasks, reopen
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -24,7 +24,6 @@ from taskworker_classifyimage.commands.flags import (
     settings_of,
 )
 from taskworker_classifyimage.logs import set_up_logging
-from taskworker_classifyimage.neighbours import wait_for_own_name
 from taskworker_classifyimage.pipeline.abilities import offers
 from taskworker_classifyimage.pipeline.handle import Handler, TaskLimits
 from taskworker_classifyimage.pipeline.kept import KeptResults
@@ -32,17 +31,18 @@ from taskworker_classifyimage.pipeline.local import SAMPLE, LocalFiles
 from taskworker_classifyimage.pipeline.recognise import Recogniser
 from taskworker_classifyimage.pipeline.report import Reporter
 from taskworker_classifyimage.pipeline.take import Taker
-from taskworker_classifyimage.rescue import Rescuer
 from taskworker_classifyimage.sandbox.pool import DecoderPool
 from taskworker_classifyimage.settings import Settings
-from taskworker_classifyimage.state import own_folder
 from taskworker_classifyimage.stopping import stop_on_signals, unless
-from taskworker_classifyimage.systemd import Systemd
 from taskworker_classifyimage.taskbridge.address import BridgeAddress
 from taskworker_classifyimage.taskbridge.client import BridgeClient
 from taskworker_classifyimage.taskbridge.outage import Outage
 from taskworker_classifyimage.tasks import ClassifyRequest
-from taskworker_classifyimage.worker import Worker, WorkerLimits
+from taskworker_classifyimage.worker.neighbours import wait_for_own_name
+from taskworker_classifyimage.worker.rescue import Rescuer
+from taskworker_classifyimage.worker.state import own_folder
+from taskworker_classifyimage.worker.systemd import Systemd
+from taskworker_classifyimage.worker.worker import Worker, WorkerLimits
 
 _log = logging.getLogger(__name__)
 

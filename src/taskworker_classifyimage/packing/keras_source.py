@@ -9,12 +9,12 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from taskworker_classifyimage.classify.keras_build import build_network, preprocessing
-from taskworker_classifyimage.classify.keras_model import keras_model
-from taskworker_classifyimage.classify.keras_networks import keras_networks
+from taskworker_classifyimage.classify.keras.build import build_network, preprocessing
+from taskworker_classifyimage.classify.keras.model import keras_model
+from taskworker_classifyimage.classify.keras.networks import keras_networks
+from taskworker_classifyimage.classify.keras.tensorflow_import import import_tensorflow
 from taskworker_classifyimage.classify.model_pack import TensorSpec, Triple
 from taskworker_classifyimage.classify.options import ModelOptions
-from taskworker_classifyimage.classify.tensorflow_import import import_tensorflow
 from taskworker_classifyimage.errors import ConfigError, ModelError, one_line
 from taskworker_classifyimage.packing.keras_export import keras_to_onnx
 from taskworker_classifyimage.packing.libraries import quiet

@@ -6,7 +6,7 @@ import pytest
 from support.keras_files import skip_without_tensorflow
 from support.packs import colour_network, write_pack
 from taskworker_classifyimage.classify.catalogue import find_model
-from taskworker_classifyimage.classify.keras_model import KerasModel
+from taskworker_classifyimage.classify.keras.model import KerasModel
 from taskworker_classifyimage.classify.options import ModelOptions
 from taskworker_classifyimage.errors import ConfigError, ModelError
 

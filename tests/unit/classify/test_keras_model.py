@@ -9,8 +9,8 @@ import pytest
 
 from support.file_server import FileServer
 from support.keras_files import skip_without_tensorflow
-from taskworker_classifyimage.classify.keras_model import find_weights, keras_model
-from taskworker_classifyimage.classify.keras_networks import KerasNetwork, keras_networks
+from taskworker_classifyimage.classify.keras.model import find_weights, keras_model
+from taskworker_classifyimage.classify.keras.networks import KerasNetwork, keras_networks
 from taskworker_classifyimage.classify.options import ModelOptions
 from taskworker_classifyimage.errors import ConfigError, ModelError
 
@@ -198,6 +198,6 @@ def test_a_processor_that_tensorflow_cannot_run_on_is_told(
     put(tmp_path, LARGE.file)
     flags = frozenset({"sse2", "sse4_2"})
     monkeypatch.setattr(
-        "taskworker_classifyimage.classify.tensorflow_import.processor_flags", lambda: flags
+        "taskworker_classifyimage.classify.keras.tensorflow_import.processor_flags", lambda: flags
     )
     assert "needs a processor with AVX" in refused(published(), offline(tmp_path))

@@ -17,8 +17,8 @@ from support.keras_files import (
     squares,
 )
 from taskworker_classifyimage.classify import load_classifier
-from taskworker_classifyimage.classify.keras_build import preprocessing
-from taskworker_classifyimage.classify.keras_networks import keras_networks
+from taskworker_classifyimage.classify.keras.build import preprocessing
+from taskworker_classifyimage.classify.keras.networks import keras_networks
 from taskworker_classifyimage.classify.options import ModelOptions
 
 skip_without_tensorflow()

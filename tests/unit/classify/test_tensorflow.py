@@ -20,7 +20,7 @@ from support.original import MODEL, Scores, assert_same, original_scores, seeded
 from support.pools import real_pool
 from taskworker_classifyimage.classify import load_classifier
 from taskworker_classifyimage.classify.device import Device
-from taskworker_classifyimage.classify.keras_networks import keras_networks
+from taskworker_classifyimage.classify.keras.networks import keras_networks
 from taskworker_classifyimage.classify.options import ModelOptions
 from taskworker_classifyimage.errors import ModelError
 from taskworker_classifyimage.pipeline.local import LocalFiles

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from taskworker_classifyimage.errors import ConfigError
-from taskworker_classifyimage.state import own_folder
+from taskworker_classifyimage.worker.state import own_folder
 
 
 def test_a_name_has_one_process_a_bridge(tmp_path: Path) -> None:

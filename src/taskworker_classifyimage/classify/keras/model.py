@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from taskworker_classifyimage.classify.download import Download, download
-from taskworker_classifyimage.classify.keras_networks import KerasNetwork
+from taskworker_classifyimage.classify.keras.networks import KerasNetwork
+from taskworker_classifyimage.classify.keras.tensorflow_import import check_installed
 from taskworker_classifyimage.classify.model import InputSpec, Model
 from taskworker_classifyimage.classify.options import ModelOptions
-from taskworker_classifyimage.classify.part_file import checksum_file, digest
-from taskworker_classifyimage.classify.tensorflow_import import check_installed
+from taskworker_classifyimage.download.download import Download, download
+from taskworker_classifyimage.download.part_file import checksum_file, digest
 from taskworker_classifyimage.errors import ConfigError, ModelError
 
 #: Of the network's input, left out on all sides together: 0.875 of the picture for 224 pixels,

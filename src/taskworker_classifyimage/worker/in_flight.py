@@ -6,8 +6,8 @@ import logging
 from taskworker_classifyimage.errors import TaskLeft
 from taskworker_classifyimage.pipeline.handle import Handler
 from taskworker_classifyimage.pipeline.slots import Slots
-from taskworker_classifyimage.recovery import Recovery
 from taskworker_classifyimage.tasks import UNKNOWN, Task
+from taskworker_classifyimage.worker.recovery import Recovery
 
 _log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.programs import Program
-from taskworker_classifyimage.systemd import Systemd
+from taskworker_classifyimage.worker.systemd import Systemd
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no systemd")
 

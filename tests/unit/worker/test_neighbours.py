@@ -5,10 +5,10 @@ from typing import Any, cast
 import pytest
 
 from taskworker_classifyimage.errors import BridgeRejected
-from taskworker_classifyimage.neighbours import wait_for_own_name
 from taskworker_classifyimage.pipeline.take import Taker
 from taskworker_classifyimage.taskbridge.client import BridgeClient
 from taskworker_classifyimage.taskbridge.outage import Outage
+from taskworker_classifyimage.worker.neighbours import wait_for_own_name
 
 Workers = list[dict[str, Any]]
 

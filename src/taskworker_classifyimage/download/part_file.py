@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal
 
-from taskworker_classifyimage.classify.transfer import Version
+from taskworker_classifyimage.download.transfer import Version
 from taskworker_classifyimage.errors import ModelError
 
 _NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})

@@ -15,10 +15,10 @@ import pytest
 from support.certificates import Authority
 from support.file_server import FileServer
 from support.waiting import wait_until
-from taskworker_classifyimage.classify.download import Download, download, fetch_rest
-from taskworker_classifyimage.classify.part_file import PartFile, is_verified
-from taskworker_classifyimage.classify.progress import Progress
-from taskworker_classifyimage.classify.transfer import Interrupted
+from taskworker_classifyimage.download.download import Download, download, fetch_rest
+from taskworker_classifyimage.download.part_file import PartFile, is_verified
+from taskworker_classifyimage.download.progress import Progress
+from taskworker_classifyimage.download.transfer import Interrupted
 from taskworker_classifyimage.errors import ModelError
 
 CONTENT = random.Random(4).randbytes(1_000_000)
@@ -28,7 +28,7 @@ CUT = 400_000
 PROGRAM = """
 import sys
 from pathlib import Path
-from taskworker_classifyimage.classify.download import Download, download
+from taskworker_classifyimage.download.download import Download, download
 from taskworker_classifyimage.errors import ModelError
 url, md5, target = sys.argv[1:4]
 try:

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from taskworker_classifyimage.classify.keras_model import KerasModel
-from taskworker_classifyimage.classify.keras_networks import KerasNetwork
+from taskworker_classifyimage.classify.keras.model import KerasModel
+from taskworker_classifyimage.classify.keras.networks import KerasNetwork
 from taskworker_classifyimage.errors import ModelError, one_line
 
 #: Standard deviations of ImageNet's channels as shares of 255, red first; Keras' own figures.

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from taskworker_classifyimage.classify.device import CPU, Device
-from taskworker_classifyimage.classify.keras_build import build_network, preprocessing
-from taskworker_classifyimage.classify.keras_model import KerasModel
-from taskworker_classifyimage.classify.tensorflow_import import import_tensorflow
+from taskworker_classifyimage.classify.keras.build import build_network, preprocessing
+from taskworker_classifyimage.classify.keras.model import KerasModel
+from taskworker_classifyimage.classify.keras.tensorflow_import import import_tensorflow
 from taskworker_classifyimage.errors import DeviceUnusable, ModelError, one_line
 from taskworker_classifyimage.machine import usable_cores
 

@@ -5,9 +5,9 @@ import pytest
 
 from taskworker_classifyimage.errors import BridgeRejected
 from taskworker_classifyimage.pipeline.take import Taker
-from taskworker_classifyimage.recovery import Recovery
 from taskworker_classifyimage.taskbridge.client import BridgeClient
 from taskworker_classifyimage.taskbridge.outage import Outage
+from taskworker_classifyimage.worker.recovery import Recovery
 
 OURS = {"type": "classifyimage", "status": "inprogress", "worker": "w"}
 

@@ -14,15 +14,15 @@ from typing import Final, Literal, NamedTuple
 
 from filelock import FileLock, Timeout
 
-from taskworker_classifyimage.classify.part_file import (
+from taskworker_classifyimage.download.part_file import (
     PartFile,
     digest,
     is_verified,
     on_disk,
     write_checksum,
 )
-from taskworker_classifyimage.classify.progress import Progress, Tell
-from taskworker_classifyimage.classify.transfer import (
+from taskworker_classifyimage.download.progress import Progress, Tell
+from taskworker_classifyimage.download.transfer import (
     Interrupted,
     Refused,
     Unreachable,

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-_TABLE: Final = Path(__file__).parent.parent / "data" / "keras-networks.toml"
+_TABLE: Final = Path(__file__).parents[2] / "data" / "keras-networks.toml"
 _BYTES_A_PARAMETER: Final = 4
 
 
