@@ -84,7 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing: the tests' output is for people."""
 
 
-def test_each_hostile_answer_costs_one_line_and_the_worker_goes_on() -> None:
+def test_each_hostile_answer_costs_a_line_at_most_and_the_worker_goes_on() -> None:
     """After a dozen of them it does the task that can be done, and its log is still a log."""
     with HostileBridge() as bridge, worker(bridge.url, "w", "--log-level", "debug") as program:
         assert bridge.done.wait(60), program.printed
@@ -95,7 +95,7 @@ def test_each_hostile_answer_costs_one_line_and_the_worker_goes_on() -> None:
     predictions = result["predictions"]
     assert isinstance(predictions, list)
     assert len(predictions) == 1
-    assert log.count("is unavailable") == log.count("is back") == len(TAKES)
+    assert log.count("is unavailable") == log.count("is back") <= len(TAKES)
     assert "Traceback" not in log
     assert all(line.isprintable() for line in log.splitlines())
     assert all(line[:2] == "20" for line in log.splitlines()), "a line that no one logged"
