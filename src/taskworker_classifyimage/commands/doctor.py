@@ -133,12 +133,13 @@ def _model(pool: DecoderPool, name: str, options: ModelOptions) -> str:
     predictions = result["predictions"]
     if not isinstance(predictions, list) or not predictions:
         raise ModelError(f"cannot classify the sample: {result.get('error')}; install again")
-    is_verified = not isinstance(classifier.model, KerasModel) or classifier.model.is_verified
-    checked = "checksum right" if is_verified else "no checksum to compare"
+    keras = classifier.model if isinstance(classifier.model, KerasModel) else None
+    checked = "checksum right" if keras is None or keras.is_verified else "no checksum to compare"
     if classifier.model.classes is not None:
         return f"{checked}, runs in {result['duration']} s, {classifier.library}"
     if predictions[0]["class"] != SAMPLE_SYNSET:
-        raise ModelError(f"takes the sample for {predictions[0]['name']}; install again")
+        way_out = "install again" if keras is None else "are its weights right?"
+        raise ModelError(f"takes the sample for {predictions[0]['name']}; {way_out}")
     return f"{checked}, sample right in {result['duration']} s, {classifier.library}"
 
 
