@@ -4,7 +4,11 @@ import argparse
 import asyncio
 import math
 
-from taskworker_classifyimage.commands.flags import add_config_flag, settings_of
+from taskworker_classifyimage.commands.flags import (
+    add_access_flags,
+    add_config_flag,
+    settings_of,
+)
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, ConfigError
 from taskworker_classifyimage.settings import seconds_of
 from taskworker_classifyimage.taskbridge.address import BridgeAddress
@@ -24,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--worker", metavar="NAME", help="only tasks that this worker took")
     parser.add_argument("--dry-run", action="store_true", help="list them and reopen none")
+    add_access_flags(parser)
     add_config_flag(parser)
 
 

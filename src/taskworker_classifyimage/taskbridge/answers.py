@@ -17,6 +17,10 @@ _ID_LIMIT: Final = 2000
 _STRING_OR_BRACKET: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[][{}]', re.DOTALL)
 
 
+class AnswerTooLarge(BridgeUnavailable):
+    """An answer is larger than any sensible one."""
+
+
 def parse_json(answer: bytes, path: str) -> Any:
     """An answer's value. What is deeper than `DEPTH_LIMIT` becomes null.
 
@@ -28,7 +32,8 @@ def parse_json(answer: bytes, path: str) -> Any:
         path: of the call, for the message.
 
     Raises:
-        BridgeUnavailable: it is no JSON, or large and too deep.
+        BridgeUnavailable: it is no JSON.
+        AnswerTooLarge: it is too deep, and too large to be cut.
     """
     try:
         try:
@@ -58,6 +63,22 @@ def path_segment(task_id: str) -> str:
     return segment
 
 
+def objects(body: object) -> list[dict[str, Any]]:
+    """The objects in a list, if it is one; of other things there, nothing."""
+    return [each for each in body if isinstance(each, dict)] if isinstance(body, list) else []
+
+
+def is_id(value: object) -> bool:
+    """Whether a task's id is one that calls can be made with."""
+    if not isinstance(value, str):
+        return False
+    try:
+        path_segment(value)
+    except BridgeRejected:
+        return False
+    return True
+
+
 def _is_deep(value: object) -> bool:
     """Whether more arrays and objects are inside each other than there may be."""
     level = [value]
@@ -74,7 +95,7 @@ def _is_deep(value: object) -> bool:
 def _cut(answer: bytes, path: str) -> bytes:
     """The answer with null in the place of every array and object that is too deep."""
     if len(answer) > _CUT_LIMIT_BYTES:
-        raise BridgeUnavailable(f"{path} answered with more than {DEPTH_LIMIT} levels of JSON")
+        raise AnswerTooLarge(f"{path} answered with more than {DEPTH_LIMIT} levels of JSON")
     kept, depth, start = bytearray(), 0, 0
     for token in _STRING_OR_BRACKET.finditer(answer):
         if token[0] in b"[{":

@@ -20,13 +20,14 @@ from taskworker_classifyimage.errors import (
     printable,
 )
 from taskworker_classifyimage.taskbridge.address import BridgeAddress
-from taskworker_classifyimage.taskbridge.answers import parse_json, path_segment
-from taskworker_classifyimage.taskbridge.connection import (
+from taskworker_classifyimage.taskbridge.answers import (
     AnswerTooLarge,
-    CallLimits,
-    Connection,
-    form,
+    is_id,
+    objects,
+    parse_json,
+    path_segment,
 )
+from taskworker_classifyimage.taskbridge.connection import CallLimits, Connection, form
 from taskworker_classifyimage.taskbridge.leases import Leases
 
 
@@ -61,7 +62,7 @@ class BridgeClient:
         """The bridge's clock, in seconds since the epoch, as its last answer told it; else ours."""
         try:
             return parsedate_to_datetime(self._connection.date).timestamp()
-        except ValueError:
+        except (ValueError, OverflowError, OSError):
             return time.time()
 
     @property
@@ -112,12 +113,8 @@ class BridgeClient:
                 f"{err}; is this a TaskBridge?", may_have_done_it=False
             ) from None
         task_id = body.get("id") if isinstance(body, dict) else None
-        if not isinstance(task_id, str):
+        if not isinstance(task_id, str) or not is_id(task_id):
             raise BridgeUnavailable("tasks/take/ answered without a task's id")
-        try:
-            path_segment(task_id)
-        except BridgeRejected as err:
-            raise BridgeUnavailable(f"tasks/take/: {err}") from None
         # Only 2.2.1 gives the whole task.
         self._is_sturdy = "status" not in body
         self.leases.note(task_id, body, is_new=True)
@@ -178,13 +175,13 @@ class BridgeClient:
         return body
 
     async def tasks(self) -> list[dict[str, Any]]:
-        """All tasks, without their data and results."""
+        """All tasks that calls can be made for, without their data and results."""
         listed = await self._json("GET", "tasks/list/", limit_bytes=self._limits.list_bytes)
-        return _objects(listed)
+        return [each for each in objects(listed) if is_id(each.get("id"))]
 
     async def workers(self) -> list[dict[str, Any]]:
         """Who asked for tasks lately; in 2.2.1 every value is a text."""
-        return _objects(await self._json("GET", "workers/list/"))
+        return objects(await self._json("GET", "workers/list/"))
 
     async def version(self) -> str | None:
         """The release as the bridge tells it, None where it does not (2.2.1, 3.1.0)."""
@@ -217,7 +214,3 @@ class BridgeClient:
     ) -> Any:
         answer = await self._connection.call(method, path, body, limit_bytes=limit_bytes)
         return parse_json(answer, path)
-
-
-def _objects(body: object) -> list[dict[str, Any]]:
-    return [each for each in body if isinstance(each, dict)] if isinstance(body, list) else []

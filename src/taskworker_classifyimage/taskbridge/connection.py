@@ -20,6 +20,7 @@ from yarl import URL
 
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, printable
 from taskworker_classifyimage.taskbridge.address import BridgeAddress
+from taskworker_classifyimage.taskbridge.answers import AnswerTooLarge
 from taskworker_classifyimage.taskbridge.tls import PinMismatch
 
 _log = logging.getLogger(__name__)
@@ -52,10 +53,6 @@ class CallLimits:
     download_s: float = 300.0
     json_bytes: int = 16 * 2**20
     list_bytes: int = 512 * 2**20
-
-
-class AnswerTooLarge(BridgeUnavailable):
-    """An answer is larger than any sensible one."""
 
 
 class Connection:
