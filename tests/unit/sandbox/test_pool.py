@@ -106,15 +106,17 @@ def test_a_decoder_that_dies_idle_costs_no_picture(launcher: LauncherKind) -> No
 @on_linux
 def test_a_template_that_dies_is_replaced() -> None:
     """Its decoders go with it, no picture does."""
+    others = descendants()
     with poison_pool() as pool:
         pool.start()
-        (template,) = descendants() - {child for pid in descendants() for child in descendants(pid)}
+        family = descendants() - others
+        (template,) = family - {child for pid in family for child in descendants(pid)}
         decoders = descendants(template)
         os.kill(template, signal.SIGKILL)
         wait_until(lambda: not any(map(is_alive, decoders)))
         for _ in range(4):
             assert outcome(pool, FINE) == ()
-    assert descendants() == set()
+    assert descendants() == others
 
 
 @on_linux
@@ -123,8 +125,7 @@ def test_decoders_die_with_their_worker(number: signal.Signals) -> None:
     """Also those that hang and are deaf, and also when the worker is killed at once."""
     program = textwrap.dedent("""
         from concurrent.futures import ThreadPoolExecutor
-        from support import corpus, poison
-from support.mutations import mutants
+        from support import poison
         from support.pools import poison_pool
 
         with poison_pool() as pool:
