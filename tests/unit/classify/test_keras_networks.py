@@ -46,7 +46,7 @@ def test_a_network_is_what_keras_makes_when_it_downloads_it(
 ) -> None:
     """Same file asked for at the same place, same size, same answers to the same weights."""
     table = keras_networks()[name]
-    weights, pictures = tmp_path / table.file, squares(6, table.size)
+    weights, pictures = tmp_path / table.file, squares(4, table.size)
     save_as_published(seeded_network(name, pictures), weights)
     pin(weights)
     asked: list[tuple[Any, ...]] = []
@@ -70,7 +70,7 @@ def test_a_network_is_what_keras_makes_when_it_downloads_it(
 
     classifier = load_classifier(name, options=ModelOptions(tmp_path, offline=True))
     found = classifier.probabilities(pictures)
-    assert found.shape == (6, 1000)
+    assert found.shape == (4, 1000)
     assert np.abs(found.sum(axis=1) - 1).max() < 1e-4
     # Compiled, the same sums are rounded in another order.
-    assert np.abs(found - expected).max() < 1e-4
+    assert np.abs(found - expected).max() < 5e-5

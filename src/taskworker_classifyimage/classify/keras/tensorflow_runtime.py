@@ -102,7 +102,13 @@ class TensorFlowClassifier:
 
         images = tensorflow.TensorSpec((None, size, size, 3), tensorflow.uint8)
         compiled = tensorflow.function(run, autograph=False).get_concrete_function(images)
-        return lambda pixels: compiled(tensorflow.constant(pixels)).numpy()
+
+        def answer(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+            # Otherwise pictures for the CPU would make a detour by a GPU.
+            with tensorflow.device(place):
+                return np.asarray(compiled(tensorflow.constant(pixels)).numpy())
+
+        return answer
 
     def _try_blank_picture(self) -> None:
         size, classes = self.model.network.size, self.model.class_count
