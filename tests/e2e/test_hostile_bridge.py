@@ -11,18 +11,20 @@ from support.tls_server import TestServer
 BOMB = gzip.compress(bytes(50_000_000))
 NESTED = b"[" * 5_000 + b"]" * 5_000
 
-#: What takes are answered with, each twice, for one failure alone is not told; between them, that
-#: there is nothing to do.
+#: What takes are answered with, one after the other; between them, that there is nothing to do.
 TAKES = (
     b"",
+    b"\x00\x01\x02",
     http(200, b"<html>sign in</html>"),
     http(200, b'{"id": "\xff"}'),
     http(200, b"[" * 100_000),
     http(200, BOMB, "Content-Encoding: gzip"),
+    http(200, b'{"id": {"id": "a"}}'),
     http(200, b'{"id": "\\ud800", "data": {}}'),
     http(200, json.dumps({"id": "x" * 100_000}).encode()),
     b'HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"id": "a"}',
     http(302, b"", "Location: http://127.0.0.1:9/\x1b[2J"),
+    http(500, b"Traceback (most recent call last):"),
 )
 
 #: An id and data as no honest client has them; the task is to be answered all the same.
@@ -43,9 +45,7 @@ class HostileBridge(TestServer):
         super().__init__(_Handler)
         odd = b'{"id": %s, "data": %s}' % (json.dumps(ODD_ID).encode(), ODD_DATA)
         nothing = http(404)
-        self.takes = [answer for take in TAKES for answer in (take, take, nothing)] + [
-            http(200, odd)
-        ]
+        self.takes = [answer for take in TAKES for answer in (take, nothing)] + [http(200, odd)]
         self.paths: list[str] = []
         self.results: dict[str, dict[str, object]] = {}
         self.done = threading.Event()
@@ -84,8 +84,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing: the tests' output is for people."""
 
 
-def test_hostile_answers_cost_one_line_and_the_worker_goes_on() -> None:
-    """After all of them it does the task that can be done, and its log is still a log."""
+def test_each_hostile_answer_costs_a_line_at_most_and_the_worker_goes_on() -> None:
+    """After a dozen of them it does the task that can be done, and its log is still a log."""
     with HostileBridge() as bridge, worker(bridge.url, "w", "--log-level", "debug") as program:
         assert bridge.done.wait(60), program.printed
         assert program.stop() == 0
@@ -95,7 +95,7 @@ def test_hostile_answers_cost_one_line_and_the_worker_goes_on() -> None:
     predictions = result["predictions"]
     assert isinstance(predictions, list)
     assert len(predictions) == 1
-    assert log.count("is unavailable") == log.count("is back") == len(TAKES)
+    assert log.count("is unavailable") == log.count("is back") <= len(TAKES)
     assert "Traceback" not in log
     assert all(line.isprintable() for line in log.splitlines())
     assert all(line[:2] == "20" for line in log.splitlines()), "a line that no one logged"
