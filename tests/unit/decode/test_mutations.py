@@ -6,7 +6,8 @@ import pytest
 from support.decoding_child import decode_mutants
 from support.mutations import mutants
 
-FILES = 2000
+#: The end-to-end test has more, through the whole worker.
+FILES = 500
 MOST_GROWTH_MB = 500
 
 
