@@ -1,6 +1,5 @@
 """Reads a pack's `model.toml`: every key checked, every mistake named."""
 
-import math
 import re
 import tomllib
 from pathlib import Path
@@ -19,6 +18,8 @@ from taskworker_classifyimage.errors import ModelError
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LANGUAGE: Final = re.compile(r"[a-z]{2,8}(-[A-Za-z0-9]{1,8}){0,8}")
 _MOST_CLASSES: Final = 100_000
+#: Of a scaling's numbers: float32 holds little more.
+_LARGEST: Final = 1e38
 
 _DTYPES: Final[tuple[Literal["uint8", "float32"], ...]] = ("uint8", "float32")
 _RESIZES: Final[tuple[Resize, ...]] = ("nearest", "bilinear", "bicubic", "lanczos")
@@ -53,7 +54,8 @@ def read_classes(path: Path) -> OwnClasses | None:
 def _table(where: str, content: bytes) -> dict[str, Any]:
     try:
         return tomllib.loads(content.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as err:
+    except (ValueError, RecursionError) as err:
+        # ValueError: of TOML, of UTF-8, and of Python for a number of thousands of digits.
         raise ModelError(f"{where} is no TOML: {err}") from None
 
 
@@ -124,8 +126,10 @@ class _Description:
         ids = self._texts("output.classes")
         if len(set(ids)) != len(ids):
             self._refuse("output.classes", "names a class twice")
-        names: dict[str, tuple[str, ...]] = {}
-        for language in self._find("output.names") or {}:
+        listed, names = self._find("output.names"), dict[str, tuple[str, ...]]()
+        if not isinstance(listed, dict | None):
+            self._refuse("output.names", "must be a table of lists, by language")
+        for language in listed or ():
             key = f"output.names.{language}"
             if not _LANGUAGE.fullmatch(language):
                 self._refuse(key, "is no language tag such as 'de'")
@@ -176,8 +180,8 @@ class _Description:
         if not isinstance(values, list) or len(values) != 3:
             self._refuse(key, "must be three numbers")
         for value in values:
-            if not isinstance(value, int | float) or not math.isfinite(value):
-                self._refuse(key, "must be three numbers")
+            if not isinstance(value, int | float) or not abs(value) <= _LARGEST:
+                self._refuse(key, f"must be three numbers, none beyond {_LARGEST:g}")
         return (float(values[0]), float(values[1]), float(values[2]))
 
     def _one_of(self, key: str, choices: tuple[T, ...]) -> T:

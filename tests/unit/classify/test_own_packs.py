@@ -166,6 +166,8 @@ HOSTILE: dict[str, tuple[Any, dict[str, Any], str]] = {
     ),
     "names too short": (colour_network(), {"output__names": {"de": ["a"]}}, "1 names for 3"),
     "a class twice": (colour_network(), {"output__classes": ["a", "a", "b"]}, "a class twice"),
+    "names of no table": (colour_network(), {"output__names": 5}, "names must be a table"),
+    "names in a list": (colour_network(), {"output__names": [["de"]]}, "names must be a table"),
     "odd language": (colour_network(), {"output__names": {"x_y": ["a"] * 3}}, "language tag"),
     "absurd size": (colour_network(), {"input__size": 10**9}, "input.size must be from"),
     "no name": (colour_network(), {"name": ""}, "name must be"),
@@ -174,6 +176,14 @@ HOSTILE: dict[str, tuple[Any, dict[str, Any], str]] = {
         colour_network(dtype="float32"),
         {"input__dtype": "float32", "input__scaling": {"subtract": [0] * 3, "divide": [0] * 3}},
         "must not be 0",
+    ),
+    "scaling beyond floats": (
+        colour_network(dtype="float32"),
+        {
+            "input__dtype": "float32",
+            "input__scaling": {"subtract": [10**400, 0, 0], "divide": [1] * 3},
+        },
+        "scaling.subtract must be three numbers",
     ),
 }
 
@@ -197,6 +207,17 @@ def test_a_hostile_pack_is_refused_in_one_line(
         "model.toml",
         "weights.bin",
     ]
+
+
+def test_a_number_of_thousands_of_digits_is_refused_in_one_line(tmp_path: Path) -> None:
+    """Python reads no such number, and says so in an error of its own."""
+    folder = write_pack(tmp_path / "pack", colour_network())
+    description = folder / "model.toml"
+    text = description.read_text(encoding="utf-8")
+    description.write_text(text.replace("size = 16", f"size = {'9' * 5000}"), encoding="utf-8")
+    with pytest.raises(ModelError, match=r"model\.toml is no TOML: .*5000 digits") as caught:
+        load_classifier(str(folder))
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("member", ["model.onnx", "model.toml"])
