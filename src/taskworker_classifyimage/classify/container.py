@@ -14,6 +14,8 @@ from taskworker_classifyimage.errors import ModelError
 MODEL_LIMIT_BYTES: Final = 2**31
 DESCRIPTION_LIMIT_BYTES: Final = 4 * 2**20
 
+_PACKINGS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
 #: A zip's member is missing, damaged, cut off, encrypted, or packed in an unknown way.
 _UNREADABLE: Final = (
     KeyError,
@@ -65,5 +67,10 @@ def _open_member(pack: Path, name: str) -> Iterator[tuple[IO[bytes], int]]:
         archive = zipfile.ZipFile(pack)
     except zipfile.BadZipFile as err:
         raise ModelError(f"{pack} is no folder and no zip: {err}") from None
-    with archive, archive.open(name) as stream:
-        yield stream, archive.getinfo(name).file_size
+    with archive:
+        member = archive.getinfo(name)
+        if member.compress_type not in _PACKINGS:
+            # Others have errors of their own, and may want gigabytes to unpack a little.
+            raise ModelError(f"{pack}: {name} is packed in a rare way; store or deflate it")
+        with archive.open(member) as stream:
+            yield stream, member.file_size

@@ -271,3 +271,15 @@ def test_a_damaged_zip_is_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"model\.toml cannot be read") as caught:
         load_classifier(str(archive))
     assert "\n" not in str(caught.value)
+
+
+def test_a_zip_packed_in_a_rare_way_is_refused(tmp_path: Path) -> None:
+    """Its damage would be an error that nobody expects; the way out is said."""
+    path = tmp_path / "rare.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("model.toml", b"name = 'x'")
+    content = bytearray(path.read_bytes())
+    content[60:64] = b"\xff" * 4
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"model\.toml is packed in a rare way; store or deflate"):
+        load_classifier(str(path))
