@@ -18,6 +18,7 @@ from taskworker_classifyimage.classify.keras.build import preprocessing
 from taskworker_classifyimage.classify.keras.networks import keras_networks
 from taskworker_classifyimage.classify.keras.tensorflow_import import import_tensorflow
 from taskworker_classifyimage.classify.model import InputSpec
+from taskworker_classifyimage.cli import main
 from taskworker_classifyimage.packing.comparison import real_pictures
 from taskworker_classifyimage.packing.libraries import quiet
 
@@ -95,3 +96,26 @@ def test_a_network_that_is_none_is_told_with_its_neighbours(tmp_path: Path) -> N
     ended = pack("MobileNetV3Large", "--output", str(tmp_path / "pack"), "--scaling", "none")
     assert "--scaling: Keras tells it of MobileNetV3Large" in ended.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "problem"),
+    [
+        ("--crop", "3", "must be from 0.1 to 1, or none; it is '3'"),
+        ("--crop", "all", "must be from 0.1 to 1, or none; it is 'all'"),
+        ("--scaling", "0,0,0/1,1", "must be one of none, 0..1, -1..1, imagenet, or R,G,B/R,G,B"),
+        ("--scaling", "0,0,0/1,1,0", "not 0; it is '0,0,0/1,1,0'"),
+        ("--scaling", "minmax", "it is 'minmax'"),
+        ("--scaling", "0,0,0/nan,1,1", "it is '0,0,0/nan,1,1'"),
+    ],
+)
+def test_a_flag_that_makes_no_sense_is_told_what_would(
+    capsys: pytest.CaptureFixture[str], flag: str, value: str, problem: str
+) -> None:
+    """In the words of whoever reads it, not in those of the program."""
+    with pytest.raises(SystemExit) as ended:
+        main(["models", "pack", "ours.onnx", "--output", "pack", flag, value])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert f"argument {flag}: must be" in said
+    assert problem in said

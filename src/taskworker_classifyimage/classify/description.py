@@ -6,7 +6,13 @@ from pathlib import Path
 from typing import Any, Final, Literal, NoReturn, TypeVar
 
 from taskworker_classifyimage.classify.container import DESCRIPTION_LIMIT_BYTES, read_member
-from taskworker_classifyimage.classify.model import ILSVRC2012, InputSpec, OwnClasses, Resize
+from taskworker_classifyimage.classify.model import (
+    ILSVRC2012,
+    SIDES,
+    InputSpec,
+    OwnClasses,
+    Resize,
+)
 from taskworker_classifyimage.classify.model_pack import (
     DESCRIPTION_FILE,
     ModelPack,
@@ -91,7 +97,7 @@ class _Description:
         )
 
     def _input(self) -> InputSpec:
-        size = self._number("input.size", 8, 4096)
+        size = self._number("input.size", *SIDES)
         if size % 1:
             self._refuse("input.size", "must be a whole number")
         stretch = self._find("input.crop") == "none"

@@ -7,6 +7,9 @@ from typing import Final, Literal
 ILSVRC2012: Final = "ILSVRC2012"
 ILSVRC2012_CLASSES: Final = 1000
 
+#: Sides of an input in pixels, the least and the most.
+SIDES: Final = (8, 4096)
+
 Resize = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 
 

@@ -84,18 +84,29 @@ def _files(folder: Path) -> list[Path]:
 def _crop(text: str) -> float | Literal["none"]:
     if text == "none":
         return "none"
-    share = float(text)
+    share = _number(text)
     if not 0.1 <= share <= 1:
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError(f"must be from 0.1 to 1, or none; it is {text!r}")
     return share
 
 
 def _scaling(text: str) -> Scaling:
     if text in SCALINGS:
         return SCALINGS[text]
-    subtract, divide = (tuple(map(float, part.split(","))) for part in text.split("/"))
-    if len(subtract) != 3 or len(divide) != 3 or 0 in divide:
-        raise ValueError(text)
-    if not all(map(math.isfinite, subtract + divide)):
-        raise ValueError(text)
+    parts = [tuple(map(_number, part.split(","))) for part in text.split("/")]
+    is_sound = [len(part) for part in parts] == [3, 3] and 0 not in parts[1]
+    if not is_sound or not all(math.isfinite(each) for part in parts for each in part):
+        raise argparse.ArgumentTypeError(
+            f"must be one of {', '.join(SCALINGS)}, or R,G,B/R,G,B, what is subtracted and what "
+            f"divides, not 0; it is {text!r}"
+        )
+    subtract, divide = parts
     return Scaling((subtract[0], subtract[1], subtract[2]), (divide[0], divide[1], divide[2]))
+
+
+def _number(text: str) -> float:
+    """What is none fails every comparison."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

@@ -9,7 +9,7 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from taskworker_classifyimage.classify.model import InputSpec, OwnClasses, Resize
+from taskworker_classifyimage.classify.model import SIDES, InputSpec, OwnClasses, Resize
 from taskworker_classifyimage.classify.model_pack import TensorSpec, Triple
 from taskworker_classifyimage.errors import ConfigError
 
@@ -111,13 +111,17 @@ def settled_size(size: int | None, wishes: Wishes) -> int:
     """The network's own input size, or the one wished for if it takes any.
 
     Raises:
-        ConfigError: neither is there, or both are and differ.
+        ConfigError: neither is there, both are and differ, or no pack may have it.
     """
     if size is not None and wishes.size not in (None, size):
         raise ConfigError(f"--size: the network takes {size} x {size} pixels")
-    if size is None and wishes.size is None:
+    settled = wishes.size if size is None else size
+    if settled is None:
         raise ConfigError("the network takes pictures of any size: say which with --size")
-    return size or wishes.size or 0
+    least, most = SIDES
+    if not least <= settled <= most:
+        raise ConfigError(f"--size: a pack takes from {least} to {most} pixels, not {settled}")
+    return settled
 
 
 def known_scaling(wishes: Wishes) -> Scaling:

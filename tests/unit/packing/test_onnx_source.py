@@ -91,6 +91,10 @@ def test_photos_are_compared_on_and_other_files_left_out(tmp_path: Path) -> None
     assert make_pack(str(path), tmp_path / "pack", OURS, [path, sample]).pictures == 21
 
 
+def sized(size: int) -> Wishes:
+    return Wishes(classes=CLASSES, size=size)
+
+
 def two_outputs() -> onnx.ModelProto:
     network = colour_network()
     network.graph.output.add().name = "means"
@@ -110,8 +114,10 @@ REFUSED: dict[str, tuple[onnx.ModelProto | bytes, Wishes, str]] = {
     "scaling untold": (colour_network(dtype="float32"), OURS, "--scaling is needed"),
     "scaling of bytes": (colour_network(), UNIT, "takes the bytes"),
     "half precision": (with_input("N", 8, 8, 3, kind=TensorProto.FLOAT16), OURS, "float16"),
-    "another size": (colour_network(), Wishes(classes=CLASSES, size=17), "takes 16 x 16"),
+    "another size": (colour_network(), sized(17), "takes 16 x 16"),
     "any size": (with_input("N", "H", "W", 3), OURS, "with --size"),
+    "no size": (with_input("N", "H", "W", 3), sized(0), "from 8 to 4096 pixels, not 0"),
+    "absurd size": (with_input("N", 99999, 99999, 3), OURS, "from 8 to 4096 pixels, not 99999"),
     "not square": (with_input("N", 8, 16, 3), OURS, "not square"),
     "one at a time": (with_input(1, SIZE, SIZE, 3), OURS, "free first dimension"),
     "no channels": (with_input("N", SIZE, SIZE, "C"), OURS, "not pictures of three channels"),
