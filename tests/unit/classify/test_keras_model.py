@@ -136,7 +136,8 @@ def test_offline_says_what_is_missing_from_where_and_how_to_carry_it_over(tmp_pa
     message = refused(LARGE, offline(tmp_path))
     for part in (LARGE.file, str(tmp_path), LARGE.url, "--offline"):
         assert part in message
-    assert "taskworker-classifyimage models pack MobileNetV3Large --output DIR" in message
+    command = "'taskworker-classifyimage models pack MobileNetV3Large --output MobileNetV3Large'"
+    assert f"{command}, carry that folder over and name its path with --model" in message
 
 
 def test_the_first_run_downloads_and_the_second_asks_nobody(

@@ -89,8 +89,8 @@ def _download(network: KerasNetwork, folder: Path | None, options: ModelOptions)
         raise ModelError(
             f"{network.name}: {network.file} is not in {folder} and --offline forbids downloading; "
             f"put it there from {network.url}, or on a machine with internet run "
-            f"'taskworker-classifyimage models pack {network.name} --output DIR', carry "
-            f"DIR/{network.name} over and name that with --model"
+            f"'taskworker-classifyimage models pack {network.name} --output {network.name}', carry "
+            f"that folder over and name its path with --model"
         )
     target = folder / network.file
     what = Download(network.url, network.md5, network.size_bytes, network.sha256)
