@@ -22,7 +22,7 @@ from taskworker_classifyimage.commands import (
 )
 from taskworker_classifyimage.commands.version import version_lines
 from taskworker_classifyimage.decode import silence_decoders
-from taskworker_classifyimage.errors import UserError
+from taskworker_classifyimage.errors import UserError, printable
 from taskworker_classifyimage.stopping import EXIT_FORCED
 
 PROGRAM = "taskworker-classifyimage"
@@ -52,6 +52,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # Whoever read our output has seen enough; what is left goes nowhere, without a complaint.
         sys.stdout = None
+        return 1
+    except OSError as err:
+        if err.filename is None:
+            raise
+        # A file or folder that the user named, or one in it, which the system refuses.
+        text = f"{err.filename}: {err.strerror}"
+        print(f"{PROGRAM}: {printable(text)}", file=sys.stderr)  # noqa: T201 - as above
         return 1
     return code
 

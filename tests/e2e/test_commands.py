@@ -176,6 +176,15 @@ def test_classify_refuses_what_it_cannot_do(flags: list[str], problem: str) -> N
     assert ended.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("flag", ["--model", "--models-dir"])
+def test_a_path_that_the_system_refuses_is_one_line(flag: str) -> None:
+    """A name that no disk takes stands for closed folders and broken disks."""
+    ended = run("classify", str(ROOT), flag, "x" * 300, model="EfficientNetLite0x")
+    assert ended.returncode in (1, 2)
+    assert ended.stderr.startswith("taskworker-classifyimage: ")
+    assert ended.stderr.count("\n") == 1
+
+
 def test_models_lists_the_three_and_marks_the_default() -> None:
     """Name, input, accuracy, licence of each."""
     ended = run("models")

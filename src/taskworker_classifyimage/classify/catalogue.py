@@ -35,8 +35,16 @@ def pack_paths(folder: Path | None) -> Iterator[Path]:
     """The packs in a models folder, folders and zips, in the order of their names."""
     if folder is not None and folder.is_dir():
         for path in sorted(folder.iterdir()):
-            if (path / DESCRIPTION_FILE).is_file() or path.suffix == ".zip":
+            if _may_be_pack(path):
                 yield path
+
+
+def _may_be_pack(path: Path) -> bool:
+    try:
+        return path.suffix == ".zip" or (path / DESCRIPTION_FILE).is_file()
+    except OSError:
+        # Closed to us, as a disk's lost+found is; whoever asks for it is told so.
+        return True
 
 
 def find_model(model: str, options: ModelOptions) -> ModelPack | KerasModel:

@@ -1,4 +1,5 @@
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,13 @@ def test_a_broken_zip_in_the_models_folder_harms_only_its_own_name(tmp_path: Pat
     assert find_model("EfficientNetLite0", offline(tmp_path)).name == "EfficientNetLite0"
     with pytest.raises(ModelError, match=r"broken\.zip is no folder and no zip"):
         find_model("broken", offline(tmp_path))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+def test_a_folder_that_is_closed_to_us_harms_only_its_own_name(tmp_path: Path) -> None:
+    """A disk has its lost+found; a link that leads nowhere stands for it, even for root."""
+    (tmp_path / "closed").symlink_to("x" * 300)
+    write_pack(tmp_path / "ours", colour_network())
+    assert find_model("ours", offline(tmp_path)).name == "Colours"
+    with pytest.raises(ModelError, match=r"closed: model\.toml: File name too long"):
+        find_model("closed", offline(tmp_path))
