@@ -206,6 +206,15 @@ def test_doctor_finds_a_sound_installation_and_a_living_bridge(
     assert running_bridge.api.tasks() == []
 
 
+def test_doctor_tries_the_device_that_is_asked_for() -> None:
+    """One that is not there fails the check of every model, with the reason beside it."""
+    ended = run("doctor", "--device", "openvino:NPU.9")
+    assert ended.returncode == 1
+    assert ended.stdout.count("works on the cpu: the warning tells what to mend") == 3
+    assert ended.stderr.count("device openvino:NPU.9 cannot be used, working on the CPU: ") == 3
+    assert run("doctor", "--device", "cpu").stdout.count(" on cpu\n") == 3
+
+
 def test_doctor_finds_a_dead_bridge() -> None:
     """What does not answer fails the check and the exit code."""
     ended = run("doctor", "--taskbridgeurl", f"http://127.0.0.1:{free_port()}/")

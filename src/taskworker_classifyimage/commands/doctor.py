@@ -14,7 +14,6 @@ from taskworker_classifyimage.classify import load_classifier
 from taskworker_classifyimage.classify.catalogue import built_in_packs
 from taskworker_classifyimage.classify.keras.model import KerasModel
 from taskworker_classifyimage.classify.labels import LabelFiles
-from taskworker_classifyimage.classify.options import ModelOptions
 from taskworker_classifyimage.commands.decoders import decoder_pool
 from taskworker_classifyimage.commands.flags import (
     add_access_flags,
@@ -93,7 +92,7 @@ def _models(settings: Settings, pool: DecoderPool) -> Iterator[_Finding]:
     built_in = [pack.name for pack in packs]
     asked = [model for model in settings.model if model not in built_in]
     for model in (*built_in, *asked):
-        yield _checked(f"model {model}", partial(_model, pool, model, model_options(settings)))
+        yield _checked(f"model {model}", partial(_model, settings, pool, model))
 
 
 def _instructions(flags: frozenset[str]) -> str:
@@ -126,8 +125,10 @@ def _isolation(pool: DecoderPool) -> str:
     return text + (f"; not on this machine: {', '.join(lacks)}" if lacks else "")
 
 
-def _model(pool: DecoderPool, name: str, options: ModelOptions) -> str:
-    classifier = load_classifier(name, options=options)
+def _model(settings: Settings, pool: DecoderPool, name: str) -> str:
+    classifier = load_classifier(name, settings.device, model_options(settings))
+    if settings.device.kind != "auto" and classifier.device != str(settings.device):
+        raise ModelError(f"works on the {classifier.device}: the warning tells what to mend")
     files = LocalFiles(classifier, pool)
     result = files.classify(SAMPLE, ClassifyRequest(top=1))
     predictions = result["predictions"]
@@ -135,12 +136,13 @@ def _model(pool: DecoderPool, name: str, options: ModelOptions) -> str:
         raise ModelError(f"cannot classify the sample: {result.get('error')}; install again")
     keras = classifier.model if isinstance(classifier.model, KerasModel) else None
     checked = "checksum right" if keras is None or keras.is_verified else "no checksum to compare"
+    runtime = f"{classifier.library} on {classifier.device}"
     if classifier.model.classes is not None:
-        return f"{checked}, runs in {result['duration']} s, {classifier.library}"
+        return f"{checked}, runs in {result['duration']} s, {runtime}"
     if predictions[0]["class"] != SAMPLE_SYNSET:
         way_out = "install again" if keras is None else "are its weights right?"
         raise ModelError(f"takes the sample for {predictions[0]['name']}; {way_out}")
-    return f"{checked}, sample right in {result['duration']} s, {classifier.library}"
+    return f"{checked}, sample right in {result['duration']} s, {runtime}"
 
 
 async def _bridge(address: BridgeAddress) -> _Finding:
