@@ -55,7 +55,7 @@ class OnnxClassifier:
         return usable_cores()
 
     def load(self) -> None:
-        """Verifies and loads the model and tries it on a blank picture.
+        """Verifies and loads the model and tries it on blank pictures.
 
         Raises:
             ModelError: the file is damaged or is no network as described.
@@ -89,7 +89,7 @@ class OnnxClassifier:
         self._session = session
         self._input_name = self._check_signature(session)
         self.library = f"onnxruntime-{onnxruntime.__version__}"
-        self._try_blank_picture()
+        self._try_blank_pictures()
 
     def probabilities(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
         """(N, S, S, 3) uint8 RGB to (N, C) probabilities, 0 to 1, in the order of the classes."""
@@ -112,19 +112,20 @@ class OnnxClassifier:
             self._refuse(f"takes {inputs[0].type}, not {wanted}")
         return str(inputs[0].name)
 
-    def _try_blank_picture(self) -> None:
+    def _try_blank_pictures(self) -> None:
+        """Two at once: some networks take one alone, which a GPU's batches are not."""
         size = self.model.input.size
-        blank = np.zeros((1, size, size, 3), dtype=np.uint8)
+        blank = np.zeros((2, size, size, 3), dtype=np.uint8)
         try:
             answer = self.probabilities(blank)
         except Exception as err:
             raise ModelError(
                 f"{self.model.path}: {MODEL_FILE} does not run as described: {one_line(err)}"
             ) from err
-        if answer.shape != (1, self.model.class_count):
-            self._refuse(f"answers with {answer.shape}, not (1, {self.model.class_count})")
-        if not abs(answer.sum() - 1) < _SUM_TOLERANCE:
-            self._refuse(f"gives probabilities that sum to {answer.sum():.3f}, not 1")
+        if answer.shape != (2, self.model.class_count):
+            self._refuse(f"answers with {answer.shape}, not (2, {self.model.class_count})")
+        if not np.abs(answer.sum(axis=1) - 1).max() < _SUM_TOLERANCE:
+            self._refuse(f"gives probabilities that sum to {answer[0].sum():.3f}, not 1")
 
     def _refuse(self, problem: str) -> NoReturn:
         raise ModelError(f"{self.model.path}: {MODEL_FILE} {problem}")

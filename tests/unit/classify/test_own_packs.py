@@ -104,6 +104,12 @@ def two_inputs() -> onnx.ModelProto:
     return network
 
 
+def one_at_a_time() -> onnx.ModelProto:
+    network = colour_network()
+    network.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
+    return network
+
+
 def larger_than_memory() -> onnx.ModelProto:
     """Weights of a petabyte, worked out when the file is loaded."""
     network = colour_network()
@@ -156,13 +162,14 @@ HOSTILE: dict[str, tuple[Any, dict[str, Any], str]] = {
     "wrong type": (colour_network(dtype="float32"), {}, "takes tensor"),
     "wrong layout": (colour_network(layout="NCHW"), {}, "does not run as described"),
     "wrong size": (colour_network(), {"input__size": 17}, "does not run as described"),
+    "one at a time": (one_at_a_time(), {}, "does not run as described: .*Got: 2 Expected: 1"),
     "wrong checksum": (colour_network(), {"sha256": "0" * 64}, "is damaged"),
-    "too many outputs": (colour_network(outputs=4), {}, r"answers with \(1, 4\), not \(1, 3\)"),
+    "too many outputs": (colour_network(outputs=4), {}, r"answers with \(2, 4\), not \(2, 3\)"),
     "not probabilities": (colour_network(), {"output__kind": "probabilities"}, "sum to"),
     "too few outputs": (
         colour_network(),
         {"output__classes": "ILSVRC2012"},
-        r"answers with \(1, 3\), not \(1, 1000\)",
+        r"answers with \(2, 3\), not \(2, 1000\)",
     ),
     "names too short": (colour_network(), {"output__names": {"de": ["a"]}}, "1 names for 3"),
     "a class twice": (colour_network(), {"output__classes": ["a", "a", "b"]}, "a class twice"),
