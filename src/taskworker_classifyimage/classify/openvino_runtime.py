@@ -2,6 +2,7 @@
 
 import sys
 import threading
+from collections.abc import Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
@@ -62,7 +63,7 @@ class OpenVinoClassifier:
         part = self._device.part or "CPU"
         try:
             core = openvino.Core()
-            if part not in core.available_devices:
+            if not is_there(part, core.available_devices):
                 there = ", ".join(core.available_devices)
                 raise DeviceUnusable(f"OpenVINO sees no {part} here, only {there}")
             model = core.read_model(self.model.read_verified(), b"")
@@ -87,3 +88,11 @@ class OpenVinoClassifier:
         if part == "CPU":
             return {"NUM_STREAMS": self._streams, "INFERENCE_NUM_THREADS": self._streams}
         return {"PERFORMANCE_HINT": "THROUGHPUT"}
+
+
+def is_there(part: str, available: Sequence[str]) -> bool:
+    """Whether OpenVINO knows a device by that name: where there are several, "GPU" is "GPU.0".
+
+    https://docs.openvino.ai/2024/openvino-workflow/running-inference/inference-devices-and-modes/gpu-device.html
+    """
+    return part in available or f"{part}.0" in available

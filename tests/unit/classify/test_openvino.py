@@ -12,6 +12,7 @@ from support.packs import SIZE, colour_network, write_pack
 from taskworker_classifyimage.classify import load_classifier
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.classify.device import Device
+from taskworker_classifyimage.classify.openvino_runtime import is_there
 from taskworker_classifyimage.decode import DecodeLimits, decode
 from taskworker_classifyimage.pipeline.local import SAMPLE
 
@@ -52,6 +53,23 @@ def test_openvino_runs_packs_of_ones_own(on_openvino: Classifier, tmp_path: Path
     blue = np.full((2, SIZE, SIZE, 3), (0, 0, 100), dtype=np.uint8)
     there = load_classifier(path, Device("openvino")).probabilities(blue)
     assert np.abs(there - load_classifier(path).probabilities(blue)).max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("part", "available", "there"),
+    [
+        ("GPU", ["CPU", "GPU"], True),
+        ("GPU", ["CPU", "GPU.0", "GPU.1"], True),
+        ("GPU.1", ["CPU", "GPU.0", "GPU.1"], True),
+        ("GPU.2", ["CPU", "GPU.0", "GPU.1"], False),
+        ("GPU", ["CPU"], False),
+    ],
+)
+def test_the_first_of_several_gpus_goes_by_the_name_of_one(
+    part: str, available: list[str], there: bool
+) -> None:
+    """OpenVINO lists two GPUs as GPU.0 and GPU.1, and takes GPU for the first."""
+    assert is_there(part, available) is there
 
 
 def test_without_the_extra_the_cpu_works_and_says_so(
