@@ -4,7 +4,8 @@
     |-- UserError               the person at the keyboard: one line, then exit
     |   |-- ConfigError             flags, environment, settings file, ports  (exit 2)
     |   |-- ModelError              a model or label file is missing or wrong (exit 3)
-    |   |   `-- DeviceUnusable          a GPU or a runtime is not there: the CPU takes over
+    |   |   `-- DeviceUnusable          a GPU or a runtime is not right: the CPU takes over
+    |   |       `-- DeviceMissing           it is not there at all: `auto` takes that as it is
     |   `-- DecodersUnusable        no process that decodes comes up      (exit 1)
     |-- BridgeUnavailable       nobody: the worker waits and tries again
     |-- BridgeRejected          nobody: this one call can never succeed, it is logged and dropped
@@ -73,6 +74,10 @@ class ModelError(UserError):
 
 class DeviceUnusable(ModelError):
     """The device that was asked for is not there, or does not run the model as it should."""
+
+
+class DeviceMissing(DeviceUnusable):
+    """There is no such device here, or nothing that could run a network on one."""
 
 
 class DecodersUnusable(UserError):

@@ -20,7 +20,7 @@ from taskworker_classifyimage.classify.onnx_runtime import OnnxClassifier
 from taskworker_classifyimage.classify.openvino_runtime import OpenVinoClassifier
 from taskworker_classifyimage.classify.options import ModelOptions
 from taskworker_classifyimage.classify.warm_up import check_agreement
-from taskworker_classifyimage.errors import ConfigError, ModelError
+from taskworker_classifyimage.errors import ConfigError, DeviceMissing, ModelError
 
 _log = logging.getLogger(__name__)
 
@@ -71,7 +71,8 @@ def load_classifier(
         check_agreement(accelerated, on_cpu)
     except ModelError as err:
         # The network itself runs on the CPU, so whatever is wrong is wrong with the device.
-        level = logging.DEBUG if device.kind == "auto" else logging.WARNING
+        is_expected = device.kind == "auto" and isinstance(err, DeviceMissing)
+        level = logging.DEBUG if is_expected else logging.WARNING
         _log.log(level, "device %s cannot be used, working on the CPU: %s", device, err)
         return on_cpu
     return accelerated

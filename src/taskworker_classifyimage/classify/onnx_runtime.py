@@ -10,7 +10,7 @@ from taskworker_classifyimage.classify.model_pack import MODEL_FILE, ModelPack
 from taskworker_classifyimage.classify.onnx_session import import_onnxruntime, session_options
 from taskworker_classifyimage.classify.ranking import to_probabilities
 from taskworker_classifyimage.classify.tensor import to_tensor
-from taskworker_classifyimage.errors import DeviceUnusable, ModelError, one_line
+from taskworker_classifyimage.errors import DeviceMissing, DeviceUnusable, ModelError, one_line
 from taskworker_classifyimage.machine import usable_cores
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class OnnxClassifier:
         provider = _PROVIDERS[kind]
         if provider not in onnxruntime.get_available_providers():
             wheel = f"; install {_WHEELS[kind]} in its place" if kind in _WHEELS else ""
-            raise DeviceUnusable(f"this onnxruntime has no {provider}{wheel}")
+            raise DeviceMissing(f"this onnxruntime has no {provider}{wheel}")
         options = session_options()
         if kind == "directml":
             # It works only without (onnxruntime's documentation of this provider).

@@ -8,6 +8,7 @@ from taskworker_classifyimage.classify import load_classifier
 from taskworker_classifyimage.classify.catalogue import find_pack
 from taskworker_classifyimage.classify.device import Device
 from taskworker_classifyimage.classify.onnx_runtime import OnnxClassifier
+from taskworker_classifyimage.classify.onnx_session import import_onnxruntime
 from taskworker_classifyimage.classify.warm_up import check_agreement
 from taskworker_classifyimage.errors import DeviceUnusable
 
@@ -48,6 +49,23 @@ def test_a_device_that_is_not_there_leaves_the_work_to_the_cpu(
         classifier = load_classifier("EfficientNetLite0", Device.parse(name))
     assert classifier.device == "cpu"
     assert f"device {name} cannot be used, working on the CPU: " in caplog.text
+
+
+@pytest.mark.parametrize(("is_installed", "warnings"), [(False, 0), (True, 1)])
+@pytest.mark.filterwarnings("ignore:Specified provider:UserWarning")
+def test_auto_is_loud_where_a_gpu_could_work_and_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    is_installed: bool,
+    warnings: int,
+) -> None:
+    """Whoever installed a runtime for GPUs is told why the CPU works; nobody else is bothered."""
+    runtime = import_onnxruntime()
+    providers = ["CPUExecutionProvider", *["CUDAExecutionProvider"] * is_installed]
+    monkeypatch.setattr(runtime, "get_available_providers", lambda: providers)
+    classifier = load_classifier("EfficientNetLite0", Device("auto"))
+    assert classifier.device == "cpu"
+    assert caplog.text.count("WARNING") == warnings
 
 
 class Broken(OnnxClassifier):

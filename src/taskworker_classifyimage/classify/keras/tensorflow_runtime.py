@@ -11,7 +11,7 @@ from taskworker_classifyimage.classify.device import CPU, Device
 from taskworker_classifyimage.classify.keras.build import build_network, preprocessing
 from taskworker_classifyimage.classify.keras.model import KerasModel
 from taskworker_classifyimage.classify.keras.tensorflow_import import import_tensorflow
-from taskworker_classifyimage.errors import DeviceUnusable, ModelError, one_line
+from taskworker_classifyimage.errors import DeviceMissing, DeviceUnusable, ModelError, one_line
 from taskworker_classifyimage.machine import usable_cores
 
 #: Far more than float32 rounds; anything beyond is no distribution.
@@ -83,7 +83,7 @@ class TensorFlowClassifier:
             )
         number, there = int(self._device.part or 0), tensorflow.config.list_physical_devices("GPU")
         if number >= len(there):
-            raise DeviceUnusable(
+            raise DeviceMissing(
                 f"TensorFlow {tensorflow.__version__} sees {len(there)} GPUs; "
                 "on Linux install tensorflow[and-cuda] of that version"
             )
