@@ -226,7 +226,7 @@ def _read_file(path: Path) -> dict[str, str]:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as err:
         raise ConfigError(f"settings file {path}: {err.strerror or err}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
+    except (ValueError, RecursionError) as err:
         raise ConfigError(f"settings file {path} is no TOML: {err}") from None
     known = {setting.name: setting for setting in _SETTINGS}
     for name, value in table.items():

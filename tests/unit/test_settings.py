@@ -174,7 +174,17 @@ def test_a_bad_value_is_refused_by_name_value_and_place(name: str, value: str) -
 
 
 @pytest.mark.parametrize(
-    "text", ["worker = ", "worker = [1]", "worker = true", "provenance = 1", "[worker]\na=1"]
+    "text",
+    [
+        "worker = ",
+        "worker = [1]",
+        "worker = true",
+        "provenance = 1",
+        "[worker]\na=1",
+        f"worker = {'9' * 5000}",
+        f"worker = {'[' * 5000}",
+    ],
+    ids=lambda text: text[:20],
 )
 def test_a_broken_file_is_one_line(tmp_path: Path, text: str) -> None:
     """The file's name and the reason, no stack trace."""
