@@ -244,10 +244,6 @@ def _read_file(path: Path) -> dict[str, str]:
     }
 
 
-def _address(text: str) -> BridgeAddress:
-    return BridgeAddress.parse(text)
-
-
 def _worker_name(text: str) -> str:
     if not 1 <= len(text) <= 200 or not text.isprintable():
         raise ValueError("must have 1 to 200 printable characters")
@@ -303,7 +299,7 @@ def _origins(text: str) -> tuple[str, ...]:
 
 
 _SETTINGS: Final = (
-    _Setting("taskbridgeurl", _address, lambda: None),
+    _Setting("taskbridgeurl", BridgeAddress.parse, lambda: None),
     _Setting("ca-file", _path, lambda: None),
     _Setting("pin-sha256", parse_pin, lambda: None),
     _Setting("insecure", _yes_no, lambda: False),
@@ -315,14 +311,14 @@ _SETTINGS: Final = (
     _Setting("device", Device.parse, lambda: Device("auto")),
     _Setting("decoder-processes", _whole_number(1, 1000), lambda: None),
     _Setting("decode-timeout", _whole_number(1, 3600), lambda: 30),
-    _Setting("models-dir", lambda text: Path(_text(text)), lambda: None),
+    _Setting("models-dir", _path, lambda: None),
     _Setting("offline", _yes_no, lambda: False),
     _Setting("preprocessing", _one_of(*PREPROCESSINGS), lambda: "model"),
     _Setting("in-flight", _whole_number(1, 1000), lambda: None),
     _Setting("provenance", _yes_no, lambda: False),
     _Setting("task-limit", seconds_of, lambda: 600.0),
     _Setting("rescue-after", seconds_of, lambda: None),
-    _Setting("state", lambda text: Path(_text(text)), lambda: None),
+    _Setting("state", _path, lambda: None),
     _Setting("log-level", _one_of(*logs.LEVELS), lambda: "info"),
     _Setting("bridge-host", _text, lambda: "127.0.0.1"),
     _Setting("bridge-port", _whole_number(0, 65535), lambda: 42000),
