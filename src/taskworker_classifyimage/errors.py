@@ -19,6 +19,7 @@ Above `taskbridge.connection` nobody names the HTTP library, above `classify` no
 runtime.
 """
 
+import sys
 from enum import StrEnum
 from typing import ClassVar
 
@@ -178,6 +179,16 @@ class DownloadFailed(TaskError):
     """The bridge has the file and could not deliver it."""
 
     code = ErrorCode.DOWNLOAD_FAILED
+
+
+def pip_install(what: str) -> str:
+    """The command that installs a package where this program will find it; cmd.exe knows no other quotes."""
+    return f'{sys.executable or "python"} -m pip install "{what}"'
+
+
+def extra(name: str) -> str:
+    """The command that installs an extra of this program."""
+    return pip_install(f"taskworker-classifyimage[{name}]")
 
 
 def one_line(err: Exception) -> str:

@@ -13,7 +13,7 @@ from taskworker_classifyimage.classify.device import Device
 from taskworker_classifyimage.classify.model_pack import ModelPack
 from taskworker_classifyimage.classify.ranking import to_probabilities
 from taskworker_classifyimage.classify.tensor import to_tensor
-from taskworker_classifyimage.errors import DeviceUnusable, one_line
+from taskworker_classifyimage.errors import DeviceUnusable, extra, one_line
 from taskworker_classifyimage.machine import usable_cores
 
 if TYPE_CHECKING:
@@ -56,9 +56,7 @@ class OpenVinoClassifier:
         try:
             import openvino  # noqa: PLC0415 - an extra
         except ImportError:
-            raise DeviceUnusable(
-                "install the extra: pip install 'taskworker-classifyimage[openvino]'"
-            ) from None
+            raise DeviceUnusable(f"install the extra: {extra('openvino')}") from None
         # What has no place in a pack, such as weights in other files, was refused on the CPU.
         part = self._device.part or "CPU"
         try:

@@ -15,7 +15,7 @@ from taskworker_classifyimage.commands.flags import (
     model_options,
     settings_of,
 )
-from taskworker_classifyimage.errors import ConfigError
+from taskworker_classifyimage.errors import ConfigError, extra
 from taskworker_classifyimage.evaluation import (
     Outcome,
     bins,
@@ -125,9 +125,7 @@ def _draw(outcomes: Sequence[Outcome], target: Path, title: str) -> None:
     try:
         from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
     except ImportError:
-        raise ConfigError(
-            "--plot: install the extra: pip install 'taskworker-classifyimage[plot]'"
-        ) from None
+        raise ConfigError(f"--plot: install the extra: {extra('plot')}") from None
     figure = Figure(figsize=(5, 5), layout="constrained")
     axes = figure.add_subplot()
     found = bins(outcomes)

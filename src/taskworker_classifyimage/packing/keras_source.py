@@ -15,7 +15,7 @@ from taskworker_classifyimage.classify.keras.networks import keras_networks
 from taskworker_classifyimage.classify.keras.tensorflow_import import import_tensorflow
 from taskworker_classifyimage.classify.model_pack import TensorSpec, Triple
 from taskworker_classifyimage.classify.options import ModelOptions
-from taskworker_classifyimage.errors import ConfigError, ModelError, one_line
+from taskworker_classifyimage.errors import ConfigError, ModelError, one_line, pip_install
 from taskworker_classifyimage.packing.keras_export import keras_to_onnx
 from taskworker_classifyimage.packing.libraries import quiet
 from taskworker_classifyimage.packing.network import (
@@ -84,7 +84,7 @@ def open_keras_file(path: Path, wishes: Wishes) -> Network:
         if tuple(map(int, re.findall(r"\d+", keras.__version__)[:3])) < _SAFE_KERAS:
             raise ConfigError(
                 f"Keras {keras.__version__} may run code that is hidden in a file: "
-                f"pip install 'keras>={'.'.join(map(str, _SAFE_KERAS))}'"
+                f"{pip_install('keras>=' + '.'.join(map(str, _SAFE_KERAS)))}"
             )
         try:
             model = keras.saving.load_model(path, compile=False, safe_mode=True)

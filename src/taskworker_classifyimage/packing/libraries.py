@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
-from taskworker_classifyimage.errors import ConfigError
+from taskworker_classifyimage.errors import ConfigError, extra
 
 
-def library(name: str, extra: str) -> Any:
+def library(name: str, extra_name: str) -> Any:
     """A module of an extra.
 
     Raises:
@@ -19,9 +19,7 @@ def library(name: str, extra: str) -> Any:
     try:
         return import_module(name)
     except ImportError as err:
-        raise ConfigError(
-            f"{err.name or name} is not installed: pip install 'taskworker-classifyimage[{extra}]'"
-        ) from None
+        raise ConfigError(f"{err.name or name} is not installed: {extra(extra_name)}") from None
 
 
 @contextmanager

@@ -187,7 +187,7 @@ def test_without_the_extra_nothing_is_downloaded_and_one_line_says_what_to_insta
     """Hundreds of megabytes that nothing could run would be for nothing."""
     monkeypatch.setitem(sys.modules, "tensorflow", None)
     message = refused(LARGE, ModelOptions(tmp_path))
-    assert "pip install 'taskworker-classifyimage[tensorflow]'" in message
+    assert f'{sys.executable} -m pip install "taskworker-classifyimage[tensorflow]"' in message
     assert "models pack" in message
     assert list(tmp_path.iterdir()) == []
 

@@ -1,6 +1,7 @@
 import builtins
 import logging
 import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -86,4 +87,4 @@ def test_without_the_extra_the_cpu_works_and_says_so(
     monkeypatch.setattr(builtins, "__import__", import_without)
     with caplog.at_level(logging.WARNING, logger="taskworker_classifyimage"):
         assert load_classifier("EfficientNetLite0", Device("openvino")).device == "cpu"
-    assert "pip install 'taskworker-classifyimage[openvino]'" in caplog.text
+    assert f'{sys.executable} -m pip install "taskworker-classifyimage[openvino]"' in caplog.text

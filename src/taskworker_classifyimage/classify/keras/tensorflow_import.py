@@ -8,11 +8,11 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, Final, cast
 
-from taskworker_classifyimage.errors import ModelError
+from taskworker_classifyimage.errors import ModelError, extra
 from taskworker_classifyimage.machine import processor_flags
 
 _INSTALL: Final = (
-    "install the extra: pip install 'taskworker-classifyimage[tensorflow]' (Python 3.11 to 3.13); "
+    f"install the extra: {extra('tensorflow')} (Python 3.11 to 3.13); "
     "a pack made elsewhere with 'models pack' runs without it"
 )
 
