@@ -182,7 +182,8 @@ class DownloadFailed(TaskError):
 
 
 def pip_install(what: str) -> str:
-    """The command that installs a package where this program will find it; cmd.exe knows no other quotes."""
+    """The command that installs a package where this program will find it."""
+    # Windows' cmd.exe knows no other quotes.
     return f'{sys.executable or "python"} -m pip install "{what}"'
 
 
