@@ -21,6 +21,7 @@ from taskworker_classifyimage.classify.model import InputSpec
 from taskworker_classifyimage.cli import main
 from taskworker_classifyimage.packing.comparison import real_pictures
 from taskworker_classifyimage.packing.libraries import quiet
+from taskworker_classifyimage.packing.network import SCALINGS
 
 
 def pack(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -103,7 +104,7 @@ def test_a_network_that_is_none_is_told_with_its_neighbours(tmp_path: Path) -> N
     [
         ("--crop", "3", "must be from 0.1 to 1, or none; it is '3'"),
         ("--crop", "all", "must be from 0.1 to 1, or none; it is 'all'"),
-        ("--scaling", "0,0,0/1,1", "must be one of none, 0..1, -1..1, imagenet, or R,G,B/R,G,B"),
+        ("--scaling", "0,0,0/1,1", "must be one of none, 0..1, signed, imagenet, or R,G,B/R,G,B"),
         ("--scaling", "0,0,0/1,1,0", "not 0; it is '0,0,0/1,1,0'"),
         ("--scaling", "minmax", "it is 'minmax'"),
         ("--scaling", "0,0,0/nan,1,1", "it is '0,0,0/nan,1,1'"),
@@ -119,3 +120,13 @@ def test_a_flag_that_makes_no_sense_is_told_what_would(
     said = capsys.readouterr().err
     assert f"argument {flag}: must be" in said
     assert problem in said
+
+
+@pytest.mark.parametrize("scaling", SCALINGS)
+def test_every_scaling_can_be_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], scaling: str
+) -> None:
+    """A name that begins with a dash would be taken for a flag."""
+    output = str(tmp_path / "pack")
+    assert main(["models", "pack", "no.onnx", "--output", output, "--scaling", scaling]) == 2
+    assert "there is no file no.onnx" in capsys.readouterr().err

@@ -35,7 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     described = parser.add_argument_group("what the network does not tell")
     add = described.add_argument
     add("--classes", metavar="FILE", type=Path, help="TOML, or a class a line: id, space, name")
-    add("--scaling", metavar="HOW", type=_scaling, help=f"{', '.join(SCALINGS)}, or R,G,B/R,G,B")
+    add(
+        "--scaling",
+        metavar="HOW",
+        type=_scaling,
+        help=f"{', '.join(SCALINGS)} (signed: -1 to 1), or R,G,B/R,G,B",
+    )
     add("--size", metavar="PIXELS", type=int, help="side of the input, if it takes any")
     add("--crop", metavar="SHARE", type=_crop, help="0.1 to 1 of the shorter side, or none")
     add("--resize", choices=("nearest", "bilinear", "bicubic", "lanczos"))

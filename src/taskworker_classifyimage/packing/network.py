@@ -25,11 +25,12 @@ class Scaling:
     divide: Triple
 
 
-#: What networks are commonly trained on. ImageNet's means and deviations are those of torchvision.
+#: What networks are commonly trained on; "signed" is -1 to 1, which would look like a flag.
+#: ImageNet's means and deviations are those of torchvision.
 SCALINGS: Final = {
     "none": Scaling((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
     "0..1": Scaling((0.0, 0.0, 0.0), (255.0, 255.0, 255.0)),
-    "-1..1": Scaling((127.5, 127.5, 127.5), (127.5, 127.5, 127.5)),
+    "signed": Scaling((127.5, 127.5, 127.5), (127.5, 127.5, 127.5)),
     "imagenet": Scaling((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
 }
 
