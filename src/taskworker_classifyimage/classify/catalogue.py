@@ -73,11 +73,12 @@ def find_pack(model: str, options: ModelOptions | None = None) -> ModelPack:
     path = _pack_path(model, options or ModelOptions())
     if path is not None:
         return read_pack(path)
-    near = difflib.get_close_matches(model, [*packs, *keras_networks()], n=1, cutoff=0.8)
+    known = {name.lower(): name for name in (*packs, *keras_networks())}
+    near = difflib.get_close_matches(model.lower(), known, n=1, cutoff=0.8)
     raise ConfigError(
         f"model {model!r} is not there; there are {', '.join(packs)}, the networks of Keras "
         f"(see the command 'models'), or the path of a model pack, a folder or a zip"
-        + "".join(f"; did you mean {name}?" for name in near)
+        + "".join(f"; did you mean {known[name]}?" for name in near)
     )
 
 

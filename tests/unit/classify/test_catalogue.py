@@ -47,7 +47,14 @@ def test_a_keras_name_is_found_with_its_own_size_and_this_programs_crop(tmp_path
 
 
 @pytest.mark.parametrize(
-    ("model", "meant"), [("MobilenetV3Large", "MobileNetV3Large"), ("Resnet50", "ResNet50")]
+    ("model", "meant"),
+    [
+        ("MobilenetV3Large", "MobileNetV3Large"),
+        ("mobilenetv3large", "MobileNetV3Large"),
+        ("Resnet50", "ResNet50"),
+        ("resnet50", "ResNet50"),
+        ("EfficientNetLight2", "EfficientNetLite2"),
+    ],
 )
 def test_a_typing_error_is_answered_with_what_was_meant(
     tmp_path: Path, model: str, meant: str
