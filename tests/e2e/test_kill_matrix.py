@@ -20,7 +20,8 @@ from PIL import Image
 from support.api import Api
 from support.photos import ESPRESSO
 from support.programs import Program, bridge, free_port, worker
-from support.proxy import Exchange, Fault, FaultyProxy, whole_answer
+from support.proxy import Exchange, Fault, FaultyProxy
+from support.raw_http import whole_answer
 from support.waiting import wait_until
 from taskworker_classifyimage.pipeline.local import SAMPLE_SYNSET
 

@@ -10,7 +10,8 @@ from support.api import Api
 from support.in_process import serving
 from support.packs import colour_network, write_pack
 from support.programs import RunningBridge, worker
-from support.proxy import Exchange, Fault, FaultyProxy, whole_answer
+from support.proxy import Exchange, Fault, FaultyProxy
+from support.raw_http import whole_answer
 from support.waiting import wait_until
 from support.working import coloured_picture, working
 from taskworker_classifyimage.classify import load_classifiers

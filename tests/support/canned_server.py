@@ -1,7 +1,6 @@
 """A server that answers every request with the same bytes, right or wrong, and hangs up."""
 
 import contextlib
-import re
 import select
 import socket
 import ssl
@@ -9,6 +8,8 @@ import threading
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
+
+from support.raw_http import read_request, whole_answer
 
 
 class CannedServer:
@@ -66,7 +67,7 @@ class CannedServer:
             self._speak(secured)
 
     def _speak(self, connection: socket.socket) -> None:
-        request = _read_request(connection)
+        request = read_request(connection)
         if not request:
             return
         self.requests.append(request.decode("latin-1"))
@@ -80,20 +81,6 @@ class CannedServer:
                 return
 
 
-def _read_request(connection: socket.socket) -> bytes:
-    """A whole request; nothing of a client that hung up before."""
-    request = b""
-    while content := connection.recv(65536):
-        request += content
-        head, is_whole, body = request.partition(b"\r\n\r\n")
-        told = re.search(rb"\r\nContent-Length: (\d+)", head)
-        if is_whole and len(body) >= int(told[1] if told else 0):
-            return request
-    return b""
-
-
 def http(status: int, body: bytes = b"", *headers: str) -> bytes:
-    """An answer as it should be."""
-    length = f"Content-Length: {len(body)}"
-    lines = [f"HTTP/1.1 {status} X", length, "Connection: close", *headers, "", ""]
-    return "\r\n".join(lines).encode() + body
+    """An answer as it should be, before it hangs up."""
+    return whole_answer(status, body, "Connection: close", *headers)

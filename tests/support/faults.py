@@ -4,7 +4,8 @@ import random
 import time
 from collections.abc import Callable
 
-from support.proxy import Exchange, whole_answer
+from support.proxy import Exchange
+from support.raw_http import whole_answer
 
 _HTML = b"<html><body>Bad Gateway</body></html>"
 

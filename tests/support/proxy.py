@@ -16,6 +16,8 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from support.raw_http import read_request, whole_answer
+
 _TIMEOUT_S = 60.0
 
 
@@ -88,11 +90,6 @@ class Exchange:
 
 #: What happens to a call; None: nothing out of the ordinary.
 Fault = Callable[[Exchange], None]
-
-
-def whole_answer(status: int, content: bytes = b"", *headers: str) -> bytes:
-    lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(content)}", *headers, "", ""]
-    return "\r\n".join(lines).encode() + content
 
 
 def pass_on(exchange: Exchange) -> None:
@@ -198,29 +195,9 @@ class FaultyProxy:
             with self._lock:
                 self._sockets.add(worker)
             try:
-                while (request := _read_request(worker)) and not self._is_over:
+                while (request := read_request(worker)) and not self._is_over:
                     exchange = Exchange(self, worker, request)
                     (self._choose(exchange) or pass_on)(exchange)
             finally:
                 with self._lock:
                     self._sockets.discard(worker)
-
-
-def _read_request(worker: socket.socket) -> bytes:
-    """A whole request, or nothing if the worker hung up."""
-    request = b""
-    while b"\r\n\r\n" not in request:
-        if not (chunk := worker.recv(65536)):
-            return b""
-        request += chunk
-    head, _, body = request.partition(b"\r\n\r\n")
-    size = 0
-    for line in head.split(b"\r\n"):
-        name, _, value = line.partition(b":")
-        if name.lower() == b"content-length":
-            size = int(value)
-    while len(body) < size:
-        if not (chunk := worker.recv(65536)):
-            return b""
-        body += chunk
-    return head + b"\r\n\r\n" + body

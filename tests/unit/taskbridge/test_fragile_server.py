@@ -6,10 +6,11 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
+from support.tls_server import TestServer
 from taskworker_classifyimage.taskbridge.address import BridgeAddress
 from taskworker_classifyimage.taskbridge.client import BridgeClient
 
@@ -62,13 +63,8 @@ def handler(watch: Watch) -> type[BaseHTTPRequestHandler]:
 @pytest.fixture
 def watch(request: pytest.FixtureRequest) -> Iterator[tuple[Watch, str]]:
     watching = Watch(ANSWERS[request.param])
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler(watching))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield watching, f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with TestServer(handler(watching)) as server:
+        yield watching, server.url
 
 
 async def change_a_lot(url: str) -> None:

@@ -1,0 +1,29 @@
+"""HTTP as bytes, for servers that a test wants to be odd."""
+
+import socket
+
+
+def whole_answer(status: int, body: bytes = b"", *headers: str) -> bytes:
+    """An answer as it should be."""
+    lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body)}", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+def read_request(connection: socket.socket) -> bytes:
+    """A whole request; nothing of a client that hung up before."""
+    request = b""
+    while b"\r\n\r\n" not in request:
+        if not (chunk := connection.recv(65536)):
+            return b""
+        request += chunk
+    head, _, body = request.partition(b"\r\n\r\n")
+    size = 0
+    for line in head.split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-length":
+            size = int(value)
+    while len(body) < size:
+        if not (chunk := connection.recv(65536)):
+            return b""
+        body += chunk
+    return head + b"\r\n\r\n" + body
