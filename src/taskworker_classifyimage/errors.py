@@ -13,7 +13,7 @@
     |-- TaskLeft                nobody: the task cannot be brought to its end now, only later
     `-- TaskError               the client: sent as this task's result, with its `code`
         |-- BadRequest, FileMissing, EmptyFile, UnsupportedFormat, DamagedPicture,
-        `-- TooLarge, TooSlow, Killed, DownloadFailed
+        `-- TooLarge, TooSlow, Killed, DownloadFailed, NoNumbers
 
 Above `taskbridge.connection` nobody names the HTTP library, above `classify` nobody the model
 runtime.
@@ -47,7 +47,7 @@ class ErrorCode(StrEnum):
     DOWNLOAD_FAILED = "download_failed"
     #: The task took longer than the worker allows.
     TIMED_OUT = "timed_out"
-    #: A fault of this program; its log has the details.
+    #: A fault of this program, whose log has the details, or of the model.
     INTERNAL = "internal"
 
 
@@ -173,6 +173,12 @@ class Killed(TaskError):
     """Every process that worked on the picture died of it, and it is not tried again."""
 
     code = ErrorCode.KILLED
+
+
+class NoNumbers(TaskError):
+    """The model gives something that is no number, such as one of 16 bits that overflows."""
+
+    code = ErrorCode.INTERNAL
 
 
 class DownloadFailed(TaskError):

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from support.packs import IDS, colour_network, write_pack
+from support.packs import IDS, colour_network, network_without_answer, write_pack
 from support.programs import RunningBridge, worker
 from taskworker_classifyimage.classify import load_classifiers
 from taskworker_classifyimage.errors import ConfigError
@@ -30,6 +30,24 @@ def test_a_pack_with_own_classes_runs_through_the_bridge(
         result = api.wait_for_result(french)
         assert result["predictions"][0]["name"] == "blue thing"
         assert "fr is not there" in result["warnings"][0]
+
+
+def test_a_model_that_gives_no_number_ends_that_task_as_an_error(
+    running_bridge: RunningBridge, tmp_path: Path
+) -> None:
+    """JSON has no NaN; one of 16 bits that overflows on some pictures gives such."""
+    pack = write_pack(tmp_path / "pack", network_without_answer())
+    api = running_bridge.api
+    tasks = []
+    for colour in ("white", "navy"):
+        buffer = io.BytesIO()
+        Image.new("RGB", (50, 30), colour).save(buffer, "PNG")
+        tasks.append(api.add({}, buffer.getvalue()))
+    with worker(running_bridge.url, "w", "--model", str(pack)):
+        result = api.wait_for_result(tasks[0])
+        assert (result["code"], result["predictions"]) == ("internal", [])
+        assert result["error"] == "Colours gives no probabilities for this picture"
+        assert api.wait_for_result(tasks[1])["predictions"][0]["class"] == "blue"
 
 
 def test_a_task_chooses_among_the_models_of_a_worker(

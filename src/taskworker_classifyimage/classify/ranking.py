@@ -14,9 +14,10 @@ def to_probabilities(
 
 
 def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """(N, C) logits to (N, C) probabilities, 0 to 1; each row sums to 1."""
+    """(N, C) logits to (N, C) probabilities, 0 to 1; each row of numbers sums to 1."""
     shifted = logits.astype(np.float64)
-    shifted -= shifted.max(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore"):
+        shifted -= shifted.max(axis=1, keepdims=True)
     np.exp(shifted, out=shifted)
     shifted /= shifted.sum(axis=1, keepdims=True)
     return shifted

@@ -6,12 +6,19 @@ import numpy.typing as npt
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.classify.labels import Labels
 from taskworker_classifyimage.classify.ranking import best
+from taskworker_classifyimage.errors import NoNumbers
 from taskworker_classifyimage.tasks import ClassifyRequest, Prediction
 
 
 def infer(classifier: Classifier, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
-    """(S, S, 3) uint8 RGB to (C,) probabilities, 0 to 1, in the order of the classes."""
+    """(S, S, 3) uint8 RGB to (C,) probabilities, 0 to 1, in the order of the classes.
+
+    Raises:
+        NoNumbers: JSON could not say what the model gives.
+    """
     (probabilities,) = classifier.probabilities(image[np.newaxis])
+    if not np.isfinite(probabilities).all():
+        raise NoNumbers(f"{classifier.model.name} gives no probabilities for this picture")
     return np.asarray(probabilities)
 
 
