@@ -83,7 +83,9 @@ def find_pack(model: str, options: ModelOptions | None = None) -> ModelPack:
 
 
 def _pack_path(model: str, options: ModelOptions) -> Path | None:
-    if Path(model).exists():
-        return Path(model)
+    named = Path(model)
+    # A folder of pictures may be called as a network is.
+    if named.exists() and (model not in keras_networks() or _may_be_pack(named)):
+        return named
     names = (model, f"{model}.zip")
     return next((path for path in pack_paths(options.models_folder()) if path.name in names), None)

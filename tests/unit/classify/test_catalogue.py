@@ -30,6 +30,19 @@ def test_a_pack_goes_before_the_network_of_keras_that_it_was_made_of(tmp_path: P
     assert find_model("MobileNetV3Large", offline(tmp_path)).name == "Colours"
 
 
+def test_a_folder_that_is_no_pack_does_not_go_before_a_network_of_keras(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Results are often sorted into folders called after the network that gave them."""
+    skip_without_tensorflow()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "MobileNetV3Large").mkdir()
+    with pytest.raises(ModelError, match="--offline forbids downloading"):
+        find_model("MobileNetV3Large", offline(tmp_path / "models"))
+    write_pack(tmp_path / "MobileNetV3Large", colour_network())
+    assert find_model("MobileNetV3Large", offline(tmp_path / "models")).name == "Colours"
+
+
 def test_built_in_models_need_no_models_folder(tmp_path: Path) -> None:
     """Nothing is looked for where nothing is needed."""
     options = offline(tmp_path / "nowhere")
