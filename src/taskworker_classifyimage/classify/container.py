@@ -66,7 +66,9 @@ def _open_member(pack: Path, name: str) -> Iterator[tuple[IO[bytes], int]]:
     try:
         archive = zipfile.ZipFile(pack)
     except zipfile.BadZipFile as err:
-        raise ModelError(f"{pack} is no folder and no zip: {err}") from None
+        raise ModelError(
+            f"{pack} is no folder and no zip: {err}; 'models pack' makes one of a network in a file"
+        ) from None
     with archive:
         member = archive.getinfo(name)
         if member.compress_type not in _PACKINGS:
