@@ -77,7 +77,13 @@ class OnnxClassifier:
             options.add_session_config_entry("session.x64quantprecision", "1")
         try:
             session = onnxruntime.InferenceSession(
-                content, options, providers=[provider], provider_options=[self._part()]
+                content,
+                options,
+                providers=[provider],
+                provider_options=[self._part()],
+                # Otherwise a device that fails, now or at any later picture, leaves the work to the
+                # CPU, and only standard output is told, where results are.
+                enable_fallback=0,
             )
         except Exception as err:
             raise ModelError(

@@ -1,4 +1,5 @@
 import logging
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -8,9 +9,12 @@ from taskworker_classifyimage.classify import load_classifier
 from taskworker_classifyimage.classify.catalogue import find_pack
 from taskworker_classifyimage.classify.device import Device
 from taskworker_classifyimage.classify.onnx_runtime import OnnxClassifier
-from taskworker_classifyimage.classify.onnx_session import import_onnxruntime
+from taskworker_classifyimage.classify.onnx_session import import_onnxruntime, session_options
 from taskworker_classifyimage.classify.warm_up import check_agreement
-from taskworker_classifyimage.errors import DeviceUnusable
+from taskworker_classifyimage.errors import DeviceUnusable, ModelError
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 
 @pytest.mark.parametrize(
@@ -66,6 +70,23 @@ def test_auto_is_loud_where_a_gpu_could_work_and_does_not(
     classifier = load_classifier("EfficientNetLite0", Device("auto"))
     assert classifier.device == "cpu"
     assert caplog.text.count("WARNING") == warnings
+
+
+def test_a_runtime_that_fails_as_it_starts_is_told_why_and_prints_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """ONNX Runtime would print it among the results, and go on by itself on the CPU."""
+
+    def spoilt() -> "onnxruntime.SessionOptions":
+        options = session_options()
+        options.intra_op_num_threads = 2
+        options.add_session_config_entry("session.intra_op_thread_affinities", "nonsense")
+        return options
+
+    monkeypatch.setattr("taskworker_classifyimage.classify.onnx_runtime.session_options", spoilt)
+    with pytest.raises(ModelError, match=r"cannot be loaded: .*must consist of only digits"):
+        OnnxClassifier(find_pack("EfficientNetLite0")).load()
+    assert capsys.readouterr() == ("", "")
 
 
 class Broken(OnnxClassifier):
