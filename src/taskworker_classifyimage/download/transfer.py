@@ -21,6 +21,9 @@ _NOT_NOW: Final = frozenset({408, 425, 429})
 
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18})")
 
+#: What http.client makes of a proxy's 407 to CONNECT; other statuses may pass by themselves.
+_NO_TUNNEL: Final = re.compile(r"Tunnel connection failed: 407\b")
+
 
 class Interrupted(Exception):
     """The transfer broke off; going on later can help."""
@@ -174,6 +177,8 @@ def _open(url: str, headers: Mapping[str, str]) -> HTTPResponse:
                 f"({cause.verify_message}); where a proxy looks into TLS, let SSL_CERT_FILE name "
                 "a file with its CA"
             ) from None
+        if _NO_TUNNEL.match(str(cause)):
+            raise _refusal(407) from None
         raise Unreachable(f"{urlsplit(url).hostname} cannot be reached: {_reason(cause)}") from None
     except ValueError as err:
         raise Refused(f"that is no address: {err}") from None

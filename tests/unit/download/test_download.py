@@ -12,6 +12,7 @@ import pytest
 from support.certificates import Authority
 from support.downloads import CONTENT, CUT, assert_complete, ignore, left_behind, published, refused
 from support.file_server import FileServer
+from support.gateways import ConnectProxy
 from taskworker_classifyimage.download.download import Download, download, fetch_rest
 from taskworker_classifyimage.download.part_file import PartFile
 from taskworker_classifyimage.download.progress import Progress
@@ -260,6 +261,23 @@ def test_the_proxy_of_the_environment_is_used(
     download(Download(url, server.md5, len(CONTENT)), target, ignore)
     assert_complete(target)
     assert server.seen[0].path == url
+
+
+def test_https_goes_through_a_tunnel_of_the_proxy(
+    tls_server: FileServer, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the password of the proxy's address; one that wants another is told in words."""
+    with ConnectProxy() as proxy:
+        monkeypatch.setenv("https_proxy", proxy.url.replace("//", "//user:secret@"))
+        proxy.status = 407
+        message = refused(published(tls_server), target)
+        assert "the proxy wants a password; put user:password@ into https_proxy" in message
+        assert "secret" not in message
+        proxy.status = 200
+        download(published(tls_server), target, ignore)
+    assert_complete(target)
+    password = base64.b64encode(b"user:secret").decode()
+    assert all(f"Proxy-Authorization: Basic {password}" in head for head in proxy.heads)
 
 
 def test_no_proxy_is_honoured(
