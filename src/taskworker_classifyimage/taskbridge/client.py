@@ -26,6 +26,7 @@ from taskworker_classifyimage.taskbridge.answers import (
     objects,
     parse_json,
     path_segment,
+    status_in,
 )
 from taskworker_classifyimage.taskbridge.connection import CallLimits, Connection, form
 from taskworker_classifyimage.taskbridge.leases import Leases
@@ -156,8 +157,7 @@ class BridgeClient:
 
     async def status(self, task_id: str) -> str:
         """A task's status: "open", "inprogress" or "completed"."""
-        body = await self._json("GET", f"tasks/status/{path_segment(task_id)}/")
-        return printable(str(body.get("status")))[:40] if isinstance(body, dict) else ""
+        return status_in(await self._json("GET", f"tasks/status/{path_segment(task_id)}/"))
 
     async def details(self, task_id: str) -> dict[str, Any]:
         """Everything the bridge knows of a task, `data` among it.

@@ -8,6 +8,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from taskworker_classifyimage.taskbridge.answers import number
+
 #: Renewed when a third has passed, so that two renewals in a row may be lost.
 _RENEW_AFTER: Final = 1 / 3
 
@@ -34,8 +36,8 @@ class Leases:
             answer: to a take, or the task's details.
             is_new: the lease begins now, or else may soon be over and is to be renewed at once.
         """
-        attempt, length_s = answer.get("attempt"), answer.get("lease")
-        if isinstance(attempt, int) and isinstance(length_s, int | float) and length_s > 0:
+        attempt, length_s = answer.get("attempt"), number(answer.get("lease"))
+        if isinstance(attempt, int) and length_s is not None and length_s > 0:
             pause_s = length_s * _RENEW_AFTER
             due_s = self._clock() + (pause_s if is_new else 0.0)
             self._leases[task_id] = _Lease(attempt, pause_s, due_s)

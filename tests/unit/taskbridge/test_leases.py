@@ -84,6 +84,7 @@ def test_the_lease_of_an_earlier_life_is_due_at_once() -> None:
         {"attempt": "1", "lease": 60},
         {"attempt": 1, "lease": "60"},
         {"attempt": 1, "lease": 0},
+        {"attempt": 1, "lease": 10**400},
         {"attempt": None, "lease": None},
     ],
 )
