@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from yarl import URL
@@ -21,6 +20,7 @@ from yarl import URL
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, printable
 from taskworker_classifyimage.taskbridge.address import BridgeAddress
 from taskworker_classifyimage.taskbridge.answers import AnswerTooLarge
+from taskworker_classifyimage.taskbridge.proxy import proxy_for
 from taskworker_classifyimage.taskbridge.tls import PinMismatch
 
 _log = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ class Connection:
             # What was not asked for is not unpacked: a few bytes could fill the memory.
             auto_decompress=False,
             # Asked once: the library would read the environment and files again at every call.
-            proxy=_proxy(address.url),
+            proxy=proxy_for(address.url),
         )
         return self
 
@@ -243,14 +243,6 @@ def _check_status(response: aiohttp.ClientResponse, path: str) -> None:
 
 
 _PROXY_REFUSES: Final = "the proxy refuses us (407): put user:password@ into its variable"
-
-
-def _proxy(url: str) -> str | None:
-    """The proxy that the environment names for a URL, if it does not exempt the host."""
-    parts = urlsplit(url)
-    if proxy_bypass(parts.hostname or ""):
-        return None
-    return getproxies().get(parts.scheme)
 
 
 def _seconds(retry_after: str | None) -> float:
