@@ -48,6 +48,8 @@ class BridgeClient:
         self._connection = Connection(address, self._limits)
         self._one_change = asyncio.Lock()
         self._is_sturdy = False
+        self._lists_workers = False
+        self._is_absent = False
         self.leases = Leases()
 
     @property
@@ -91,7 +93,7 @@ class BridgeClient:
 
     async def remove(self, task_id: str) -> None:
         """Deletes a task and its file."""
-        await self._connection.call("DELETE", f"tasks/remove/{path_segment(task_id)}/")
+        await self._about(task_id, "DELETE", "remove")
 
     async def take(
         self, task_type: str, worker: str, abilities: Mapping[str, str]
@@ -109,6 +111,8 @@ class BridgeClient:
                 body = await self._json("POST", "tasks/take/", asked)
         except BridgeRejected as err:
             if err.status == 404:
+                if self._is_absent:
+                    await self._check_presence()
                 return None
             raise BridgeUnavailable(
                 f"{err}; is this a TaskBridge?", may_have_done_it=False
@@ -123,8 +127,7 @@ class BridgeClient:
 
     async def renew(self, task_id: str) -> None:
         """Keeps a leased task for another length of its lease."""
-        body = self.leases.named(task_id)
-        await self._connection.call("POST", f"tasks/renew/{path_segment(task_id)}/", body)
+        await self._about(task_id, "POST", "renew", self.leases.named(task_id))
 
     async def file(self, task_id: str, limit_bytes: int) -> bytes:
         """Downloads a task's file.
@@ -132,10 +135,10 @@ class BridgeClient:
         Raises:
             TooLarge: the file has more than `limit_bytes`.
         """
-        path = f"tasks/file/{path_segment(task_id)}/"
+        total_s = self._limits.download_s
         try:
-            return await self._connection.call(
-                "GET", path, limit_bytes=limit_bytes, total_s=self._limits.download_s
+            return await self._about(
+                task_id, "GET", "file", limit_bytes=limit_bytes, total_s=total_s
             )
         except AnswerTooLarge:
             raise TooLarge(f"the file has more than {limit_bytes} bytes") from None
@@ -148,16 +151,16 @@ class BridgeClient:
         """
         async with self._change():
             body = {"result": result, **self.leases.named(task_id)}
-            await self._connection.call("POST", f"tasks/complete/{path_segment(task_id)}/", body)
+            await self._about(task_id, "POST", "complete", body)
 
     async def restart(self, task_id: str) -> None:
         """Makes a task open again."""
         async with self._change():
-            await self._connection.call("GET", f"tasks/restart/{path_segment(task_id)}/")
+            await self._about(task_id, "GET", "restart")
 
     async def status(self, task_id: str) -> str:
         """A task's status: "open", "inprogress" or "completed"."""
-        return status_in(await self._json("GET", f"tasks/status/{path_segment(task_id)}/"))
+        return status_in(parse_json(await self._about(task_id, "GET", "status"), "tasks/status/"))
 
     async def details(self, task_id: str) -> dict[str, Any]:
         """Everything the bridge knows of a task, `data` among it.
@@ -166,7 +169,8 @@ class BridgeClient:
             TooLarge: that is far more than any task of ours has.
         """
         try:
-            body = await self._json("GET", f"tasks/details/{path_segment(task_id)}/")
+            answer = await self._about(task_id, "GET", "details")
+            body = parse_json(answer, "tasks/details/")
         except AnswerTooLarge:
             raise TooLarge("the task's data are too large") from None
         if not isinstance(body, dict):
@@ -181,7 +185,9 @@ class BridgeClient:
 
     async def workers(self) -> list[dict[str, Any]]:
         """Who asked for tasks lately; in 2.2.1 every value is a text."""
-        return objects(await self._json("GET", "workers/list/"))
+        listed = objects(await self._json("GET", "workers/list/"))
+        self._lists_workers, self._is_absent = True, False
+        return listed
 
     async def version(self) -> str | None:
         """The release as the bridge tells it, None where it does not (2.2.1, 3.1.0)."""
@@ -190,6 +196,40 @@ class BridgeClient:
         except BridgeRejected:
             return None
         return printable(answer[:400].decode("utf-8", "replace"))[:40]
+
+    async def _about(
+        self,
+        task_id: str,
+        method: str,
+        call: str,
+        body: dict[str, object] | None = None,
+        *,
+        limit_bytes: int | None = None,
+        total_s: float | None = None,
+    ) -> bytes:
+        """A call about one task; gives the answer's body."""
+        path = f"tasks/{call}/{path_segment(task_id)}/"
+        try:
+            return await self._connection.call(
+                method, path, body, limit_bytes=limit_bytes, total_s=total_s
+            )
+        except BridgeRejected as err:
+            if err.status == 404:
+                await self._check_presence()
+            raise
+
+    async def _check_presence(self) -> None:
+        """After a 404: some reverse proxies say so of everything while their bridge is away.
+
+        Raises:
+            BridgeUnavailable: so it is: what was there before is not found either.
+        """
+        try:
+            await self.workers()
+        except BridgeRejected as err:
+            if self._lists_workers:
+                self._is_absent = True
+                raise BridgeUnavailable(f"{err} and to all else", may_have_done_it=False) from None
 
     @asynccontextmanager
     async def _change(self) -> AsyncIterator[None]:
