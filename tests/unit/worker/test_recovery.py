@@ -122,10 +122,10 @@ def test_a_task_that_was_left_is_tried_again_later() -> None:
     assert due(found)
 
 
-def test_a_bridge_that_shows_no_list_is_asked_no_further(
+def test_a_bridge_that_shows_no_list_is_asked_again_later(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Nothing is known then, which is not the same as nothing there."""
+    """Nothing is known then, which is not the same as nothing there: it may be about to start."""
     clock = Clock()
     bridge = Bridge(clock)
     bridge.listed = None
@@ -133,3 +133,9 @@ def test_a_bridge_that_shows_no_list_is_asked_no_further(
     assert look(found) is None
     assert not due(found)
     assert "is this a TaskBridge?" in caplog.text
+    clock.now_s += 60
+    assert due(found)
+    bridge.listed = [{"id": "a", **OURS}]
+    assert look(found) == ["a"]
+    clock.now_s += 86_400
+    assert not due(found)
