@@ -48,6 +48,11 @@ _MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         """CREATE INDEX finished_tasks ON tasks (completedat)
             WHERE status = 'completed'""",
     ),
+    (
+        # Few tasks at any time: workers that start ask for them.
+        """CREATE INDEX begun_tasks ON tasks (seq)
+            WHERE status = 'inprogress'""",
+    ),
 )
 
 

@@ -169,12 +169,16 @@ class TaskRoutes:
         return _json_object(members)
 
     async def list(self, request: web.Request) -> web.StreamResponse:
-        """GET tasks/list: all tasks, oldest first, without data and results."""
+        """GET tasks/list: all tasks, oldest first, without data and results.
+
+        With `?status=inprogress` only those; whatever else is asked for changes nothing.
+        """
+        is_begun = request.query.get("status") == "inprogress"
         response = web.StreamResponse(headers={"Content-Type": "application/json; charset=utf-8"})
         await response.prepare(request)
         separator, after_seq = "[", 0
         while True:
-            page, after_seq = self._store.page(after_seq, _PAGE_TASKS)
+            page, after_seq = self._store.page(after_seq, _PAGE_TASKS, is_begun=is_begun)
             if not page:
                 break
             tasks = ",".join(json.dumps(_listed(state)) for state in page)

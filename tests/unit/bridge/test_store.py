@@ -235,6 +235,11 @@ def test_finished_tasks_are_found_by_their_index(store: TaskStore) -> None:
     assert "SCAN tasks" not in text
 
 
+def test_tasks_in_progress_are_found_by_their_index(store: TaskStore) -> None:
+    plan = store._database.rows(f"EXPLAIN QUERY PLAN {store_module._PAGE_BEGUN}", (1, 1))
+    assert [row[3] for row in plan] == ["SEARCH tasks USING INDEX begun_tasks (seq>?)"]
+
+
 def test_a_take_among_many_open_tasks_takes_few_steps(store: TaskStore) -> None:
     add_many(store, requirements="")
     assert steps_of_take(store) < FEW_STEPS
