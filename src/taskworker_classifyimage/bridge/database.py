@@ -122,7 +122,9 @@ class Database:
             try:
                 yield
             except BaseException:
-                self.rows("ROLLBACK")
+                # SQLite may have done so by itself, where the disk is full.
+                if self._connection is not None and self._connection.in_transaction:
+                    self.rows("ROLLBACK")
                 raise
             self.rows("COMMIT")
 

@@ -348,3 +348,13 @@ def test_a_failed_completion_counts_nothing(store: TaskStore) -> None:
     state = store.state(task_id)
     assert state is not None
     assert state.status == "open"
+
+
+def test_an_error_by_which_sqlite_ends_a_transaction_is_told_as_it_is(store: TaskStore) -> None:
+    """A full disk is one, in the midst of a large result: there is nothing left to undo then."""
+    task_id = add(store)
+    insert = "INSERT OR ROLLBACK INTO completions VALUES ('t', 'w', 1), ('t', 'w', 1)"
+    with pytest.raises(sqlite3.IntegrityError), store._database.transaction():
+        store._database.rows(insert)
+    assert store.statistics() == {}
+    assert store.complete(task_id, "1") is Completion.ACCEPTED
