@@ -127,7 +127,9 @@ class BridgeClient:
 
     async def renew(self, task_id: str) -> None:
         """Keeps a leased task for another length of its lease."""
-        await self._about(task_id, "POST", "renew", self.leases.named(task_id))
+        body, total_s = self.leases.named(task_id), self.leases.pause_s(task_id)
+        await self._about(task_id, "POST", "renew", body, total_s=total_s)
+        self.leases.note_renewal(task_id)
 
     async def file(self, task_id: str, limit_bytes: int) -> bytes:
         """Downloads a task's file.

@@ -65,13 +65,27 @@ def test_a_lease_is_due_after_a_third_and_again_after_each_renewal() -> None:
     for now_s in (0.0, 19.0, 20.0, 21.0, 40.0):
         clock.now_s = now_s
         dues.append(leases.due({"a"}))
+        for task_id in dues[-1]:
+            leases.note_renewal(task_id)
     assert dues == [[], [], ["a"], [], ["a"]]
+
+
+def test_what_could_not_be_renewed_stays_due() -> None:
+    """Until the next third the bridge may be back, and then away again."""
+    clock = Clock()
+    leases = Leases(clock=clock)
+    leases.note("a", {"attempt": 1, "lease": 60}, is_new=True)
+    clock.now_s = 20.0
+    assert leases.due({"a"}) == ["a"]
+    clock.now_s = 21.0
+    assert leases.due({"a"}) == ["a"]
 
 
 def test_the_lease_of_an_earlier_life_is_due_at_once() -> None:
     leases = Leases(clock=Clock())
     leases.note("a", {"attempt": 1, "lease": 60}, is_new=False)
     assert leases.due({"a"}) == ["a"]
+    leases.note_renewal("a")
     assert leases.due({"a"}) == []
 
 
