@@ -1,3 +1,4 @@
+import contextlib
 import io
 import os
 import signal
@@ -54,6 +55,21 @@ def test_a_stop_leaves_nothing_in_progress(
     assert "inprogress" not in statuses
     assert statuses["open"] > 0
     assert sum(statuses.values()) == 24
+
+
+def test_a_stop_while_a_model_is_loaded_is_none_too_early(tmp_path: Path) -> None:
+    """A model may be large and its disk slow; Docker asks only once."""
+    model = tmp_path / "model.zip"
+    os.mkfifo(model)
+    with Program("work", "--model", str(model)) as program:
+        # As long as nobody reads the pipe, to open it without waiting fails.
+        pipe: list[int] = []
+        while not pipe:
+            assert program.process.poll() is None, program.printed
+            with contextlib.suppress(OSError):
+                pipe.append(os.open(model, os.O_WRONLY | os.O_NONBLOCK))
+        assert program.stop(timeout_s=10) == 0
+        os.close(pipe[0])
 
 
 def test_what_does_not_finish_in_time_is_handed_back(running_bridge: RunningBridge) -> None:
