@@ -8,6 +8,7 @@ import ipaddress
 import logging
 import os
 import ssl
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -269,6 +270,7 @@ def _reason(err: Exception) -> str:
     text = cause.strerror if isinstance(cause, OSError) else None
     if isinstance(cause, ssl.SSLError) or "CERTIFICATE_REQUIRED" in (text or ""):
         return f"TLS fails: {printable(text or str(cause))}; it may want a client-cert"
-    if isinstance(cause, ConnectionError) and cause.errno:
+    if isinstance(cause, ConnectionError) and cause.errno and sys.platform != "win32":
+        # asyncio's own text repeats the address; Windows has no name for its sockets' numbers.
         return os.strerror(cause.errno)
     return printable(text or str(cause) or type(cause).__name__)
