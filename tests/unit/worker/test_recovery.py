@@ -3,6 +3,7 @@ from typing import Any, cast
 
 import pytest
 
+from support.clock import Clock
 from taskworker_classifyimage.errors import BridgeRejected
 from taskworker_classifyimage.pipeline.take import Taker
 from taskworker_classifyimage.taskbridge.client import BridgeClient
@@ -10,16 +11,6 @@ from taskworker_classifyimage.taskbridge.outage import Outage
 from taskworker_classifyimage.worker.recovery import Recovery
 
 OURS = {"type": "classifyimage", "status": "inprogress", "worker": "w"}
-
-
-class Clock:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now_s = 1000.0
-
-    def __call__(self) -> float:
-        return self.now_s
 
 
 class Bridge:
