@@ -23,6 +23,19 @@ _SIGNALS: Final = tuple(
 )
 
 
+def exit_on_sigterm() -> None:
+    """Lets SIGTERM end the process with 0 as long as `stop_on_signals` is not entered.
+
+    By itself it would end it too, but not the first process of a container, as Docker starts it:
+    the kernel keeps from that one what it does not handle (pid_namespaces(7)).
+    """
+
+    def leave(_number: int, _frame: FrameType | None) -> None:
+        sys.exit(0)
+
+    signal.signal(signal.SIGTERM, leave)
+
+
 @contextmanager
 def stop_on_signals() -> Iterator[asyncio.Event]:
     """Gives an event that the first signal sets; a second signal ends the process at once.

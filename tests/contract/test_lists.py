@@ -24,6 +24,16 @@ def test_the_list_shows_what_is_known_of_a_task(bridge: Bridge, task_type: str) 
         assert listed["createdat"] <= listed["startedat"] <= listed["completedat"]
 
 
+def test_the_list_of_what_is_in_progress_has_nothing_else(bridge: Bridge, task_type: str) -> None:
+    """The releases pay no heed to the question and list all."""
+    done = bridge.complete_one(task_type, {})
+    begun, waiting = bridge.add({"type": task_type}), bridge.add({"type": task_type})
+    bridge.take(task_type)
+    listed = bridge.get("tasks/list/?status=inprogress").json()
+    ours = [task["id"] for task in listed if task["type"] == task_type]
+    assert ours == ([begun] if bridge.is_embedded else [done, begun, waiting])
+
+
 def test_the_list_leaves_out_what_has_no_value(bridge: Bridge, task_type: str) -> None:
     task_id = bridge.add({"type": task_type})
     listed = bridge.listed(task_id)

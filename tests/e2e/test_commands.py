@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from support.api import Api
+from support.canned_server import CannedServer, http
 from support.photos import ESPRESSO
 from support.programs import (
     COMMAND,
@@ -221,6 +222,15 @@ def test_doctor_finds_a_dead_bridge() -> None:
     assert ended.returncode == 1
     assert "FAIL  bridge" in ended.stdout
     assert "refused" in ended.stdout
+
+
+def test_doctor_finds_another_server_where_the_bridge_should_be() -> None:
+    """Any web server answers, with a 404 to what it does not know."""
+    with CannedServer() as server:
+        server.answer = http(404)
+        ended = run("doctor", "--taskbridgeurl", server.url)
+    assert ended.returncode == 1
+    assert "is this a TaskBridge?" in ended.stdout
 
 
 def test_doctor_finds_a_damaged_model(tmp_path: Path) -> None:

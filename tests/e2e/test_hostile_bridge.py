@@ -60,7 +60,10 @@ class _Handler(BaseHTTPRequestHandler):
             # Left-over tasks that no call can be made for, and things that are no tasks.
             left = {"type": "classifyimage", "status": "inprogress", "worker": "w"}
             odd = [{**left, "id": odd} for odd in ("\ud800", "x" * 5000, 7, None)]
-            self._say(http(200, json.dumps([*odd, 5, None, [], "task"]).encode()))
+            forging = {**left, "id": "forging"}
+            self._say(http(200, json.dumps([*odd, forging, 5, None, [], "task"]).encode()))
+        elif "/details/forging/" in self.path:
+            self._say(http(200, b'{"status": "gone\\na line that no one logged\\u001b[2J"}'))
         elif "/file/" in self.path:
             self._say(http(200, ESPRESSO))
         else:

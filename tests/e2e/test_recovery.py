@@ -134,6 +134,30 @@ def test_a_result_that_cannot_be_delivered_outlives_the_worker(
     assert result["predictions"][0]["class"] == right
 
 
+@pytest.mark.parametrize("step", ["file", "complete"])
+def test_a_proxy_that_finds_no_bridge_behind_it_loses_no_task(
+    tmp_path: Path, pack: Path, step: str
+) -> None:
+    """A 404 to everything is an outage; it does not say that the task was removed."""
+    asked: list[str] = []
+    is_back = threading.Event()
+
+    def choose(exchange: Exchange) -> Fault | None:
+        if exchange.step == step or asked:
+            asked.append(exchange.step)
+        if not asked or is_back.is_set():
+            return None
+        return lambda exchange: exchange.answer(whole_answer(404, b"404 page not found"))
+
+    with serving(tmp_path / "bridge") as served, FaultyProxy(served.url, choose) as proxy:
+        api = Api(served.url)
+        with worker(proxy.url, "w", "--model", str(pack)) as program:
+            task_id, right = add_picture(api)
+            program.wait_for("and to all else; trying again")
+            is_back.set()
+            assert api.wait_for_result(task_id)["predictions"][0]["class"] == right
+
+
 @pytest.mark.parametrize("meanwhile", ["reopened", "completed", "removed"])
 def test_a_result_of_no_use_any_more_is_dropped(
     tmp_path: Path, colours: list[Classifier], meanwhile: str

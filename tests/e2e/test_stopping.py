@@ -1,3 +1,4 @@
+import contextlib
 import io
 import os
 import signal
@@ -12,6 +13,7 @@ from support.api import Api
 from support.photos import ESPRESSO
 from support.programs import Program, RunningBridge, bridge, free_port, worker
 from support.proxy import Exchange, Fault, FaultyProxy
+from support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has other signals")
 
@@ -23,10 +25,8 @@ def slow_picture() -> bytes:
     return buffer.getvalue()
 
 
-def wait_until(api: Api, status: str, count: int) -> None:
-    deadline_s = time.monotonic() + 60
-    while api.statuses().get(status, 0) < count:
-        assert time.monotonic() < deadline_s, api.statuses()
+def wait_for_tasks(api: Api, status: str, count: int) -> None:
+    wait_until(lambda: api.statuses().get(status, 0) >= count, timeout_s=60)
 
 
 def hang_files(exchange: Exchange) -> Fault | None:
@@ -47,13 +47,28 @@ def test_a_stop_leaves_nothing_in_progress(
     for _ in range(24):
         api.add({}, picture)
     with in_flight(running_bridge, 4) as program:
-        wait_until(api, "inprogress", 4)
+        wait_for_tasks(api, "inprogress", 4)
         assert program.stop(number, timeout_s=10) == 0
         assert "Traceback" not in program.printed
     statuses = api.statuses()
     assert "inprogress" not in statuses
     assert statuses["open"] > 0
     assert sum(statuses.values()) == 24
+
+
+def test_a_stop_while_a_model_is_loaded_is_none_too_early(tmp_path: Path) -> None:
+    """A model may be large and its disk slow; Docker asks only once."""
+    model = tmp_path / "model.zip"
+    os.mkfifo(model)
+    with Program("work", "--model", str(model)) as program:
+        # As long as nobody reads the pipe, to open it without waiting fails.
+        pipe: list[int] = []
+        while not pipe:
+            assert program.process.poll() is None, program.printed
+            with contextlib.suppress(OSError):
+                pipe.append(os.open(model, os.O_WRONLY | os.O_NONBLOCK))
+        assert program.stop(timeout_s=10) == 0
+        os.close(pipe[0])
 
 
 def test_what_does_not_finish_in_time_is_handed_back(running_bridge: RunningBridge) -> None:
@@ -65,7 +80,7 @@ def test_what_does_not_finish_in_time_is_handed_back(running_bridge: RunningBrid
         FaultyProxy(running_bridge.url, hang_files) as proxy,
         worker(proxy.url, "w", "--in-flight", "3") as program,
     ):
-        wait_until(api, "inprogress", 3)
+        wait_for_tasks(api, "inprogress", 3)
         assert program.stop(timeout_s=10) == 0
         assert proxy.steps["file"] > 0
     assert api.statuses() == {"open": 6}
@@ -80,7 +95,7 @@ def test_a_killed_worker_takes_up_its_tasks_when_it_is_back(
     picture = slow_picture()
     ids = [api.add({"numberofpredictions": 1}, picture) for _ in range(8)]
     with in_flight(running_bridge, 4) as program:
-        wait_until(api, "inprogress", 4)
+        wait_for_tasks(api, "inprogress", 4)
         program.kill()
     assert api.statuses()["inprogress"] >= 4
     with in_flight(running_bridge, 4):
@@ -110,7 +125,7 @@ def test_a_second_signal_ends_at_once(running_bridge: RunningBridge) -> None:
         FaultyProxy(running_bridge.url, hang_files) as proxy,
         worker(proxy.url, "w", "--in-flight", "3") as program,
     ):
-        wait_until(api, "inprogress", 3)
+        wait_for_tasks(api, "inprogress", 3)
         program.process.send_signal(signal.SIGTERM)
         program.wait_for("stopping")
         assert program.stop() == 130
@@ -133,7 +148,7 @@ def test_a_bridge_that_dies_and_comes_back_costs_no_task(tmp_path: Path) -> None
         mortal.wait_for("Stop with")
         ids = [api.add({}, picture) for _ in range(8)]
         with worker(api.root, "w") as program:
-            wait_until(api, "completed", 1)
+            wait_for_tasks(api, "completed", 1)
             mortal.kill()
             program.wait_for("is unavailable")
             with bridge(tmp_path, port) as risen:

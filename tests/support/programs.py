@@ -31,6 +31,9 @@ _OWN_NAMES = ("taskbridgeurl", "taskbridgeauth", "worker", "device", "model", "b
 #: Where workers keep what outlives them, instead of the developer's home.
 _STATE = tempfile.TemporaryDirectory(prefix="classifyimage-state-")
 
+#: How long processes of a killed program may go on.
+_LAST_WORDS_S = 20.0
+
 
 def free_port() -> int:
     """A port of 127.0.0.1 that nobody listens on, and that no connection is given by chance."""
@@ -64,7 +67,7 @@ class Program:
         self._command = [*command, *arguments]
         self._environ = clean_environment(**(environ or {}))
         self._printed: list[str] = []
-        self._reader = threading.Thread(target=self._read)
+        self._reader = threading.Thread(target=self._read, daemon=True)
         self.process: subprocess.Popen[str]
 
     def __enter__(self) -> Self:
@@ -87,7 +90,9 @@ class Program:
     ) -> None:
         self.process.kill()
         self.process.wait()
-        self._reader.join()
+        self._reader.join(_LAST_WORDS_S)
+        # Whoever it started has the pipe too, and is to end with it.
+        assert not self._reader.is_alive(), f"a process outlives {self._command}:\n{self.printed}"
         assert self.process.stdout is not None
         self.process.stdout.close()
 

@@ -13,6 +13,7 @@ from typing import Any, Final, NoReturn
 from aiohttp import BodyPartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from taskworker_classifyimage.bridge.intake import Hold, Intake
 from taskworker_classifyimage.bridge.limits import Limits
 from taskworker_classifyimage.bridge.records import NewTask
 from taskworker_classifyimage.bridge.requirements import requirements_text
@@ -52,20 +53,22 @@ class TakeRequest:
     leased: bool
 
 
-async def read_add(request: web.Request, upload: Upload, limits: Limits) -> NewTask:
+async def read_add(request: web.Request, upload: Upload, intake: Intake) -> NewTask:
     """Read a form with a field `json` and perhaps a part `file`, in any order.
 
     Args:
         request: the call.
         upload: where the file goes while it arrives; its name becomes the task's id.
-        limits: how much may arrive.
+        intake: how much may arrive.
     """
+    limits = intake.limits
     if request.content_type != "multipart/form-data":
         raise bad_request("send multipart/form-data with a field 'json' and perhaps a file 'file'")
     _check_length(request, limits.upload_bytes + 2 * limits.json_bytes)
     try:
-        async with _patience(request, limits):
-            text = await _read_parts(request, upload, limits)
+        with intake.call() as hold:
+            async with _patience(request, limits):
+                text = await _read_parts(request, upload, limits, hold)
     except UploadTooLargeError as error:
         raise too_large(error.limit_bytes) from error
     except _BROKEN_FORM as error:
@@ -75,9 +78,9 @@ async def read_add(request: web.Request, upload: Upload, limits: Limits) -> NewT
     return _new_task(_object(text), upload, limits)
 
 
-async def read_take(request: web.Request, limits: Limits) -> TakeRequest:
+async def read_take(request: web.Request, intake: Intake) -> TakeRequest:
     """Read ``{"type", "worker", "abilities", "lease"}``; all but the type may be missing."""
-    body = await _read_object(request, limits.other_bytes, limits)
+    body = await _read_object(request, intake.limits.other_bytes, intake)
     abilities = body.get("abilities")
     if abilities is not None and not isinstance(abilities, dict):
         raise bad_request("'abilities' must be an object")
@@ -93,9 +96,9 @@ async def read_take(request: web.Request, limits: Limits) -> TakeRequest:
     )
 
 
-async def read_progress(request: web.Request, limits: Limits) -> int:
+async def read_progress(request: web.Request, intake: Intake) -> int:
     """Read ``{"progress"}``: digits as a string, or a whole number."""
-    value = (await _read_object(request, limits.other_bytes, limits)).get("progress")
+    value = (await _read_object(request, intake.limits.other_bytes, intake)).get("progress")
     number = _whole_number(value)
     if number is not None:
         value = str(number)
@@ -109,16 +112,16 @@ async def read_progress(request: web.Request, limits: Limits) -> int:
     raise bad_request("'progress' must be a whole number, or a string of digits")
 
 
-async def read_result(request: web.Request, limits: Limits) -> tuple[str | None, int | None]:
+async def read_result(request: web.Request, intake: Intake) -> tuple[str | None, int | None]:
     """Read ``{"result", "attempt"}``: the result as JSON text; each None where there is none."""
-    body = await _read_object(request, limits.json_bytes, limits)
+    body = await _read_object(request, intake.limits.json_bytes, intake)
     result = _json_text(body["result"]) if "result" in body else None
     return result, _attempt(body) if "attempt" in body else None
 
 
-async def read_renewal(request: web.Request, limits: Limits) -> int:
+async def read_renewal(request: web.Request, intake: Intake) -> int:
     """Read ``{"attempt"}``."""
-    return _attempt(await _read_object(request, limits.other_bytes, limits))
+    return _attempt(await _read_object(request, intake.limits.other_bytes, intake))
 
 
 def bad_request(reason: str) -> web.HTTPBadRequest:
@@ -133,21 +136,23 @@ def too_large(limit_bytes: int) -> web.HTTPRequestEntityTooLarge:
     )
 
 
-async def _read_parts(request: web.Request, upload: Upload, limits: Limits) -> bytes | None:
+async def _read_parts(
+    request: web.Request, upload: Upload, limits: Limits, hold: Hold
+) -> bytes | None:
     text: bytes | None = None
     reader = await request.multipart()
     while (part := await reader.next()) is not None:
         if not isinstance(part, BodyPartReader):
             raise bad_request("a part of the form is itself multipart")
         if part.name == "json":
-            text = await _read_field(part, limits.json_bytes)
+            text = await _read_field(part, limits.json_bytes, hold)
         elif part.name == "file" and part.filename != "":
             await _receive(part, upload)
         elif part.filename:
             raise bad_request("the part with the file must be called 'file'")
         else:
             # A form in a browser sends its other fields, and an empty part if no file was chosen.
-            await _read_field(part, limits.other_bytes)
+            await _read_field(part, limits.other_bytes, hold)
     return text
 
 
@@ -159,13 +164,18 @@ async def _receive(part: BodyPartReader, upload: Upload) -> None:
         upload.write(await part.read_chunk(_CHUNK_BYTES))
 
 
-async def _read_field(part: BodyPartReader, limit_bytes: int) -> bytes:
+async def _read_field(part: BodyPartReader, limit_bytes: int, hold: Hold) -> bytes:
     field = bytearray()
     while not part.at_eof():
-        field += await part.read_chunk(_CHUNK_BYTES)
-        if len(field) > limit_bytes:
-            raise too_large(limit_bytes)
+        _append(field, await part.read_chunk(_CHUNK_BYTES), limit_bytes, hold)
     return bytes(field)
+
+
+def _append(body: bytearray, chunk: bytes, limit_bytes: int, hold: Hold) -> None:
+    if len(body) + len(chunk) > limit_bytes:
+        raise too_large(limit_bytes)
+    hold(len(chunk))
+    body += chunk
 
 
 def _new_task(form: dict[str, Any], upload: Upload, limits: Limits) -> NewTask:
@@ -187,17 +197,16 @@ def _new_task(form: dict[str, Any], upload: Upload, limits: Limits) -> NewTask:
     )
 
 
-async def _read_object(request: web.Request, limit_bytes: int, limits: Limits) -> dict[str, Any]:
+async def _read_object(request: web.Request, limit_bytes: int, intake: Intake) -> dict[str, Any]:
     if request.content_type != "application/json":
         raise bad_request("send Content-Type: application/json")
     _check_length(request, limit_bytes)
     body = bytearray()
     try:
-        async with _patience(request, limits):
-            async for chunk in request.content.iter_any():
-                body += chunk
-                if len(body) > limit_bytes:
-                    raise too_large(limit_bytes)
+        with intake.call() as hold:
+            async with _patience(request, intake.limits):
+                async for chunk in request.content.iter_any():
+                    _append(body, chunk, limit_bytes, hold)
     except (HttpProcessingError, web.RequestPayloadError) as error:
         raise bad_request("the body is broken or cut off") from error
     return _object(bytes(body))

@@ -48,6 +48,11 @@ _MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         """CREATE INDEX finished_tasks ON tasks (completedat)
             WHERE status = 'completed'""",
     ),
+    (
+        # Few tasks at any time: workers that start ask for them.
+        """CREATE INDEX begun_tasks ON tasks (seq)
+            WHERE status = 'inprogress'""",
+    ),
 )
 
 
@@ -117,7 +122,9 @@ class Database:
             try:
                 yield
             except BaseException:
-                self.rows("ROLLBACK")
+                # SQLite may have done so by itself, where the disk is full.
+                if self._connection is not None and self._connection.in_transaction:
+                    self.rows("ROLLBACK")
                 raise
             self.rows("COMMIT")
 

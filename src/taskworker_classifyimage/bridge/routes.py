@@ -12,6 +12,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from taskworker_classifyimage.bridge import bodies
+from taskworker_classifyimage.bridge.intake import Intake
 from taskworker_classifyimage.bridge.leases import Leases
 from taskworker_classifyimage.bridge.limits import Limits
 from taskworker_classifyimage.bridge.records import TaskDetails, TaskState
@@ -35,6 +36,7 @@ class TaskRoutes:
         self._uploads = uploads
         self._leases = leases
         self._limits = limits
+        self._intake = Intake(limits)
         self._roster = WorkerRoster()
 
     def table(self) -> list[web.RouteDef]:
@@ -66,14 +68,14 @@ class TaskRoutes:
     async def add(self, request: web.Request) -> web.Response:
         """POST tasks/add: a new task, with its file if it has one."""
         with self._uploads.receive(str(uuid.uuid4()), self._limits) as upload:
-            task = await bodies.read_add(request, upload, self._limits)
+            task = await bodies.read_add(request, upload, self._intake)
             upload.finish()
             self._store.add(task)
         return web.json_response({"id": task.id})
 
     async def take(self, request: web.Request) -> web.Response:
         """POST tasks/take: the oldest open task that suits the worker, or an empty 404."""
-        wanted = await bodies.read_take(request, self._limits)
+        wanted = await bodies.read_take(request, self._intake)
         taken = self._store.take(wanted.type, wanted.worker, wanted.abilities, leased=wanted.leased)
         if wanted.worker is not None:
             self._roster.note(wanted.worker, wanted.type, taken.id if taken else None)
@@ -102,7 +104,7 @@ class TaskRoutes:
 
     async def renew(self, request: web.Request) -> web.Response:
         """POST tasks/renew/:id: the worker is alive, and keeps the task."""
-        attempt = await bodies.read_renewal(request, self._limits)
+        attempt = await bodies.read_renewal(request, self._intake)
         if not self._leases.renew(_task_id(request), attempt):
             self._known(request)
             raise web.HTTPConflict(text="this lease has ended")
@@ -110,12 +112,12 @@ class TaskRoutes:
 
     async def progress(self, request: web.Request) -> web.Response:
         """POST tasks/progress/:id: how far the worker is."""
-        progress = await bodies.read_progress(request, self._limits)
+        progress = await bodies.read_progress(request, self._intake)
         return _done(self._store.set_progress(_task_id(request), progress))
 
     async def complete(self, request: web.Request) -> web.Response:
         """POST tasks/complete/:id: the result."""
-        result, attempt = await bodies.read_result(request, self._limits)
+        result, attempt = await bodies.read_result(request, self._intake)
         task_id = _task_id(request)
         completion = self._store.complete(task_id, result, attempt)
         if completion is Completion.TAKEN_OVER:
@@ -167,12 +169,16 @@ class TaskRoutes:
         return _json_object(members)
 
     async def list(self, request: web.Request) -> web.StreamResponse:
-        """GET tasks/list: all tasks, oldest first, without data and results."""
+        """GET tasks/list: all tasks, oldest first, without data and results.
+
+        With `?status=inprogress` only those; whatever else is asked for changes nothing.
+        """
+        is_begun = request.query.get("status") == "inprogress"
         response = web.StreamResponse(headers={"Content-Type": "application/json; charset=utf-8"})
         await response.prepare(request)
         separator, after_seq = "[", 0
         while True:
-            page, after_seq = self._store.page(after_seq, _PAGE_TASKS)
+            page, after_seq = self._store.page(after_seq, _PAGE_TASKS, is_begun=is_begun)
             if not page:
                 break
             tasks = ",".join(json.dumps(_listed(state)) for state in page)

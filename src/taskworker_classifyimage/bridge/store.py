@@ -50,6 +50,8 @@ _REMOVE_FINISHED: Final = """
 _COLUMNS: Final = (
     "id, type, status, has_file, progress, worker, createdat, startedat, completedat, requirements"
 )
+_PAGE: Final = f"SELECT {_COLUMNS}, seq FROM tasks WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
+_PAGE_BEGUN: Final = _PAGE.replace("WHERE", "WHERE status = 'inprogress' AND")
 
 
 class Completion(Enum):
@@ -217,20 +219,20 @@ class TaskStore:
         )
         return TaskDetails(TaskState(*rows[0][:-3]), *rows[0][-3:]) if rows else None
 
-    def page(self, after_seq: int, limit: int) -> tuple[list[TaskState], int]:
+    def page(
+        self, after_seq: int, limit: int, *, is_begun: bool = False
+    ) -> tuple[list[TaskState], int]:
         """A part of the list of all tasks, oldest first.
 
         Args:
             after_seq: 0, then what the call before returned.
             limit: how many tasks at most.
+            is_begun: only tasks that are in progress.
 
         Returns:
             The tasks, none at the end of the list, and where the next page begins.
         """
-        rows = self._database.rows(
-            f"SELECT {_COLUMNS}, seq FROM tasks WHERE seq > ? ORDER BY seq LIMIT ?",  # noqa: S608
-            (after_seq, limit),
-        )
+        rows = self._database.rows(_PAGE_BEGUN if is_begun else _PAGE, (after_seq, limit))
         return [TaskState(*row[:-1]) for row in rows], rows[-1][-1] if rows else after_seq
 
     def statistics(self) -> dict[str, int]:

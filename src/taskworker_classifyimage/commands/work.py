@@ -33,7 +33,7 @@ from taskworker_classifyimage.pipeline.report import Reporter
 from taskworker_classifyimage.pipeline.take import Taker
 from taskworker_classifyimage.sandbox.pool import DecoderPool
 from taskworker_classifyimage.settings import Settings
-from taskworker_classifyimage.stopping import stop_on_signals, unless
+from taskworker_classifyimage.stopping import exit_on_sigterm, stop_on_signals, unless
 from taskworker_classifyimage.taskbridge.address import BridgeAddress
 from taskworker_classifyimage.taskbridge.client import BridgeClient
 from taskworker_classifyimage.taskbridge.outage import Outage
@@ -74,6 +74,7 @@ def run(parsed: argparse.Namespace) -> int:
     """Works until a signal ends it."""
     settings = settings_of(parsed)
     set_up_logging(settings.log_level)
+    exit_on_sigterm()
     # All is checked before the first task is taken: a worker that cannot answer takes none.
     with decoder_pool(settings) as decoders:
         # Decoders load while the models do.

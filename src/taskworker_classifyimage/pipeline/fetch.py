@@ -9,7 +9,12 @@ from taskworker_classifyimage.errors import (
     TaskGone,
     TaskLeft,
 )
-from taskworker_classifyimage.pipeline.insist import IN_PROGRESS, check_still_ours, insist
+from taskworker_classifyimage.pipeline.insist import (
+    IN_PROGRESS,
+    check_still_ours,
+    insist,
+    standing_in,
+)
 from taskworker_classifyimage.taskbridge.client import BridgeClient
 from taskworker_classifyimage.taskbridge.outage import Outage
 from taskworker_classifyimage.tasks import UNKNOWN, Task
@@ -50,8 +55,7 @@ async def fetch_data(client: BridgeClient, outage: Outage, task: Task, worker: s
         raise TaskGone("it was removed") from None
     except BridgeUnavailable as err:
         raise TaskLeft(f"the bridge does not tell what it is: {err}") from None
-    if details.get("status") != IN_PROGRESS:
-        raise TaskGone(f"it is {details.get('status')}")
-    if details.get("worker", worker) != worker:
-        raise TaskGone("it is with another worker")
+    standing = standing_in(details, worker)
+    if standing != IN_PROGRESS:
+        raise TaskGone(f"it is {standing}")
     return details.get("data")

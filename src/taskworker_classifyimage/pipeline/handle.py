@@ -130,6 +130,7 @@ class Handler:
                 recogniser = self._asked(request)
                 with timing.network():
                     encoded = await fetch(self._client, self._outage, task, self._limits.file_bytes)
+                timing.file_bytes = len(encoded)
                 answer = await recogniser.recognise(encoded, timing)
             predictions, warnings = name_best(answer.probabilities, recogniser.labels, request)
         except TaskError as err:

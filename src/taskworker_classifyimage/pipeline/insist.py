@@ -3,8 +3,8 @@
 import asyncio
 import itertools
 import random
-from collections.abc import Awaitable, Callable, Iterator
-from typing import Final, TypeVar
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Any, Final, TypeVar
 
 from taskworker_classifyimage.errors import (
     BridgeRejected,
@@ -12,6 +12,7 @@ from taskworker_classifyimage.errors import (
     TaskGone,
     TooLarge,
 )
+from taskworker_classifyimage.taskbridge.answers import status_in
 from taskworker_classifyimage.taskbridge.client import BridgeClient
 from taskworker_classifyimage.taskbridge.outage import Outage
 
@@ -65,16 +66,20 @@ async def status_of(client: BridgeClient, outage: Outage, task_id: str) -> str:
 
 
 async def standing_of(client: BridgeClient, task_id: str, worker: str) -> str:
-    """The task's status as far as it concerns a worker: somebody else's work is "with another".
+    """The task's status as far as it concerns a worker, see `standing_in`.
 
     Raises:
         BridgeUnavailable, BridgeRejected: see `BridgeClient`.
     """
     try:
-        details = await client.details(task_id)
+        return standing_in(await client.details(task_id), worker)
     except TooLarge:
         return await client.status(task_id)
-    status = str(details.get("status"))
+
+
+def standing_in(details: Mapping[str, Any], worker: str) -> str:
+    """The status that a task's details tell; somebody else's work is "with another worker"."""
+    status = status_in(details)
     if status == IN_PROGRESS and details.get("worker", worker) != worker:
         return "with another worker"
     return status

@@ -5,7 +5,7 @@ import re
 from typing import Any, Final
 from urllib.parse import quote
 
-from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable
+from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, printable
 
 #: An answer of a known release has four levels at most, and below them a client's `data`.
 DEPTH_LIMIT: Final = 64
@@ -13,6 +13,9 @@ DEPTH_LIMIT: Final = 64
 _CUT_LIMIT_BYTES: Final = 2**20
 #: Known ids have 26 or 36 characters; servers take request lines of 8 KB or so.
 _ID_LIMIT: Final = 2000
+
+#: Whatever a bridge counts is less: milliseconds since the epoch for 30,000 years.
+_NUMBER_LIMIT: Final = 1e15
 
 _STRING_OR_BRACKET: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[][{}]', re.DOTALL)
 
@@ -66,6 +69,18 @@ def path_segment(task_id: str) -> str:
 def objects(body: object) -> list[dict[str, Any]]:
     """The objects in a list, if it is one; of other things there, nothing."""
     return [each for each in body if isinstance(each, dict)] if isinstance(body, list) else []
+
+
+def number(value: object) -> float | None:
+    """A number that can be reckoned with, None for all else: JSON has some that no float holds."""
+    if isinstance(value, int | float) and abs(value) < _NUMBER_LIMIT:
+        return float(value)
+    return None
+
+
+def status_in(body: object) -> str:
+    """The status that an answer about a task tells, fit for a log; empty if it tells none."""
+    return printable(str(body.get("status", "")))[:40] if isinstance(body, dict) else ""
 
 
 def is_id(value: object) -> bool:

@@ -26,6 +26,7 @@ from taskworker_classifyimage.taskbridge.answers import (
     objects,
     parse_json,
     path_segment,
+    status_in,
 )
 from taskworker_classifyimage.taskbridge.connection import CallLimits, Connection, form
 from taskworker_classifyimage.taskbridge.leases import Leases
@@ -47,6 +48,8 @@ class BridgeClient:
         self._connection = Connection(address, self._limits)
         self._one_change = asyncio.Lock()
         self._is_sturdy = False
+        self._lists_workers = False
+        self._is_absent = False
         self.leases = Leases()
 
     @property
@@ -90,7 +93,7 @@ class BridgeClient:
 
     async def remove(self, task_id: str) -> None:
         """Deletes a task and its file."""
-        await self._connection.call("DELETE", f"tasks/remove/{path_segment(task_id)}/")
+        await self._about(task_id, "DELETE", "remove")
 
     async def take(
         self, task_type: str, worker: str, abilities: Mapping[str, str]
@@ -108,6 +111,8 @@ class BridgeClient:
                 body = await self._json("POST", "tasks/take/", asked)
         except BridgeRejected as err:
             if err.status == 404:
+                if self._is_absent:
+                    await self._check_presence()
                 return None
             raise BridgeUnavailable(
                 f"{err}; is this a TaskBridge?", may_have_done_it=False
@@ -122,8 +127,9 @@ class BridgeClient:
 
     async def renew(self, task_id: str) -> None:
         """Keeps a leased task for another length of its lease."""
-        body = self.leases.named(task_id)
-        await self._connection.call("POST", f"tasks/renew/{path_segment(task_id)}/", body)
+        body, total_s = self.leases.named(task_id), self.leases.pause_s(task_id)
+        await self._about(task_id, "POST", "renew", body, total_s=total_s)
+        self.leases.note_renewal(task_id)
 
     async def file(self, task_id: str, limit_bytes: int) -> bytes:
         """Downloads a task's file.
@@ -131,10 +137,10 @@ class BridgeClient:
         Raises:
             TooLarge: the file has more than `limit_bytes`.
         """
-        path = f"tasks/file/{path_segment(task_id)}/"
+        total_s = self._limits.download_s
         try:
-            return await self._connection.call(
-                "GET", path, limit_bytes=limit_bytes, total_s=self._limits.download_s
+            return await self._about(
+                task_id, "GET", "file", limit_bytes=limit_bytes, total_s=total_s
             )
         except AnswerTooLarge:
             raise TooLarge(f"the file has more than {limit_bytes} bytes") from None
@@ -147,17 +153,16 @@ class BridgeClient:
         """
         async with self._change():
             body = {"result": result, **self.leases.named(task_id)}
-            await self._connection.call("POST", f"tasks/complete/{path_segment(task_id)}/", body)
+            await self._about(task_id, "POST", "complete", body)
 
     async def restart(self, task_id: str) -> None:
         """Makes a task open again."""
         async with self._change():
-            await self._connection.call("GET", f"tasks/restart/{path_segment(task_id)}/")
+            await self._about(task_id, "GET", "restart")
 
     async def status(self, task_id: str) -> str:
         """A task's status: "open", "inprogress" or "completed"."""
-        body = await self._json("GET", f"tasks/status/{path_segment(task_id)}/")
-        return printable(str(body.get("status")))[:40] if isinstance(body, dict) else ""
+        return status_in(parse_json(await self._about(task_id, "GET", "status"), "tasks/status/"))
 
     async def details(self, task_id: str) -> dict[str, Any]:
         """Everything the bridge knows of a task, `data` among it.
@@ -166,7 +171,8 @@ class BridgeClient:
             TooLarge: that is far more than any task of ours has.
         """
         try:
-            body = await self._json("GET", f"tasks/details/{path_segment(task_id)}/")
+            answer = await self._about(task_id, "GET", "details")
+            body = parse_json(answer, "tasks/details/")
         except AnswerTooLarge:
             raise TooLarge("the task's data are too large") from None
         if not isinstance(body, dict):
@@ -175,13 +181,19 @@ class BridgeClient:
         return body
 
     async def tasks(self) -> list[dict[str, Any]]:
-        """All tasks that calls can be made for, without their data and results."""
-        listed = await self._json("GET", "tasks/list/", limit_bytes=self._limits.list_bytes)
+        """All tasks that calls can be made for, without their data and results.
+
+        The embedded bridge leaves out what is not in progress; the releases pay no heed to that.
+        """
+        path, limit_bytes = "tasks/list/?status=inprogress", self._limits.list_bytes
+        listed = await self._json("GET", path, limit_bytes=limit_bytes)
         return [each for each in objects(listed) if is_id(each.get("id"))]
 
     async def workers(self) -> list[dict[str, Any]]:
         """Who asked for tasks lately; in 2.2.1 every value is a text."""
-        return objects(await self._json("GET", "workers/list/"))
+        listed = objects(await self._json("GET", "workers/list/"))
+        self._lists_workers, self._is_absent = True, False
+        return listed
 
     async def version(self) -> str | None:
         """The release as the bridge tells it, None where it does not (2.2.1, 3.1.0)."""
@@ -190,6 +202,40 @@ class BridgeClient:
         except BridgeRejected:
             return None
         return printable(answer[:400].decode("utf-8", "replace"))[:40]
+
+    async def _about(
+        self,
+        task_id: str,
+        method: str,
+        call: str,
+        body: dict[str, object] | None = None,
+        *,
+        limit_bytes: int | None = None,
+        total_s: float | None = None,
+    ) -> bytes:
+        """A call about one task; gives the answer's body."""
+        path = f"tasks/{call}/{path_segment(task_id)}/"
+        try:
+            return await self._connection.call(
+                method, path, body, limit_bytes=limit_bytes, total_s=total_s
+            )
+        except BridgeRejected as err:
+            if err.status == 404:
+                await self._check_presence()
+            raise
+
+    async def _check_presence(self) -> None:
+        """After a 404: some reverse proxies say so of everything while their bridge is away.
+
+        Raises:
+            BridgeUnavailable: so it is: what was there before is not found either.
+        """
+        try:
+            await self.workers()
+        except BridgeRejected as err:
+            if self._lists_workers:
+                self._is_absent = True
+                raise BridgeUnavailable(f"{err} and to all else", may_have_done_it=False) from None
 
     @asynccontextmanager
     async def _change(self) -> AsyncIterator[None]:

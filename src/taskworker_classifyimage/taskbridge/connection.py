@@ -8,12 +8,12 @@ import ipaddress
 import logging
 import os
 import ssl
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from yarl import URL
@@ -21,6 +21,7 @@ from yarl import URL
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, printable
 from taskworker_classifyimage.taskbridge.address import BridgeAddress
 from taskworker_classifyimage.taskbridge.answers import AnswerTooLarge
+from taskworker_classifyimage.taskbridge.proxy import proxy_for
 from taskworker_classifyimage.taskbridge.tls import PinMismatch
 
 _log = logging.getLogger(__name__)
@@ -85,7 +86,7 @@ class Connection:
             # What was not asked for is not unpacked: a few bytes could fill the memory.
             auto_decompress=False,
             # Asked once: the library would read the environment and files again at every call.
-            proxy=_proxy(address.url),
+            proxy=proxy_for(address.url),
         )
         return self
 
@@ -245,14 +246,6 @@ def _check_status(response: aiohttp.ClientResponse, path: str) -> None:
 _PROXY_REFUSES: Final = "the proxy refuses us (407): put user:password@ into its variable"
 
 
-def _proxy(url: str) -> str | None:
-    """The proxy that the environment names for a URL, if it does not exempt the host."""
-    parts = urlsplit(url)
-    if proxy_bypass(parts.hostname or ""):
-        return None
-    return getproxies().get(parts.scheme)
-
-
 def _seconds(retry_after: str | None) -> float:
     if retry_after is not None and retry_after.isascii() and retry_after.isdigit():
         return min(float(retry_after[:9]), 300.0)
@@ -277,6 +270,7 @@ def _reason(err: Exception) -> str:
     text = cause.strerror if isinstance(cause, OSError) else None
     if isinstance(cause, ssl.SSLError) or "CERTIFICATE_REQUIRED" in (text or ""):
         return f"TLS fails: {printable(text or str(cause))}; it may want a client-cert"
-    if isinstance(cause, ConnectionError) and cause.errno:
+    if isinstance(cause, ConnectionError) and cause.errno and sys.platform != "win32":
+        # asyncio's own text repeats the address; Windows has no name for its sockets' numbers.
         return os.strerror(cause.errno)
     return printable(text or str(cause) or type(cause).__name__)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from taskworker_classifyimage.taskbridge.answers import number
+
 #: Renewed when a third has passed, so that two renewals in a row may be lost.
 _RENEW_AFTER: Final = 1 / 3
 
@@ -34,8 +36,8 @@ class Leases:
             answer: to a take, or the task's details.
             is_new: the lease begins now, or else may soon be over and is to be renewed at once.
         """
-        attempt, length_s = answer.get("attempt"), answer.get("lease")
-        if isinstance(attempt, int) and isinstance(length_s, int | float) and length_s > 0:
+        attempt, length_s = answer.get("attempt"), number(answer.get("lease"))
+        if isinstance(attempt, int) and length_s is not None and length_s > 0:
             pause_s = length_s * _RENEW_AFTER
             due_s = self._clock() + (pause_s if is_new else 0.0)
             self._leases[task_id] = _Lease(attempt, pause_s, due_s)
@@ -45,16 +47,24 @@ class Leases:
         lease = self._leases.get(task_id)
         return {} if lease is None else {"attempt": lease.attempt}
 
+    def pause_s(self, task_id: str) -> float | None:
+        """How long one renewal may take without harm; None if there is no lease."""
+        lease = self._leases.get(task_id)
+        return None if lease is None else lease.pause_s
+
+    def note_renewal(self, task_id: str) -> None:
+        """A lease runs anew."""
+        if task_id in self._leases:
+            lease = self._leases[task_id]
+            lease.due_s = self._clock() + lease.pause_s
+
     def give_up(self, task_id: str) -> None:
         """Never renews this lease again: it has ended."""
         if task_id in self._leases:
             self._leases[task_id].due_s = float("inf")
 
     def due(self, in_hand: Collection[str]) -> list[str]:
-        """Tasks to renew now, each of which is due again later; forgets what is in hand no more."""
+        """Tasks to renew now; forgets what is in hand no more."""
         self._leases = {each: self._leases[each] for each in in_hand if each in self._leases}
         now_s = self._clock()
-        due = [task_id for task_id, lease in self._leases.items() if lease.due_s <= now_s]
-        for task_id in due:
-            self._leases[task_id].due_s = now_s + self._leases[task_id].pause_s
-        return due
+        return [task_id for task_id, lease in self._leases.items() if lease.due_s <= now_s]

@@ -7,16 +7,24 @@ from collections.abc import Iterable
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable
 from taskworker_classifyimage.pipeline.insist import IN_PROGRESS, standing_of
 from taskworker_classifyimage.taskbridge.client import BridgeClient
+from taskworker_classifyimage.taskbridge.outage import Outage
 
 _log = logging.getLogger(__name__)
 
 
-async def hand_back(client: BridgeClient, worker: str, task_ids: Iterable[str]) -> None:
-    """Reopens those tasks that are still in progress with this worker; tries each once."""
-    await asyncio.gather(*(_restart(client, worker, task_id) for task_id in set(task_ids)))
+async def hand_back(
+    client: BridgeClient, outage: Outage, worker: str, task_ids: Iterable[str]
+) -> None:
+    """Reopens those tasks that are still in progress with this worker; tries each once at most."""
+    waiting = set(task_ids)
+    if outage.is_down and waiting and not await _restart(client, worker, waiting.pop()):
+        _log.warning("%d more tasks could not be handed back either", len(waiting))
+        return
+    await asyncio.gather(*(_restart(client, worker, task_id) for task_id in waiting))
 
 
-async def _restart(client: BridgeClient, worker: str, task_id: str) -> None:
+async def _restart(client: BridgeClient, worker: str, task_id: str) -> bool:
+    """Whether the bridge answered."""
     try:
         # Its report may have arrived although it was cut off.
         if await standing_of(client, task_id, worker) == IN_PROGRESS:
@@ -31,3 +39,5 @@ async def _restart(client: BridgeClient, worker: str, task_id: str) -> None:
             task_id,
             err,
         )
+        return False
+    return True

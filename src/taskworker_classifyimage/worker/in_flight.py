@@ -62,7 +62,8 @@ class InFlight:
             self._recovery.note_left()
             return
         if timing is not None:
-            self._slots.observe(take_s + timing.network_s, timing.compute_s)
+            network_s = take_s + timing.network_s
+            self._slots.observe(network_s, timing.compute_s, timing.file_bytes)
 
     def _note_end(self, running: asyncio.Task[None]) -> None:
         task_id = self._running.pop(running)

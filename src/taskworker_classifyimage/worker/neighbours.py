@@ -11,6 +11,7 @@ from typing import Final
 
 from taskworker_classifyimage.errors import BridgeRejected
 from taskworker_classifyimage.pipeline.take import Taker
+from taskworker_classifyimage.taskbridge.answers import number
 from taskworker_classifyimage.taskbridge.client import BridgeClient
 from taskworker_classifyimage.taskbridge.outage import Outage
 
@@ -57,13 +58,13 @@ async def _silent_s(client: BridgeClient, outage: Outage, taker: Taker) -> float
     except BridgeRejected:
         return None
     for entry in workers:
-        ping_ms = entry.get("lastping")
+        ping_ms = number(entry.get("lastping"))
         # 2.2.1 tells it as text, and does not tell a name's types apart: a neighbour that does
         # other tasks under the same name does no harm, and must not keep us from work.
         if (
             entry.get("name") == taker.worker
             and entry.get("type") == taker.task_type
-            and isinstance(ping_ms, int | float)
+            and ping_ms is not None
         ):
             return max(0.0, ping_ms / 1000)
     return None

@@ -85,7 +85,9 @@ class Recovery:
             _log.warning("cannot look for unfinished tasks: %s; is this a TaskBridge?", err)
             listed = None
         end_s = self._clock()
-        self._due_s = end_s + _SECOND_LOOK_S if self._is_second_look_wanted else float("inf")
+        # A refusal may be that of a proxy whose bridge has not started yet.
+        is_over = listed is not None and not self._is_second_look_wanted
+        self._due_s = float("inf") if is_over else end_s + _SECOND_LOOK_S
         self._is_second_look_wanted = False
         self._not_before_s = end_s + max(_LEAST_PAUSE_S, _PAUSE_FACTOR * (end_s - start_s))
         if listed is None:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from taskworker_classifyimage.errors import BridgeRejected
-from taskworker_classifyimage.pipeline.insist import IN_PROGRESS
+from taskworker_classifyimage.pipeline.insist import IN_PROGRESS, standing_of
 from taskworker_classifyimage.pipeline.take import Taker
+from taskworker_classifyimage.taskbridge.answers import number
 from taskworker_classifyimage.taskbridge.client import BridgeClient
 from taskworker_classifyimage.taskbridge.outage import Outage
 
@@ -60,8 +61,7 @@ async def reopen(client: BridgeClient, task: Begun) -> bool:
         BridgeUnavailable: see `BridgeClient`.
     """
     try:
-        details = await client.details(task.id)
-        if details.get("status") != IN_PROGRESS or details.get("worker", "") != task.worker:
+        if await standing_of(client, task.id, task.worker) != IN_PROGRESS:
             return False
         await client.restart(task.id)
     except BridgeRejected:
@@ -127,15 +127,15 @@ def _begun(
         ):
             continue
         silence_s = silent_s.get(worker, float("inf"))
-        started_ms, created_ms = entry.get("startedat"), entry.get("createdat")
-        if isinstance(started_ms, int | float):
+        started_ms, created_ms = number(entry.get("startedat")), number(entry.get("createdat"))
+        if started_ms is not None:
             age_s = now_s - started_ms / 1000
-        elif isinstance(created_ms, int | float):
+        elif created_ms is not None:
             # 2.2.1: whoever took it asked for it when it was heard last, or before.
             age_s = min(now_s - created_ms / 1000, silence_s)
         else:
             age_s = 0.0
-        fingerprint = (task_id, worker, started_ms, entry.get("progress"))
+        fingerprint = (task_id, worker, started_ms, str(entry.get("progress")))
         yield Begun(task_id, worker, age_s, silence_s, fingerprint)
 
 
@@ -145,8 +145,8 @@ def _silences_s(workers: list[dict[str, Any]]) -> dict[str, float]:
     for entry in workers:
         try:
             name, ping_s = str(entry["name"]), float(entry["lastping"]) / 1000
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             continue
-        if ping_s < _NEVER_S:
+        if abs(ping_s) < _NEVER_S:
             silent_s[name] = min(ping_s, silent_s.get(name, float("inf")))
     return silent_s

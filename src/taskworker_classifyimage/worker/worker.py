@@ -175,11 +175,11 @@ class Worker:
     async def _hand_back(self, unfinished: set[str]) -> None:
         """Hands back what did not finish, and what was taken without our ever hearing of it."""
         worker = self._taker.worker
-        returning = asyncio.create_task(hand_back(self._client, worker, unfinished))
+        returning = asyncio.create_task(hand_back(self._client, self._outage, worker, unfinished))
         try:
             if self._recovery.is_wanted:
                 lost = await self._recovery.look(unfinished) or []
-                await hand_back(self._client, worker, lost)
+                await hand_back(self._client, self._outage, worker, lost)
             await returning
         finally:
             returning.cancel()

@@ -1,5 +1,6 @@
 """Uploads that are slow, endless or too much: the others are served, and the disk stays free."""
 
+import json
 import select
 import socket
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from support.http_client import JSON_TYPE
 from support.in_process import FORM_TYPE, BridgeOnFolder, form, serving
 from support.waiting import wait_until
 from taskworker_classifyimage.bridge.limits import Limits
@@ -112,3 +114,31 @@ def test_what_never_arrives_is_a_408_and_leaves_nothing(tmp_path: Path, path: st
         connection.sendall(start + BEGINNING)
         assert status_of(connection) == 408
         assert bridge.files() == []
+
+
+@pytest.mark.parametrize("is_form", [False, True], ids=["result", "new task"])
+def test_large_json_of_many_calls_does_not_fill_the_memory(tmp_path: Path, is_form: bool) -> None:
+    """What is too much for now is a 503, small calls go on, and when there is room, large ones."""
+    limits = Limits(held_bytes=MIB)
+    large = json.dumps({"type": "t", "result": "x" * (MIB - 1000)}).encode()
+    with serving(tmp_path, limits) as bridge, ExitStack() as stack:
+        task_id = bridge.add()
+        path = "/api/tasks/add/" if is_form else f"/api/tasks/complete/{task_id}/"
+        body = form(large) if is_form else large
+        headers = FORM_TYPE if is_form else JSON_TYPE
+        slow = [stack.enter_context(bridge.connect()) for _ in range(2)]
+        for connection in slow:
+            start = head(bridge, f"Content-Length: {len(body)}").replace(
+                b"/api/tasks/add/", path.encode()
+            )
+            start = start.replace(
+                FORM_TYPE["Content-Type"].encode(), headers["Content-Type"].encode()
+            )
+            connection.sendall(start + body[: len(body) // 2])
+        wait_until(lambda: bridge.call("POST", path, body, headers).status == 503)
+        refusal = bridge.call("POST", path, body, headers).json()
+        assert refusal == {"error": "too much large JSON at once; try again"}
+        assert bridge.post(f"tasks/progress/{task_id}/", {"progress": 5}).status == 200
+        for connection in slow:
+            connection.close()
+        wait_until(lambda: bridge.call("POST", path, body, headers).status == 200)

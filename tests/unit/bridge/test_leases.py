@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from support.clock import Clock
 from support.in_process import serving
 from support.waiting import wait_until
 from taskworker_classifyimage.bridge import database
@@ -15,16 +16,6 @@ from taskworker_classifyimage.bridge.leases import Leases
 from taskworker_classifyimage.bridge.limits import Limits
 from taskworker_classifyimage.bridge.records import NewTask
 from taskworker_classifyimage.bridge.store import MOST_ATTEMPTS, Completion, TaskStore
-
-
-class Clock:
-    """A clock that the test sets."""
-
-    def __init__(self) -> None:
-        self.now_s = 1000.0
-
-    def __call__(self) -> float:
-        return self.now_s
 
 
 @pytest.fixture

@@ -235,6 +235,11 @@ def test_finished_tasks_are_found_by_their_index(store: TaskStore) -> None:
     assert "SCAN tasks" not in text
 
 
+def test_tasks_in_progress_are_found_by_their_index(store: TaskStore) -> None:
+    plan = store._database.rows(f"EXPLAIN QUERY PLAN {store_module._PAGE_BEGUN}", (1, 1))
+    assert [row[3] for row in plan] == ["SEARCH tasks USING INDEX begun_tasks (seq>?)"]
+
+
 def test_a_take_among_many_open_tasks_takes_few_steps(store: TaskStore) -> None:
     add_many(store, requirements="")
     assert steps_of_take(store) < FEW_STEPS
@@ -343,3 +348,13 @@ def test_a_failed_completion_counts_nothing(store: TaskStore) -> None:
     state = store.state(task_id)
     assert state is not None
     assert state.status == "open"
+
+
+def test_an_error_by_which_sqlite_ends_a_transaction_is_told_as_it_is(store: TaskStore) -> None:
+    """A full disk is one, in the midst of a large result: there is nothing left to undo then."""
+    task_id = add(store)
+    insert = "INSERT OR ROLLBACK INTO completions VALUES ('t', 'w', 1), ('t', 'w', 1)"
+    with pytest.raises(sqlite3.IntegrityError), store._database.transaction():
+        store._database.rows(insert)
+    assert store.statistics() == {}
+    assert store.complete(task_id, "1") is Completion.ACCEPTED

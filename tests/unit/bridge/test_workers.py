@@ -1,16 +1,7 @@
 """The roster of workers: who asked lately, and for how long a silent one stays."""
 
+from support.clock import Clock
 from taskworker_classifyimage.bridge.workers import SILENCE_S, WorkerRoster
-
-
-class Clock:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now_s = 1000.0
-
-    def __call__(self) -> float:
-        return self.now_s
 
 
 def test_a_worker_is_idle_or_working_and_its_silence_is_in_milliseconds() -> None:

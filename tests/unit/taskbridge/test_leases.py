@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from support.clock import Clock
 from support.in_process import BridgeOnFolder, serving
 from taskworker_classifyimage.bridge.limits import Limits
 from taskworker_classifyimage.errors import BridgeRejected
@@ -49,29 +50,35 @@ async def until(client: BridgeClient, task_id: str, status: str) -> None:
 # What is remembered
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now_s = 0.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
 def test_a_lease_is_due_after_a_third_and_again_after_each_renewal() -> None:
     clock = Clock()
     leases = Leases(clock=clock)
     leases.note("a", {"attempt": 1, "lease": 60}, is_new=True)
     dues = []
-    for now_s in (0.0, 19.0, 20.0, 21.0, 40.0):
-        clock.now_s = now_s
+    for pause_s in (0.0, 19.0, 1.0, 1.0, 19.0):
+        clock.now_s += pause_s
         dues.append(leases.due({"a"}))
+        for task_id in dues[-1]:
+            leases.note_renewal(task_id)
     assert dues == [[], [], ["a"], [], ["a"]]
+
+
+def test_what_could_not_be_renewed_stays_due() -> None:
+    """Until the next third the bridge may be back, and then away again."""
+    clock = Clock()
+    leases = Leases(clock=clock)
+    leases.note("a", {"attempt": 1, "lease": 60}, is_new=True)
+    clock.now_s += 20.0
+    assert leases.due({"a"}) == ["a"]
+    clock.now_s += 1.0
+    assert leases.due({"a"}) == ["a"]
 
 
 def test_the_lease_of_an_earlier_life_is_due_at_once() -> None:
     leases = Leases(clock=Clock())
     leases.note("a", {"attempt": 1, "lease": 60}, is_new=False)
     assert leases.due({"a"}) == ["a"]
+    leases.note_renewal("a")
     assert leases.due({"a"}) == []
 
 
@@ -84,6 +91,7 @@ def test_the_lease_of_an_earlier_life_is_due_at_once() -> None:
         {"attempt": "1", "lease": 60},
         {"attempt": 1, "lease": "60"},
         {"attempt": 1, "lease": 0},
+        {"attempt": 1, "lease": 10**400},
         {"attempt": None, "lease": None},
     ],
 )

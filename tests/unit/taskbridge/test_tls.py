@@ -176,6 +176,30 @@ def test_a_proxy_that_refuses_is_told_without_its_password(proxy: ConnectProxy) 
     assert "pr0xy-pw" not in str(caught.value)
 
 
+def test_a_proxy_may_be_named_without_http(
+    proxy: ConnectProxy,
+    own_ca: CannedServer,
+    authority: Authority,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As curl and many an administrator's environment have it."""
+    monkeypatch.setenv("https_proxy", proxy.url.replace("http://", "me:pr0xy-pw@"))
+    assert take(own_ca.url, Tls(ca_file=authority.file)) is None
+    assert "Proxy-Authorization: Basic" in proxy.heads[0]
+
+
+@pytest.mark.parametrize("named", ["http://me:pr0xy/pw@h:1", "http://me:pr0xy-pw@", "socks5://h:1"])
+def test_a_proxy_that_is_no_url_is_told_without_its_password(
+    named: str, own_ca: CannedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trying again helps nobody, so the one who set it hears of it at once."""
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("https_proxy", named)
+    with pytest.raises(ConfigError, match="https_proxy must look like") as caught:
+        take(own_ca.url, Tls())
+    assert "pr0xy" not in str(caught.value)
+
+
 def test_no_proxy_goes_straight(
     proxy: ConnectProxy,
     own_ca: CannedServer,

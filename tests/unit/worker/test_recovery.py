@@ -3,6 +3,7 @@ from typing import Any, cast
 
 import pytest
 
+from support.clock import Clock
 from taskworker_classifyimage.errors import BridgeRejected
 from taskworker_classifyimage.pipeline.take import Taker
 from taskworker_classifyimage.taskbridge.client import BridgeClient
@@ -10,16 +11,6 @@ from taskworker_classifyimage.taskbridge.outage import Outage
 from taskworker_classifyimage.worker.recovery import Recovery
 
 OURS = {"type": "classifyimage", "status": "inprogress", "worker": "w"}
-
-
-class Clock:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now_s = 1000.0
-
-    def __call__(self) -> float:
-        return self.now_s
 
 
 class Bridge:
@@ -122,10 +113,10 @@ def test_a_task_that_was_left_is_tried_again_later() -> None:
     assert due(found)
 
 
-def test_a_bridge_that_shows_no_list_is_asked_no_further(
+def test_a_bridge_that_shows_no_list_is_asked_again_later(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Nothing is known then, which is not the same as nothing there."""
+    """Nothing is known then, which is not the same as nothing there: it may be about to start."""
     clock = Clock()
     bridge = Bridge(clock)
     bridge.listed = None
@@ -133,3 +124,9 @@ def test_a_bridge_that_shows_no_list_is_asked_no_further(
     assert look(found) is None
     assert not due(found)
     assert "is this a TaskBridge?" in caplog.text
+    clock.now_s += 60
+    assert due(found)
+    bridge.listed = [{"id": "a", **OURS}]
+    assert look(found) == ["a"]
+    clock.now_s += 86_400
+    assert not due(found)
