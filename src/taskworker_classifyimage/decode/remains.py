@@ -74,14 +74,14 @@ def find_remains(kind: Format, encoded: bytes, stated_bytes: int, open_: Open) -
 
 def without_overwritten_end(encoded: bytes) -> bytes:
     """A JPEG without the zeros that a half-written or carved file ends in, if it has no end."""
-    if not encoded.endswith(bytes(64)):
+    if not encoded.endswith(bytes(64)) or segments.has_end(encoded):
         return encoded
-    stripped = encoded.rstrip(b"\0")
-    return encoded if stripped.endswith(_END_OF_IMAGE) else stripped
+    return encoded.rstrip(b"\0")
 
 
 def _of_jpeg(encoded: bytes, open_: Open) -> Remains:
-    encoded = segments.without_cut_segment(encoded)
+    # The first half of a marker would make one of whatever stands in for the rest.
+    encoded = segments.without_cut_segment(encoded).rstrip(b"\xff")
     opened = open_(encoded + _END_OF_IMAGE)
     is_progressive = segments.is_progressive(encoded)
     first, across, down = _eighth(encoded + _END_OF_IMAGE, open_)

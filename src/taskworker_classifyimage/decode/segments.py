@@ -39,8 +39,12 @@ def is_progressive(encoded: bytes) -> bool:
 
 def has_later_pass(encoded: bytes) -> bool:
     """Whether a progressive picture's second pass begins, so that its first one is whole."""
-    first = next((at for marker, at in segments(encoded) if marker == START_OF_SCAN), len(encoded))
-    return encoded.find(b"\xff\xda", first + 2) >= 0
+    return encoded.find(b"\xff\xda", _first_scan(encoded) + 2) >= 0
+
+
+def has_end(encoded: bytes) -> bool:
+    """Whether the picture ends before the file does; a preview within its tables does not count."""
+    return encoded.find(b"\xff\xd9", _first_scan(encoded)) >= 0
 
 
 def without_cut_segment(encoded: bytes) -> bytes:
@@ -48,3 +52,8 @@ def without_cut_segment(encoded: bytes) -> bytes:
     at = max(encoded.rfind(marker) for marker in (b"\xff\xda", b"\xff\xc4", b"\xff\xdb"))
     length = int.from_bytes(encoded[at + 2 : at + 4], "big")
     return encoded[:at] if at > 0 and at + 2 + length >= len(encoded) else encoded
+
+
+def _first_scan(encoded: bytes) -> int:
+    """Its offset; that of the file's end if there is none."""
+    return next((at for marker, at in segments(encoded) if marker == START_OF_SCAN), len(encoded))

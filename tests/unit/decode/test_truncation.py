@@ -118,6 +118,22 @@ def test_a_jpeg_that_ends_in_zeros_is_cut_where_they_begin() -> None:
     assert decode(encoded + bytes(100_000), SPEC, DecodeLimits()).facts.warnings == ()
 
 
+@pytest.mark.parametrize("name", ["jpeg_baseline", "jpeg_progressive"])
+def test_what_lies_behind_a_jpegs_end_does_not_count(name: str) -> None:
+    """Such as the rest of an older file in its last cluster, with zeros behind that."""
+    encoded = corpus.encoded(name) + b"an older file" + bytes(1000)
+    assert decode(encoded, SPEC, DecodeLimits()).facts.warnings == ()
+
+
+@pytest.mark.parametrize("name", ["jpeg_baseline", "jpeg_cmyk", "jpeg_grey"])
+def test_a_jpeg_may_be_cut_in_the_middle_of_a_marker(name: str) -> None:
+    """Behind a byte 255, be it within the picture or the file's last but one."""
+    encoded = corpus.encoded(name)
+    within = encoded.index(b"\xff\0", len(encoded) * 3 // 4) + 1
+    assert share_told(decode(encoded[:within], SPEC, DecodeLimits())) > 0.6
+    assert share_told(decode(encoded[:-1], SPEC, DecodeLimits())) == 1
+
+
 def test_a_whole_file_has_no_warning() -> None:
     """Nor has one with something behind it."""
     for name in (*IN_ORDER, "jpeg_progressive", "gif", "jpeg_2000", "png_interlaced"):
