@@ -31,6 +31,8 @@ _LIGHT: Final[dict[str, float]] = {"I": 2**31 - 1, "F": 3e38, "I;16": 65535, "I;
 _END_OF_IMAGE: Final = b"\xff\xd9"
 #: Random bytes, the same in every run; without 255, which would start markers in a JPEG.
 _NOISE: Final = random.Random(5).randbytes(8192).replace(b"\xff", b"\xfe")  # noqa: S311
+#: What some decoders bear where noise is too much for them.
+_FILLERS: Final = (b"\x55", b"\x80", b"\1", b"\xff")
 #: Blocks of video codecs are compared as a whole, in pixels a side.
 _BLOCK: Final = 16
 #: Fewer bytes than this of a file are not worth standing in for the others.
@@ -123,22 +125,32 @@ def _of_jpeg_2000(encoded: bytes, stated_bytes: int, open_: Open) -> Remains:
 
 def _by_padding(encoded: bytes, stated_bytes: int, open_: Open) -> Remains:
     missing = stated_bytes - len(encoded)
-    noise = (_NOISE * (missing // len(_NOISE) + 1))[:missing]
     opened = open_(encoded + bytes(missing))
     opened.image.load()
     first = np.asarray(opened.image.convert("RGB")).astype(np.int16)
-    other = open_(encoded + noise).image
-    try:
-        other.load()
-    except Exception:  # noqa: BLE001 - noise may be more than a decoder bears; half of it is less
-        other = open_(encoded + b"\x55" * missing).image
-        other.load()
-    second = np.asarray(other.convert("RGB")).astype(np.int16)
-    differs = np.abs(first - second).max(axis=2) > 2
-    # A cell that fails as a whole is blank in both; so is the last, or it would differ.
-    is_blank = ~_by_blocks((first != first[-1, -1]).any(axis=2))
-    mask = ~_by_blocks(differs) & ~is_blank
+    second = np.asarray(_padded(encoded, missing, open_).convert("RGB")).astype(np.int16)
+    mask = ~_by_blocks(np.abs(first - second).max(axis=2) > 2)
+    red, green, blue = first[-1, -1]
+    if red == blue == 0 and (green or opened.image.mode == "L"):
+        # What a cell of a grid becomes that fails as a whole, in both: zeros in YCbCr.
+        mask &= _by_blocks((first != first[-1, -1]).any(axis=2))
     return Remains(opened, mask, float(mask.mean()))
+
+
+def _padded(encoded: bytes, missing: int, open_: Open) -> Image.Image:
+    """With what differs from zeros and is not more than the decoder bears."""
+    noise = (_NOISE * (missing // len(_NOISE) + 1))[:missing]
+    *others, last = noise, *(each * missing for each in _FILLERS)
+    for filler in others:
+        with contextlib.suppress(Exception):
+            return _decoded(encoded + filler, open_)
+    return _decoded(encoded + last, open_)
+
+
+def _decoded(encoded: bytes, open_: Open) -> Image.Image:
+    image = open_(encoded).image
+    image.load()
+    return image
 
 
 def _by_blocks(differs: Mask) -> Mask:

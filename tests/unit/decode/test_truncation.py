@@ -2,6 +2,7 @@
 
 import io
 import re
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +44,14 @@ IN_ORDER = [
     "heic_grid",
     "avif",
 ]
+#: How each kind is encoded well, and quickly.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "JPEG": {"quality": 90},
+    "PNG": {},
+    "WEBP": {"quality": 90},
+    "HEIF": {"quality": 80, "enc_params": {"preset": "ultrafast"}},
+    "AVIF": {"quality": 80, "speed": 9},
+}
 
 
 def share_told(decoded: Decoded) -> float:
@@ -77,6 +86,19 @@ def test_the_share_that_is_told_is_the_share_that_is_seen(name: str) -> None:
     # Files begin with headers and tables, so bytes and rows are not quite the same.
     assert max(refused) <= LEAST_SHARE + 0.15
     assert {0.1, 0.05} <= set(refused)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "HEIF", "AVIF"])
+def test_a_plain_ground_is_not_taken_for_what_is_missing(kind: str) -> None:
+    """As around a photograph on a white page."""
+    page = Image.new("RGB", (512, 512), "white")
+    page.paste(corpus.reference().resize((300, 300)), (100, 100))
+    encoded = corpus.save(page, kind, **OPTIONS[kind])
+    whole = decode(encoded, SPEC, DecodeLimits()).pixels
+    for left in (len(encoded) - 1, len(encoded) * 4 // 5, len(encoded) // 2):
+        decoded = decode(encoded[:left], SPEC, DecodeLimits())
+        share = share_told(decoded) if decoded.facts.warnings else 1
+        assert abs(share - share_seen(decoded.pixels, whole)) < 0.1, left
 
 
 @pytest.mark.parametrize("name", ["jpeg_progressive", "jpeg_2000"])
