@@ -150,6 +150,29 @@ def _wide(image: Image.Image) -> npt.NDArray[np.uint16]:
     return np.asarray(image).astype(np.uint16) * np.uint16(257)
 
 
+def _wide_lab() -> npt.NDArray[np.uint16]:
+    """(H, W, 3): lightness from 0 to 65535, and two colours around 0 (TIFF 6.0, section 23)."""
+    lab = np.asarray(_converted("LAB")).astype(np.uint16)
+    return lab * np.array([257, 256, 256], np.uint16)
+
+
+def _planes(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """(H, W, C) to (C, H, W)."""
+    return np.ascontiguousarray(np.moveaxis(pixels, 2, 0))
+
+
+def _tiff_12_bit(image: Image.Image) -> bytes:
+    """Two pixels in three bytes, as no library here writes them."""
+    pixels = np.asarray(image.convert("L")).astype(np.uint32) * 4095 // 255
+    packed = (pixels[:, ::2] << 12 | pixels[:, 1::2])[..., np.newaxis] >> np.array([16, 8, 0])
+    encoded = _tiff(packed.astype(np.uint8).reshape(image.height, -1), "minisblack")
+    for tag, kind, wrong, right in ((256, 4, image.width * 3 // 2, image.width), (258, 3, 8, 12)):
+        entry = struct.pack("<HHII", tag, kind, 1, wrong)
+        assert encoded.count(entry) == 1
+        encoded = encoded.replace(entry, struct.pack("<HHII", tag, kind, 1, right))
+    return encoded
+
+
 def _cmyk(image: Image.Image) -> npt.NDArray[np.uint8]:
     return np.asarray(image.convert("CMYK"))
 
@@ -286,9 +309,7 @@ _MAKERS: dict[str, Maker] = {
     "tiff_deflate_front": lambda image: _tiff(
         np.asarray(image), compression="zlib", rowsperstrip=8
     ),
-    "tiff_planar": lambda image: _tiff(
-        np.ascontiguousarray(np.moveaxis(np.asarray(image), 2, 0)), planarconfig="separate"
-    ),
+    "tiff_planar": lambda image: _tiff(_planes(np.asarray(image)), planarconfig="separate"),
     "tiff_16_bit": lambda image: _tiff(_wide(image)),
     "tiff_16_bit_grey": lambda image: _tiff(_wide(image.convert("L")), "minisblack"),
     "tiff_32_bit_grey": lambda image: _tiff(
@@ -301,6 +322,19 @@ _MAKERS: dict[str, Maker] = {
     "tiff_float_deflate": lambda image: _tiff(
         np.asarray(image).astype(np.float32) / 255, compression="zlib", predictor=3
     ),
+    "tiff_float_planar": lambda image: _tiff(
+        _planes(np.asarray(image).astype(np.float32) / 255), planarconfig="separate"
+    ),
+    "tiff_16_bit_planar": lambda image: _tiff(_planes(_wide(image)), planarconfig="separate"),
+    "tiff_16_bit_grey_inverted": lambda image: _tiff(
+        65535 - _wide(image.convert("L")), "miniswhite"
+    ),
+    "tiff_16_bit_lab": lambda _image: _tiff(_wide_lab(), "cielab"),
+    "tiff_lab_planar": lambda _image: _tiff(
+        _planes(np.asarray(_converted("LAB"))), "cielab", planarconfig="separate"
+    ),
+    "tiff_12_bit_grey": _tiff_12_bit,
+    "tiff_webp": lambda image: _tiff(np.asarray(image), compression="webp"),
     "tiff_cmyk_16_bit": lambda image: _tiff(_cmyk(image).astype(np.uint16) * 257, "separated"),
     "cur": _cur,
     "ppm_plain": _plain_ppm,

@@ -41,7 +41,7 @@ def to_bytes(pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
         return pixels
     if pixels.dtype == np.bool_:
         return pixels.astype(np.uint8) * np.uint8(255)
-    if pixels.dtype == np.uint16:
+    if pixels.dtype.kind == "u" and pixels.dtype.itemsize == 2:  # of either byte order
         return (pixels >> 8).astype(np.uint8)
     numbers = pixels.astype(np.float32)
     known = np.isfinite(numbers)

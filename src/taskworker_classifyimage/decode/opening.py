@@ -1,5 +1,6 @@
 """Opens a picture of a known format: its header is read and checked, its pixels not yet."""
 
+import contextlib
 import importlib
 import io
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from taskworker_classifyimage.decode.identify import Format
 from taskworker_classifyimage.decode.listing import version_of
 from taskworker_classifyimage.decode.orientation import heic_orientation
 from taskworker_classifyimage.decode.png import without_remarks
+from taskworker_classifyimage.decode.rare_tiff import is_rare, open_rare_tiff
 from taskworker_classifyimage.decode.sizes import hidden_sizes
 from taskworker_classifyimage.errors import (
     DamagedPicture,
@@ -160,12 +162,13 @@ def _open_tiff(encoded: bytes, limit_pixels: int) -> Opened:
     check_size(across, down, limit_pixels)
     orientation = directory.get(tiff.ORIENTATION, (1,))[0]
     orientation = orientation if 1 <= orientation <= 8 else 1
-    try:
-        image = _open_pillow(Format.TIFF, encoded, limit_pixels).image
-    except DamagedPicture:
-        image = tiff.open_rare_tiff(encoded, directory)
-        return Opened(image, width, height, orientation, False, version_of("imagecodecs"))
-    return Opened(image, width, height, orientation, True, version_of("Pillow", Format.TIFF))
+    if not is_rare(directory):
+        with contextlib.suppress(DamagedPicture):
+            image = _open_pillow(Format.TIFF, encoded, limit_pixels).image
+            decoder = version_of("Pillow", Format.TIFF)
+            return Opened(image, width, height, orientation, True, decoder)
+    image = open_rare_tiff(encoded, directory)
+    return Opened(image, width, height, orientation, False, version_of("imagecodecs"))
 
 
 def _open_heic(encoded: bytes, limit_pixels: int) -> Opened:

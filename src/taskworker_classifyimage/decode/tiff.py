@@ -4,21 +4,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from PIL import Image
-
-from taskworker_classifyimage.decode.arrays import from_array
-from taskworker_classifyimage.errors import DamagedPicture, UnsupportedFormat, one_line
-
 #: More directories than any camera writes; a crafted file could chain them for ever.
 _MOST_DIRECTORIES: Final = 64
 _MOST_ENTRIES: Final = 1000
 _MOST_VALUES: Final = 16
-_MOST_SAMPLES: Final = 16
 
 _TYPE_BYTES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 6: 1, 7: 1, 8: 2, 9: 4, 13: 4, 16: 8, 17: 8, 18: 8}
 
-WIDTH, LENGTH, COMPRESSION, PHOTOMETRIC = 256, 257, 259, 262
-ORIENTATION, SAMPLES, TILE_WIDTH, TILE_LENGTH = 274, 277, 322, 323
+WIDTH, LENGTH, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
+ORIENTATION, SAMPLES, PLANAR, SAMPLE_FORMAT = 274, 277, 284, 339
+TILE_WIDTH, TILE_LENGTH = 322, 323
 _SUB_DIRECTORIES, _DNG_VERSION = 330, 50706
 
 #: Photometric interpretations of pixels as the sensor has them: mosaic, and linear (DNG 1.7).
@@ -105,24 +100,3 @@ def _entry(encoded: bytes, start: int, at: int, layout: _Layout) -> tuple[int, t
 def _number(encoded: bytes, at: int, wide: int, layout: _Layout) -> int:
     """0 beyond the end of the file."""
     return int.from_bytes(encoded[at : at + wide], layout.order)
-
-
-def open_rare_tiff(encoded: bytes, directory: Directory) -> Image.Image:
-    """The first picture of a TIFF whose kind of pixels Pillow does not know, such as RGB floats.
-
-    Raises:
-        DamagedPicture: it cannot be decoded.
-        UnsupportedFormat: the library for it is not installed, or does not know it either.
-    """
-    try:
-        import imagecodecs  # noqa: PLC0415 - heavy, and such files are rare
-    except ImportError:
-        raise UnsupportedFormat(
-            "the file is a TIFF of a rare kind, and imagecodecs, which decodes it, is not installed"
-        ) from None
-    if directory.get(SAMPLES, (1,))[0] > _MOST_SAMPLES:
-        raise UnsupportedFormat("the TIFF has more channels than a picture")
-    try:
-        return from_array(imagecodecs.tiff_decode(encoded, index=0))
-    except Exception as err:
-        raise DamagedPicture(f"the TIFF picture is damaged: {one_line(err)}") from err

@@ -142,6 +142,7 @@ def test_a_transparent_shade_of_grey_shows_the_ground() -> None:
     ("pixels", "expected"),
     [
         (np.array([0, 0x8000, 0xFFFF], np.uint16), [0, 128, 255]),
+        (np.array([0, 0x0400, 0x0800], ">u2"), [0, 4, 8]),
         (np.array([0, 100, 65535], np.uint32), [0, 0, 255]),
         (np.array([0, 128, 255], np.int32), [0, 128, 255]),
         (np.array([-100, 0, 100], np.int32), [0, 128, 255]),
