@@ -346,11 +346,16 @@ _MAKERS: dict[str, Maker] = {
     "jpeg_xl_lossless": lambda image: imagecodecs.jpegxl_encode(np.asarray(image), lossless=True),
     "jpeg_xl_grey": lambda image: imagecodecs.jpegxl_encode(np.asarray(image.convert("L"))),
     "jpeg_xl_16_bit": lambda image: imagecodecs.jpegxl_encode(_wide(image)),
+    "jpeg_xl_10_bit": lambda image: imagecodecs.jpegxl_encode(_wide(image) >> 6, bitspersample=10),
+    "jpeg_xl_12_bit": lambda image: imagecodecs.jpegxl_encode(_wide(image) >> 4, bitspersample=12),
     "jpeg_xl_alpha": lambda image: imagecodecs.jpegxl_encode(
         np.dstack([np.asarray(image), np.full((image.height, image.width), 255, np.uint8)])
     ),
     "jpeg_xl_animated": lambda image: imagecodecs.jpegxl_encode(
         np.stack([np.asarray(image), np.asarray(image)[::-1], np.asarray(image)[:, ::-1]])
+    ),
+    "jpeg_xl_animated_10_bit": lambda image: imagecodecs.jpegxl_encode(
+        np.stack([_wide(image), _wide(image)[::-1]]) >> 6, bitspersample=10
     ),
     "jpeg_xl_container": lambda image: imagecodecs.jpegxl_encode(
         np.asarray(image), usecontainer=True

@@ -193,7 +193,8 @@ def _open_jpeg_xl(encoded: bytes, limit_pixels: int) -> Opened:
         )
     header = jpeg_xl.read_header(encoded)
     check_size(header.width, header.height, limit_pixels)
-    return _turned(jpeg_xl.open_jpeg_xl(encoded), header.orientation, version_of("imagecodecs"))
+    image = jpeg_xl.open_jpeg_xl(encoded, header)
+    return _turned(image, header.orientation, version_of("imagecodecs"))
 
 
 def _turned(image: Image.Image, orientation: int, decoder: str) -> Opened:
