@@ -80,7 +80,7 @@ def read_header(encoded: bytes) -> Header:
     if has_more and bits.take(1):
         for choices in _ANIMATION:
             bits.choose(*choices)
-        bits.take(1)
+        bits.take(1)  # whether there are time codes
     is_float = bits.take(1)
     return Header(width, height, orientation, 16 if is_float else bits.choose(*_SAMPLE_BITS))
 

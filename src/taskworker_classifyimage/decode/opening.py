@@ -12,7 +12,7 @@ from taskworker_classifyimage.decode import jpeg_xl, tiff
 from taskworker_classifyimage.decode.identify import Format
 from taskworker_classifyimage.decode.listing import version_of
 from taskworker_classifyimage.decode.orientation import heic_orientation
-from taskworker_classifyimage.decode.png import without_remarks
+from taskworker_classifyimage.decode.png import widen_transparent_shade, without_remarks
 from taskworker_classifyimage.decode.rare_tiff import is_rare, open_rare_tiff
 from taskworker_classifyimage.decode.sizes import hidden_sizes
 from taskworker_classifyimage.errors import (
@@ -143,12 +143,14 @@ def _open_pillow(kind: Format, encoded: bytes, limit_pixels: int) -> Opened:
 
 def _open_png(encoded: bytes, limit_pixels: int) -> Opened:
     try:
-        return _open_pillow(Format.PNG, encoded, limit_pixels)
+        opened = _open_pillow(Format.PNG, encoded, limit_pixels)
     except TooLarge:
         raise
     except Exception:  # noqa: BLE001 - a damaged remark or profile says nothing about the pixels
         opened = _open_pillow(Format.PNG, without_remarks(encoded), limit_pixels)
-        return replace(opened, warnings=("damaged: decoded without profile and remarks",))
+        opened = replace(opened, warnings=("damaged: decoded without profile and remarks",))
+    widen_transparent_shade(opened.image)
+    return opened
 
 
 def _open_tiff(encoded: bytes, limit_pixels: int) -> Opened:

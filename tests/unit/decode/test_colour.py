@@ -1,3 +1,6 @@
+import struct
+import zlib
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -132,10 +135,45 @@ def test_a_transparent_colour_of_a_palette_shows_the_ground() -> None:
         assert (decode(encoded, SPEC, DecodeLimits()).pixels == 127).all()
 
 
-def test_a_transparent_shade_of_grey_shows_the_ground() -> None:
-    """A PNG can declare one colour transparent, in 8 and in 16 bits."""
-    eight = corpus.save(Image.new("L", (80, 80), 9), "PNG", transparency=9)
-    assert (decode(eight, SPEC, DecodeLimits()).pixels == 127).all()
+@pytest.mark.parametrize(("bits", "shade"), [(1, 1), (2, 2), (4, 7), (8, 9), (16, 0x1234)])
+def test_a_transparent_shade_of_grey_shows_the_ground(bits: int, shade: int) -> None:
+    """A PNG can declare one colour transparent, in any number of bits."""
+    row = int(f"{shade:0{bits}b}" * 80, 2).to_bytes(10 * bits, "big")
+    header = struct.pack(">IIBBBBB", 80, 80, bits, 0, 0, 0, 0)
+    chunks = {
+        b"IHDR": header,
+        b"tRNS": shade.to_bytes(2, "big"),
+        b"IDAT": zlib.compress((b"\0" + row) * 80),
+        b"IEND": b"",
+    }
+    png = b"\x89PNG\r\n\x1a\n" + b"".join(corpus.png_chunk(*each) for each in chunks.items())
+    assert (decode(png, SPEC, DecodeLimits()).pixels == 127).all()
+
+
+def test_a_tga_whose_alpha_is_nowhere_has_none() -> None:
+    """Programs that know of no alpha write 0; the picture shows, and not its ground."""
+    hidden = corpus.save(plain((200, 100, 50, 0), "RGBA"), "TGA")
+    assert colour(decode(hidden, SPEC, DecodeLimits())).tolist() == [200, 100, 50]
+    half = corpus.save(plain((255, 0, 0, 128), "RGBA"), "TGA")
+    assert np.abs(colour(decode(half, SPEC, DecodeLimits())) - (191, 63, 63)).max() <= 1
+
+
+def test_a_dark_picture_of_16_bits_stays_dark() -> None:
+    """Whatever its lightest pixel is: the format tells what white is."""
+    dark = Image.fromarray(np.full((80, 80), 0x0A00, np.uint16))
+    for kind in ("PNG", "TIFF", "PPM"):
+        assert colour(decode(corpus.save(dark, kind), SPEC, DecodeLimits())).tolist() == [10] * 3
+
+
+def test_a_profile_counts_in_16_bits_as_in_8() -> None:
+    """A linear one makes mid-grey lighter."""
+    linear = profile("Adobe RGB", gamma=1.0)
+    grey = np.full((80, 80), 90, np.uint16)
+    narrow = corpus.save(Image.fromarray(grey.astype(np.uint8)), "PNG", icc_profile=linear)
+    wide = corpus.save(Image.fromarray(grey * np.uint16(257)), "PNG", icc_profile=linear)
+    expected = colour(decode(narrow, SPEC, DecodeLimits()))
+    assert expected[0] > 140
+    assert colour(decode(wide, SPEC, DecodeLimits())).tolist() == expected.tolist()
 
 
 @pytest.mark.parametrize(
