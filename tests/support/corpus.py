@@ -165,7 +165,7 @@ def _tiff_12_bit(image: Image.Image) -> bytes:
     """Two pixels in three bytes, as no library here writes them."""
     pixels = np.asarray(image.convert("L")).astype(np.uint32) * 4095 // 255
     packed = (pixels[:, ::2] << 12 | pixels[:, 1::2])[..., np.newaxis] >> np.array([16, 8, 0])
-    encoded = _tiff(packed.astype(np.uint8).reshape(image.height, -1), "minisblack")
+    encoded = tiff(packed.astype(np.uint8).reshape(image.height, -1), "minisblack")
     for tag, kind, wrong, right in ((256, 4, image.width * 3 // 2, image.width), (258, 3, 8, 12)):
         entry = struct.pack("<HHII", tag, kind, 1, wrong)
         assert encoded.count(entry) == 1
@@ -177,7 +177,8 @@ def _cmyk(image: Image.Image) -> npt.NDArray[np.uint8]:
     return np.asarray(image.convert("CMYK"))
 
 
-def _tiff(pixels: npt.NDArray[Any], photometric: str = "rgb", **options: Any) -> bytes:
+def tiff(pixels: npt.NDArray[Any], photometric: str = "rgb", **options: Any) -> bytes:
+    """Pixels as they are."""
     buffer = io.BytesIO()
     big = bool(options.pop("bigtiff", False))
     order = options.pop("byteorder", "<")
@@ -272,7 +273,7 @@ def dng(image: Image.Image, preview: bytes | None, orientation: int = 1) -> byte
         (50778, "H", 1, 21, True),
         (50717, "I", 1, 65535, True),
     ]
-    raw = _tiff(mosaic.astype(np.uint16), "cfa", extratags=tags)
+    raw = tiff(mosaic.astype(np.uint16), "cfa", extratags=tags)
     return raw + (preview or b"")
 
 
@@ -302,40 +303,38 @@ _MAKERS: dict[str, Maker] = {
     "gif_transparent": _transparent_gif,
     "gif_animated": _animated("GIF"),
     "webp_animated": _animated("WEBP", quality=90),
-    "tiff_tiles": lambda image: _tiff(np.asarray(image), tile=(128, 128)),
+    "tiff_tiles": lambda image: tiff(np.asarray(image), tile=(128, 128)),
     "tiff_pages": _pages,
-    "tiff_bigtiff": lambda image: _tiff(np.asarray(image), bigtiff=True),
-    "tiff_big_endian": lambda image: _tiff(np.asarray(image), byteorder=">"),
-    "tiff_deflate_front": lambda image: _tiff(
-        np.asarray(image), compression="zlib", rowsperstrip=8
-    ),
-    "tiff_planar": lambda image: _tiff(_planes(np.asarray(image)), planarconfig="separate"),
-    "tiff_16_bit": lambda image: _tiff(_wide(image)),
-    "tiff_16_bit_grey": lambda image: _tiff(_wide(image.convert("L")), "minisblack"),
-    "tiff_32_bit_grey": lambda image: _tiff(
+    "tiff_bigtiff": lambda image: tiff(np.asarray(image), bigtiff=True),
+    "tiff_big_endian": lambda image: tiff(np.asarray(image), byteorder=">"),
+    "tiff_deflate_front": lambda image: tiff(np.asarray(image), compression="zlib", rowsperstrip=8),
+    "tiff_planar": lambda image: tiff(_planes(np.asarray(image)), planarconfig="separate"),
+    "tiff_16_bit": lambda image: tiff(_wide(image)),
+    "tiff_16_bit_grey": lambda image: tiff(_wide(image.convert("L")), "minisblack"),
+    "tiff_32_bit_grey": lambda image: tiff(
         np.asarray(image.convert("L")).astype(np.uint32) * 257, "minisblack"
     ),
-    "tiff_float_grey": lambda image: _tiff(
+    "tiff_float_grey": lambda image: tiff(
         np.asarray(image.convert("L")).astype(np.float32) / 255, "minisblack"
     ),
-    "tiff_float": lambda image: _tiff(np.asarray(image).astype(np.float32) / 255),
-    "tiff_float_deflate": lambda image: _tiff(
+    "tiff_float": lambda image: tiff(np.asarray(image).astype(np.float32) / 255),
+    "tiff_float_deflate": lambda image: tiff(
         np.asarray(image).astype(np.float32) / 255, compression="zlib", predictor=3
     ),
-    "tiff_float_planar": lambda image: _tiff(
+    "tiff_float_planar": lambda image: tiff(
         _planes(np.asarray(image).astype(np.float32) / 255), planarconfig="separate"
     ),
-    "tiff_16_bit_planar": lambda image: _tiff(_planes(_wide(image)), planarconfig="separate"),
-    "tiff_16_bit_grey_inverted": lambda image: _tiff(
+    "tiff_16_bit_planar": lambda image: tiff(_planes(_wide(image)), planarconfig="separate"),
+    "tiff_16_bit_grey_inverted": lambda image: tiff(
         65535 - _wide(image.convert("L")), "miniswhite"
     ),
-    "tiff_16_bit_lab": lambda _image: _tiff(_wide_lab(), "cielab"),
-    "tiff_lab_planar": lambda _image: _tiff(
+    "tiff_16_bit_lab": lambda _image: tiff(_wide_lab(), "cielab"),
+    "tiff_lab_planar": lambda _image: tiff(
         _planes(np.asarray(_converted("LAB"))), "cielab", planarconfig="separate"
     ),
     "tiff_12_bit_grey": _tiff_12_bit,
-    "tiff_webp": lambda image: _tiff(np.asarray(image), compression="webp"),
-    "tiff_cmyk_16_bit": lambda image: _tiff(_cmyk(image).astype(np.uint16) * 257, "separated"),
+    "tiff_webp": lambda image: tiff(np.asarray(image), compression="webp"),
+    "tiff_cmyk_16_bit": lambda image: tiff(_cmyk(image).astype(np.uint16) * 257, "separated"),
     "cur": _cur,
     "ppm_plain": _plain_ppm,
     "pfm": _pfm,

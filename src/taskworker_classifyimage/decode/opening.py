@@ -8,7 +8,7 @@ from typing import Final
 
 from PIL import Image, UnidentifiedImageError
 
-from taskworker_classifyimage.decode import jpeg_xl, tiff
+from taskworker_classifyimage.decode import jpeg_xl, segments, tiff
 from taskworker_classifyimage.decode.identify import Format
 from taskworker_classifyimage.decode.listing import version_of
 from taskworker_classifyimage.decode.orientation import heic_orientation
@@ -135,10 +135,23 @@ def _open_pillow(kind: Format, encoded: bytes, limit_pixels: int) -> Opened:
     name = load_plugin(kind)
     try:
         image = Image.open(io.BytesIO(encoded), formats=(name,))
-    except UnidentifiedImageError:
+    except (UnidentifiedImageError, NotImplementedError) as err:
+        if isinstance(err, NotImplementedError) or _is_of_another_kind(kind, encoded):
+            raise UnsupportedFormat(
+                f"the file is a {kind} picture of a kind that is not decoded here"
+            ) from None
         raise DamagedPicture(f"the {kind} picture's header is damaged") from None
     check_size(*image.size, limit_pixels)
     return Opened(image, *image.size, None, False, version_of("Pillow", kind))
+
+
+def _is_of_another_kind(kind: Format, encoded: bytes) -> bool:
+    """Whether a picture is sound for all that is known, and this Pillow does not decode it."""
+    if kind in (Format.AVIF, Format.WEBP):
+        return not importlib.import_module(f"PIL.{PILLOW[kind][1]}").SUPPORTED
+    if kind is Format.PSD:
+        return encoded[22:24] in (b"\0\x10", b"\0\x20")  # bits of a channel
+    return kind is Format.JPEG and segments.is_of_another_kind(encoded)
 
 
 def _open_png(encoded: bytes, limit_pixels: int) -> Opened:

@@ -7,6 +7,8 @@ START_OF_SCAN: Final = 0xDA
 _END_OF_IMAGE: Final = 0xD9
 #: Frames that are decoded: baseline, extended, progressive.
 _FRAMES: Final = (0xC0, 0xC1, 0xC2)
+#: Lossless, with or without arithmetic coding (annex H), and JPEG-LS (ITU-T T.87).
+_OTHER_FRAMES: Final = (0xC3, 0xCB, 0xF7)
 _PROGRESSIVE: Final = 0xC2
 
 
@@ -30,6 +32,14 @@ def size(encoded: bytes, start: int) -> tuple[int, int]:
             height = int.from_bytes(encoded[at + 5 : at + 7], "big")
             return int.from_bytes(encoded[at + 7 : at + 9], "big"), height
     return 0, 0
+
+
+def is_of_another_kind(encoded: bytes) -> bool:
+    """Whether it is a sound JPEG that is not decoded: lossless, JPEG-LS, or of over 8 bits."""
+    for marker, at in segments(encoded):
+        if marker in _FRAMES or marker in _OTHER_FRAMES:
+            return marker in _OTHER_FRAMES or encoded[at + 4 : at + 5] > b"\x08"
+    return False
 
 
 def is_progressive(encoded: bytes) -> bool:

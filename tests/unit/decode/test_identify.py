@@ -1,7 +1,10 @@
 import gzip
 import struct
 
+import imagecodecs
+import numpy as np
 import pytest
+from PIL import AvifImagePlugin
 
 from support import corpus
 from taskworker_classifyimage.classify.model import InputSpec
@@ -32,6 +35,9 @@ REFUSED = {
     "an MPEG transport stream": [(b"G" + bytes(187)) * 3],
     "a Flash video": [b"FLV\1" + bytes(40)],
     "a Windows Media file": [bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")],
+    "a PSB, .*": [b"8BPS\0\2" + bytes(40)],
+    "a PAM picture, .*": [b"P7\nWIDTH 1\n"],
+    "a PFM picture in colour, .*": [b"PF\n1 1\n-1.0\n" + bytes(12)],
     "a ZIP archive or an office document": [b"PK\3\4" + bytes(40)],
     "a gzip archive": [gzip.compress(SVG)],
     "an HTML page": [b"<!DOCTYPE html><html><svg></svg></html>"],
@@ -53,6 +59,39 @@ def test_what_nobody_knows_is_unsupported(content: bytes) -> None:
     """And next to nothing is no picture either."""
     with pytest.raises(UnsupportedFormat, match="no picture"):
         identify(content)
+
+
+def wide_psd() -> bytes:
+    return b"8BPS" + struct.pack(">H6xHIIHH", 1, 3, 1, 1, 16, 3) + bytes(12) + b"\0\0" + bytes(6)
+
+
+PIXELS = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        wide_psd(),
+        imagecodecs.jpeg_encode(PIXELS, bitspersample=12),
+        imagecodecs.ljpeg_encode(PIXELS),
+        imagecodecs.jpegls_encode(PIXELS.astype(np.uint8)),
+        corpus.tiff(PIXELS, "minisblack", compression="jpeg2000"),
+        b"DDS " + struct.pack("<II", 124, 0x1007) + bytes(64) + struct.pack("<II", 32, 0x80000),
+    ],
+    ids=["psd_16_bit", "jpeg_12_bit", "jpeg_lossless", "jpeg_ls", "tiff_jpeg_2000", "dds"],
+)
+def test_a_kind_that_is_not_decoded_is_no_damage(content: bytes) -> None:
+    """The file may be sound; another program can show it."""
+    with pytest.raises(UnsupportedFormat, match="of a kind that is not decoded"):
+        decode(bytes(content) + bytes(100), InputSpec(64, None), DecodeLimits())
+
+
+@pytest.mark.filterwarnings("ignore:image file could not be identified")
+def test_a_pillow_without_avif_makes_no_avif_damaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some are built without."""
+    monkeypatch.setattr(AvifImagePlugin, "SUPPORTED", False)
+    with pytest.raises(UnsupportedFormat, match="AVIF"):
+        decode(corpus.encoded("avif"), InputSpec(64, None), DecodeLimits())
 
 
 def test_no_bytes_are_told_from_no_picture() -> None:
