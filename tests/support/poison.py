@@ -3,6 +3,7 @@
 import codecs
 import ctypes
 import importlib
+import mmap
 import os
 import signal
 import socket
@@ -77,6 +78,12 @@ def eat(step_bytes: str) -> None:
     eaten = []
     while True:
         eaten.append(bytearray(int(step_bytes)))
+
+
+def share(count_bytes: str) -> list[str]:
+    """Memory that another process could see."""
+    mmap.mmap(-1, int(count_bytes)).close()
+    return [DONE]
 
 
 def read(path: str) -> list[str]:
@@ -201,8 +208,8 @@ def _say(content: bytes) -> None:
 DEEDS: dict[str, Callable[[str], list[str] | None]] = {
     each.__name__: each
     for each in (
-        *(crash, leave, abort, hang, burn, eat, read, write, connect, send, fork, execute, kill),
-        *(trace, use_threads, import_late, fail, refuse, tell_environment, tell_pid),
+        *(crash, leave, abort, hang, burn, eat, share, read, write, connect, send, fork, execute),
+        *(kill, trace, use_threads, import_late, fail, refuse, tell_environment, tell_pid),
         *(babble, lie, boast, nest, dribble, fine),
     )
 }

@@ -22,7 +22,6 @@ _ALLOWED: Final = {
     "read": (0, 63),
     "write": (1, 64),
     "futex": (202, 98),
-    "mmap": (9, 222),
     "munmap": (11, 215),
     "brk": (12, 214),
     "madvise": (28, 233),
@@ -71,6 +70,7 @@ _DEADLY: Final = {
     "kill": (62, 129),
 }
 
+_MMAP: Final = (9, 222)
 _CLONE: Final = (56, 220)
 _CLONE3: Final = (435, 435)
 _TGKILL: Final = (234, 131)
@@ -82,6 +82,9 @@ _MACHINES: Final = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 #: Calls of 32-bit programs on x86-64 have this bit set, and other numbers.
 _X32: Final = 0x4000_0000
 _CLONE_THREAD: Final = 0x0001_0000
+#: Memory that may be shared, and such that grows like a stack: neither counts for the limit on
+#: memory (RLIMIT_DATA).
+_MAP_UNCOUNTED: Final = 0x01 | 0x0100
 
 _ALLOW: Final = 0x7FFF_0000
 _END_PROCESS: Final = 0x8000_0000
@@ -99,6 +102,7 @@ _RETURN: Final = 0x06
 _AT_NUMBER: Final = 0
 _AT_ARCH: Final = 4
 _AT_FIRST_ARGUMENT: Final = 16
+_AT_FOURTH_ARGUMENT: Final = 40
 
 _MODE_FILTER: Final = 2
 _SET_MODE_FILTER: Final = 1
@@ -148,6 +152,13 @@ def program(machine: str, own_pid: int) -> list[bytes]:
         steps += _if(_IF_EQUAL, numbers[column], _ALLOW)
     for numbers in _DEADLY.values():
         steps += _if(_IF_EQUAL, numbers[column], _END_PROCESS)
+    steps += _if_argument(
+        _MMAP[column],
+        _IF_BITS,
+        _MAP_UNCOUNTED,
+        at=_AT_FOURTH_ARGUMENT,
+        actions=(_NOT_PERMITTED, _ALLOW),
+    )
     # glibc then starts threads by `clone`, whose flags a filter can see.
     steps += _if(_IF_EQUAL, _CLONE3[column], _NO_SUCH_CALL)
     steps += _if_argument(_CLONE[column], _IF_BITS, _CLONE_THREAD)
@@ -160,13 +171,21 @@ def _if(test: int, operand: int, action: int) -> list[bytes]:
     return [_step(test, operand, skip_else=1), _step(_RETURN, action)]
 
 
-def _if_argument(number: int, test: int, operand: int) -> list[bytes]:
-    """This call is allowed if its first argument passes, and ends the process if not."""
+def _if_argument(
+    number: int,
+    test: int,
+    operand: int,
+    *,
+    at: int = _AT_FIRST_ARGUMENT,
+    actions: tuple[int, int] = (_ALLOW, _END_PROCESS),
+) -> list[bytes]:
+    """This call is allowed if its argument passes, and ends the process if not, or as told."""
+    passes, fails = actions
     return [
         _step(_IF_EQUAL, number, skip_else=4),
-        _step(_LOAD, _AT_FIRST_ARGUMENT),
-        *_if(test, operand, _ALLOW),
-        _step(_RETURN, _END_PROCESS),
+        _step(_LOAD, at),
+        *_if(test, operand, passes),
+        _step(_RETURN, fails),
     ]
 
 

@@ -43,14 +43,17 @@ CALLS: dict[str, tuple[int | None, int | None, int]] = {
     "clone3": (435, 435, UNKNOWN),
 }
 ARCHES = (0xC000003E, 0xC00000B7)
-CLONE, TGKILL = (56, 220), (234, 131)
+MMAP, CLONE, TGKILL = (9, 222), (56, 220), (234, 131)
+MAP_SHARED, MAP_PRIVATE, MAP_SHARED_VALIDATE, MAP_ANONYMOUS, MAP_GROWSDOWN = 1, 2, 3, 0x20, 0x100
 CLONE_THREAD, CLONE_VM, CLONE_NEWUSER = 0x10000, 0x100, 0x10000000
 
 
-def verdict(machine: str, number: int, *, arch: int | None = None, argument: int = 0) -> int:
+def verdict(
+    machine: str, number: int, *, arch: int | None = None, argument: int = 0, fourth: int = 0
+) -> int:
     """What the filter says of a call."""
     column = MACHINES.index(machine)
-    data = struct.pack("<IIQQ", number, arch or ARCHES[column], 0, argument)
+    data = struct.pack("<IIQQQQQ", number, arch or ARCHES[column], 0, argument, 0, 0, fourth)
     steps = [struct.unpack("=HBBI", step) for step in seccomp.program(machine, OWN_PID)]
     position = loaded = 0
     while True:
@@ -81,6 +84,15 @@ def test_threads_are_allowed_and_processes_are_not(machine: str) -> None:
     assert verdict(machine, number, argument=CLONE_THREAD | CLONE_VM) == ALLOWED
     assert verdict(machine, number, argument=17) == DEADLY
     assert verdict(machine, number, argument=CLONE_NEWUSER | 17) == DEADLY
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_memory_is_had_only_where_it_counts(machine: str) -> None:
+    """The kernel's limit leaves out what can be shared, and what grows like a stack."""
+    number = MMAP[MACHINES.index(machine)]
+    assert verdict(machine, number, fourth=MAP_PRIVATE | MAP_ANONYMOUS) == ALLOWED
+    for flags in (MAP_SHARED, MAP_SHARED_VALIDATE, MAP_PRIVATE | MAP_GROWSDOWN):
+        assert verdict(machine, number, fourth=flags | MAP_ANONYMOUS) == REFUSED
 
 
 @pytest.mark.parametrize("machine", MACHINES)
