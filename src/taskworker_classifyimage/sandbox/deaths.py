@@ -19,6 +19,7 @@ class Deaths:
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._counts: dict[str, int] = {}
+        self._noted: set[str] | None = None
         self._lock = threading.Lock()
 
     def add(self, encoded: bytes) -> int:
@@ -31,13 +32,27 @@ class Deaths:
         return count
 
     def forget(self, encoded: bytes) -> None:
-        """There is an answer now."""
+        """There is an answer now; costs next to nothing as long as nothing is noted."""
+        with self._lock:
+            if self._noted is None:
+                self._noted = self._left_behind()
+            if not self._counts and not self._noted:
+                return
         name = hashlib.sha256(encoded).hexdigest()
         with self._lock:
             self._counts.pop(name, None)
+            self._noted.discard(name)
             if self._folder is not None:
                 with contextlib.suppress(OSError):
                     (self._folder / name).unlink(missing_ok=True)
+
+    def _left_behind(self) -> set[str]:
+        """What earlier lives have noted."""
+        if self._folder is None:
+            return set()
+        with contextlib.suppress(OSError):
+            return {note.name for note in self._folder.iterdir()}
+        return set()
 
     def _read(self, name: str) -> int:
         if self._folder is None:

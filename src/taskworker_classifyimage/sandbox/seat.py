@@ -7,7 +7,7 @@ import time
 from typing import Final
 
 from taskworker_classifyimage.decode import Decoded
-from taskworker_classifyimage.errors import DecodersUnusable, Killed, TooSlow, one_line
+from taskworker_classifyimage.errors import DecodersUnusable, Killed, TaskError, TooSlow, one_line
 from taskworker_classifyimage.sandbox.channel import Broken, Gone
 from taskworker_classifyimage.sandbox.deaths import Deaths
 from taskworker_classifyimage.sandbox.guarded import GuardedProcess
@@ -49,24 +49,29 @@ class Seat:
             TaskError: it cannot be decoded, takes too long, or kills every decoder.
             DecodersUnusable: no decoder starts.
         """
-        left_s, count = self._limits.time_s, 0
         try:
-            while True:
-                process = self._fit_process()
-                start_s = time.monotonic()
-                try:
-                    with process.within(left_s):
-                        send_job(process.channel, job)
-                        return read_decoded(process.channel, job.spec)
-                except Broken as err:
-                    cause = self._autopsy(process, err)
-                count = self._deaths.add(job.encoded)
-                if count >= _MOST_DEATHS:
-                    raise Killed(f"decoding ended {count} processes, the last by {cause}")
-                left_s -= time.monotonic() - start_s
-        finally:
-            if count:
-                self._deaths.forget(job.encoded)
+            decoded = self._tried(job)
+        except TaskError:
+            self._deaths.forget(job.encoded)
+            raise
+        self._deaths.forget(job.encoded)
+        return decoded
+
+    def _tried(self, job: Job) -> Decoded:
+        left_s = self._limits.time_s
+        while True:
+            process = self._fit_process()
+            start_s = time.monotonic()
+            try:
+                with process.within(left_s):
+                    send_job(process.channel, job)
+                    return read_decoded(process.channel, job.spec)
+            except Broken as err:
+                cause = self._autopsy(process, err)
+            count = self._deaths.add(job.encoded)
+            if count >= _MOST_DEATHS:
+                raise Killed(f"decoding ended {count} processes, the last by {cause}")
+            left_s -= time.monotonic() - start_s
 
     def start(self) -> GuardedProcess:
         """Puts a new decoder there and waits until it is up.

@@ -20,6 +20,17 @@ def test_no_note_stays_when_there_is_an_answer(tmp_path: Path) -> None:
         assert "ended 2 processes" in outcome(pool, b"crash")[1]
 
 
+def test_no_note_of_an_earlier_life_stays_when_there_is_an_answer(tmp_path: Path) -> None:
+    """Whether the picture is decoded this time or refused, and whatever else is noted."""
+    for picture in (b"fine", b"refuse a reason", b"another"):
+        Deaths(tmp_path).add(picture)
+    with poison_pool(notes=tmp_path) as pool:
+        outcome(pool, b"fine")
+        outcome(pool, b"refuse a reason")
+        outcome(pool, b"fine again")
+    assert len(list(tmp_path.iterdir())) == 1
+
+
 def test_without_a_place_to_write_deaths_are_counted_all_the_same(tmp_path: Path) -> None:
     """A read-only container, or a folder that is a file."""
     (tmp_path / "file").touch()
