@@ -35,9 +35,10 @@ _END_S: Final = 5.0
 class ForkLauncher:
     """A `Launcher` with a template process, which is started again should it have died."""
 
-    def __init__(self, decode: str, limits: ProcessLimits) -> None:
+    def __init__(self, decode: str, limits: ProcessLimits, *, reply_s: float = _REPLY_S) -> None:
         self._decode = decode
         self._limits = limits
+        self._reply_s = reply_s
         self._lock = threading.Lock()
         self._template: _Template | None = None
         self._is_closed = False
@@ -87,7 +88,7 @@ class ForkLauncher:
             self._template.close()
             self._template = None
         if self._template is None:
-            self._template = _Template(self._decode, self._limits)
+            self._template = _Template(self._decode, self._limits, self._reply_s)
         return self._template
 
 
@@ -118,9 +119,10 @@ class ForkedDecoder:
 class _Template:
     """The template process; used by one thread at a time."""
 
-    def __init__(self, decode: str, limits: ProcessLimits) -> None:
+    def __init__(self, decode: str, limits: ProcessLimits, reply_s: float) -> None:
+        self._is_late = False
         self._control, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
-        self._control.settimeout(_REPLY_S)
+        self._control.settimeout(reply_s)
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - this program itself
                 [*interpreter.command("template", decode, limits), str(theirs.fileno())],
@@ -131,13 +133,18 @@ class _Template:
 
     @property
     def has_ended(self) -> bool:
-        """Whether it is gone, for whatever reason."""
-        return self._process.poll() is not None
+        """Whether it is gone, for whatever reason, or of no use any more."""
+        return self._is_late or self._process.poll() is not None
 
     def ask(self, verb: bytes, pid: int = 0, handed_over: Sequence[int] = ()) -> int:
         """Raises `OSError` if it is gone or cannot."""
-        socket.send_fds(self._control, [REQUEST.pack(verb, pid)], handed_over)
-        reply = self._control.recv(REPLY.size)
+        try:
+            socket.send_fds(self._control, [REQUEST.pack(verb, pid)], handed_over)
+            reply = self._control.recv(REPLY.size)
+        except TimeoutError:
+            # What it says yet would be taken for the answer to the next question.
+            self._is_late = True
+            raise
         if not reply:
             raise OSError(errno.ECHILD, "the process that decoders are made from has ended")
         error, number = REPLY.unpack(reply)
@@ -146,7 +153,7 @@ class _Template:
         return int(number)
 
     def close(self) -> None:
-        """Ends it; may be called when it has ended."""
+        """Ends it and its decoders; may be called when it has ended."""
         self._control.close()
         try:
             self._process.wait(_END_S)

@@ -3,6 +3,7 @@
 It ends when the worker is gone, and no decoder outlives it.
 """
 
+import contextlib
 import errno
 import gc
 import io
@@ -30,18 +31,22 @@ class Template:
 
     def run(self) -> None:
         """Does what the worker asks until it is gone."""
+        with contextlib.suppress(ConnectionError):
+            self._serve()
+        for pid in list(self._children):
+            self._bury(pid)
+
+    def _serve(self) -> None:
         while True:
             request, handed_over, _, _ = socket.recv_fds(self._control, REQUEST.size, 1)
             if not request:
-                break
+                return
             verb, pid = REQUEST.unpack(request)
             try:
                 reply = (0, self._bury(pid) if verb == BURY else self._fork(*handed_over))
             except OSError as err:
                 reply = (err.errno or 1, 0)
             self._control.send(REPLY.pack(*reply))
-        for pid in list(self._children):
-            self._bury(pid)
 
     def _fork(self, channel: int) -> int:
         parent = os.getpid()
