@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 #: A printer's profile has up to 3 MB; what is larger is not worth its time.
 _LARGEST_BYTES: Final = 8 * 2**20
+#: What 32 profiles that are kept may have each, or pictures to come would lack the memory.
+_LARGEST_KEPT_BYTES: Final = 2**20
 #: A profile that moves no colour by more than this, of 255, is taken for sRGB: the profiles of that
 #: name by HP, Apple, Google, Facebook and Adobe differ among themselves by up to 2.
 _UNSEEN: Final = 3
@@ -34,8 +36,9 @@ def to_srgb(image: Image.Image, profile: object) -> tuple[Image.Image, tuple[str
     # Many grey pictures carry the profile of the colour pictures they were made of.
     if image.mode == "L" and profile[16:20] == b"RGB ":
         image = image.convert("RGB")
+    is_kept = len(profile) <= _LARGEST_KEPT_BYTES
     try:
-        transform = _transform(profile, image.mode)
+        transform = (_transform if is_kept else _transform.__wrapped__)(profile, image.mode)
     except _Refused as err:
         return image.convert("RGB"), (f"colour profile ignored: {err}",)
     if transform is None:

@@ -1,4 +1,5 @@
 import struct
+import tracemalloc
 import zlib
 
 import numpy as np
@@ -10,6 +11,7 @@ from support import corpus
 from taskworker_classifyimage.classify.model import InputSpec
 from taskworker_classifyimage.decode import Decoded, DecodeLimits, decode
 from taskworker_classifyimage.decode.arrays import to_bytes
+from taskworker_classifyimage.decode.profiles import to_srgb
 
 SPEC = InputSpec(size=64, crop=0.875)
 
@@ -105,6 +107,23 @@ def test_a_profile_for_other_colours_is_ignored_with_a_warning() -> None:
     encoded = corpus.save(plain((0, 0, 0, 0), "CMYK"), "JPEG", icc_profile=profile("Adobe RGB"))
     decoded = decode(encoded, SPEC, DecodeLimits())
     assert decoded.facts.warnings == ("colour profile ignored: it is for RGB, the picture is CMYK",)
+
+
+def test_huge_profiles_do_not_fill_the_memory() -> None:
+    """Sound ones, each different, with something behind them that nobody needs."""
+    sound = profile("Adobe RGB")
+    tracemalloc.start()
+    try:
+        for number in range(8):
+            fat = sound + bytes([number]) * 2**22
+            image = plain((200, 100, 50))
+            rgb, warnings = to_srgb(image, len(fat).to_bytes(4, "big") + fat[4:])
+            assert warnings == ()
+            assert rgb.getpixel((0, 0)) != (200, 100, 50)
+        del fat
+        assert tracemalloc.get_traced_memory()[0] < 2**23
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_grey_picture_may_carry_the_profile_of_a_colour_picture() -> None:
