@@ -2,6 +2,7 @@ import json
 import subprocess
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from support.packs import colour_network, write_pack
@@ -57,10 +58,13 @@ def test_a_folder_that_tells_no_class_is_refused(tmp_path: Path) -> None:
     assert len(ended.stderr.splitlines()) == 1
 
 
-def test_a_plot_that_cannot_be_drawn_is_one_line(tmp_path: Path) -> None:
-    """An ending that names no kind of picture."""
+@pytest.mark.parametrize("name", ["plot.abc", "plot", "no-folder/plot.svg"])
+def test_a_plot_that_cannot_be_drawn_is_told_before_anything_is_classified(
+    name: str, tmp_path: Path
+) -> None:
+    """In one line; a large folder takes hours."""
     fill(tmp_path / "pictures")
     pack = write_pack(tmp_path / "pack", colour_network())
-    ended = run(str(tmp_path / "pictures"), "--model", str(pack), "--plot", "plot.abc")
-    assert ended.returncode == 2
+    ended = run(str(tmp_path / "pictures"), "--model", str(pack), "--plot", name)
+    assert (ended.returncode, ended.stdout) == (2, "")
     assert len(ended.stderr.splitlines()) == 1, json.dumps(ended.stderr)

@@ -50,6 +50,8 @@ def run(parsed: argparse.Namespace) -> int:
     folder = Path(parsed.folder)
     if not folder.is_dir():
         raise ConfigError(f"{folder} is no folder")
+    if parsed.plot:
+        _check_plot(Path(parsed.plot))
     classifier = load_classifier(settings.model[0], settings.device, model_options(settings))
     names = _names(classifier)
     truths = {path: truth_of(path, folder, names) for path in walk([folder])}
@@ -121,11 +123,22 @@ def _print_confusions(outcomes: Sequence[Outcome], names: Mapping[str, str]) -> 
         print(f"{times:5}  {truth} {names[truth]}  ->  {taken} {names[taken]}")
 
 
-def _draw(outcomes: Sequence[Outcome], target: Path, title: str) -> None:
+def _check_plot(target: Path) -> None:
+    """Before hours of work, not after them."""
     try:
-        from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
+        from matplotlib.backend_bases import FigureCanvasBase  # noqa: PLC0415 - an extra
     except ImportError:
         raise ConfigError(f"--plot: install the extra: {extra('plot')}") from None
+    kinds = FigureCanvasBase.get_supported_filetypes()
+    if target.suffix[1:].lower() not in kinds:
+        raise ConfigError(f"--plot {target}: its name has to end in one of {', '.join(kinds)}")
+    if not target.parent.is_dir():
+        raise ConfigError(f"--plot {target}: {target.parent} is no folder")
+
+
+def _draw(outcomes: Sequence[Outcome], target: Path, title: str) -> None:
+    from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
+
     figure = Figure(figsize=(5, 5), layout="constrained")
     axes = figure.add_subplot()
     found = bins(outcomes)
@@ -141,5 +154,5 @@ def _draw(outcomes: Sequence[Outcome], target: Path, title: str) -> None:
     axes.legend(loc="lower right")
     try:
         figure.savefig(target)
-    except (OSError, ValueError) as err:
+    except OSError as err:
         raise ConfigError(f"--plot {target}: {err}") from None
