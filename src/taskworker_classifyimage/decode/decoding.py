@@ -31,8 +31,8 @@ def decode(encoded: bytes, spec: InputSpec, limits: DecodeLimits) -> Decoded:
         square, remarks = _square(loaded, spec)
         opened = loaded.opened
         # The square stays what it is however it is turned, and the small one is turned for less.
-        is_done = opened.is_turned or spec.as_original
-        turned = square if is_done else upright(square, loaded.orientation)
+        orientation = 1 if spec.as_original and not opened.is_turned else loaded.orientation
+        turned = square if opened.is_turned else upright(square, orientation)
         pixels = np.asarray(turned)
     except TaskError:
         raise
@@ -45,7 +45,7 @@ def decode(encoded: bytes, spec: InputSpec, limits: DecodeLimits) -> Decoded:
         str(kind),
         opened.width,
         opened.height,
-        loaded.orientation,
+        orientation,
         opened.decoder,
         opened.warnings + loaded.warnings + remarks,
     )

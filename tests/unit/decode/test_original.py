@@ -25,7 +25,9 @@ def test_the_pixels_are_those_that_keras_loads(tmp_path: Path) -> None:
 def test_a_turned_picture_stays_as_it_is_stored(tmp_path: Path) -> None:
     """The original knows no EXIF, which other models do."""
     turned = next(path for path in write_odd_pictures(tmp_path, 24) if "turned-6" in path.name)
-    stored = decode(turned.read_bytes(), as_original(WANTED), DecodeLimits()).pixels
+    decoded = decode(turned.read_bytes(), as_original(WANTED), DecodeLimits())
+    stored = decoded.pixels
+    assert decoded.facts.orientation == 1, "evidence must not tell of a turn that was not made"
     upright = decode(turned.read_bytes(), InputSpec(96, None, "nearest"), DecodeLimits()).pixels
     assert (np.rot90(stored, k=-1) == upright).mean() > 0.9
 
