@@ -208,9 +208,9 @@ def _transparent_gif(image: Image.Image) -> bytes:
     return save(palette, "GIF", transparency=255)
 
 
-def _cur(image: Image.Image) -> bytes:
-    """An icon of one bitmap, as a cursor: another number, and a hot spot of (0, 0)."""
-    sides = {"sizes": [(256, 171)], "bitmap_format": "bmp"}
+def _cur(image: Image.Image, bitmap_format: str) -> bytes:
+    """An icon of one picture, as a cursor: another number, and a hot spot of (0, 0)."""
+    sides = {"sizes": [(256, 171)], "bitmap_format": bitmap_format}
     icon = save(image.convert("RGBA"), "ICO", **sides)
     return icon[:2] + b"\2" + icon[3:10] + bytes(4) + icon[14:]
 
@@ -335,7 +335,8 @@ _MAKERS: dict[str, Maker] = {
     "tiff_12_bit_grey": _tiff_12_bit,
     "tiff_webp": lambda image: tiff(np.asarray(image), compression="webp"),
     "tiff_cmyk_16_bit": lambda image: tiff(_cmyk(image).astype(np.uint16) * 257, "separated"),
-    "cur": _cur,
+    "cur": lambda image: _cur(image, "bmp"),
+    "cur_png": lambda image: _cur(image, "png"),
     "ppm_plain": _plain_ppm,
     "pfm": _pfm,
     "psd": lambda image: _psd(3, np.moveaxis(np.asarray(image), 2, 0)),

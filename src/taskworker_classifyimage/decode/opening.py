@@ -9,6 +9,7 @@ from typing import Final
 from PIL import Image, UnidentifiedImageError
 
 from taskworker_classifyimage.decode import jpeg_xl, segments, tiff
+from taskworker_classifyimage.decode.cursor import as_icon
 from taskworker_classifyimage.decode.identify import Format
 from taskworker_classifyimage.decode.listing import version_of
 from taskworker_classifyimage.decode.orientation import heic_orientation
@@ -32,7 +33,7 @@ PILLOW: Final = {
     Format.TIFF: ("TIFF", "TiffImagePlugin"),
     Format.BMP: ("BMP", "BmpImagePlugin"),
     Format.ICO: ("ICO", "IcoImagePlugin"),
-    Format.CUR: ("CUR", "CurImagePlugin"),
+    Format.CUR: ("ICO", "IcoImagePlugin"),
     Format.TGA: ("TGA", "TgaImagePlugin"),
     Format.PCX: ("PCX", "PcxImagePlugin"),
     Format.PNM: ("PPM", "PpmImagePlugin"),
@@ -87,6 +88,8 @@ def open_picture(kind: Format, encoded: bytes, limit_pixels: int) -> Opened:
             return _open_tiff(encoded, limit_pixels)
         if kind is Format.PNG:
             return _open_png(encoded, limit_pixels)
+        if kind is Format.CUR:
+            encoded = as_icon(encoded)
         return _open_pillow(kind, encoded, limit_pixels)
     except TaskError:
         raise

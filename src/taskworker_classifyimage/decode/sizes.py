@@ -23,7 +23,7 @@ def hidden_sizes(kind: Format, encoded: bytes) -> Iterator[tuple[int, int]]:
         yield _little(encoded, 26, 2) & 0x3FFF, _little(encoded, 28, 2) & 0x3FFF
     elif kind in (Format.HEIC, Format.AVIF):
         yield from _of_items(encoded)
-    elif kind is Format.ICO:
+    elif kind in (Format.ICO, Format.CUR):
         for entry in range(_little(encoded, 4, 2)):
             yield _within_icon(encoded, _little(encoded, 6 + 16 * entry + 12, 4))
 

@@ -145,6 +145,21 @@ def test_what_is_hidden_under_transparency_stays_hidden(kind: str) -> None:
     assert np.abs(colour(decode(half, SPEC, DecodeLimits())) - (191, 63, 63)).max() <= 4
 
 
+@pytest.mark.parametrize(("kind", "number"), [("icon", 1), ("cursor", 2)])
+def test_what_an_icons_mask_hides_stays_hidden(kind: str, number: int) -> None:
+    """Behind the bitmap of one without alpha lies another one of a bit a pixel."""
+    rows, mask = bytes([0, 0, 255]) * 32 * 32, (b"\0\0" + b"\xff\xff") * 32
+    header = struct.pack("<IiiHHIIiiII", 40, 32, 64, 1, 24, 0, len(rows + mask), 0, 0, 0, 0)
+    bitmap = header + rows + mask
+    spot = (5, 7) if kind == "cursor" else (1, 24)
+    entry = struct.pack("<BBBBHHII", 32, 32, 0, 0, *spot, len(bitmap), 22)
+    pixels = decode(
+        struct.pack("<HHH", 0, number, 1) + entry + bitmap, InputSpec(32, None), DecodeLimits()
+    ).pixels
+    assert (pixels[:, :12] == (255, 0, 0)).all()
+    assert (pixels[:, 20:] == 127).all()
+
+
 def test_a_transparent_colour_of_a_palette_shows_the_ground() -> None:
     """In GIF and PNG; not the colour that nobody sees."""
     image = Image.new("P", (80, 80), 1)
