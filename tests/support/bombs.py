@@ -188,6 +188,12 @@ def _grid(whole: bytes) -> bytes:
     return head + meta(offset) + _box(b"mdat", grid + cell)
 
 
+def raw_of_segments() -> bytes:
+    """A thousand starts of a JPEG, each before ever more segments, and never a picture."""
+    segment = b"\xff\xe0\0\2"
+    return b"FUJIFILMCCD-RAW " + (b"\xff\xd8" + segment * 2000) * 1000
+
+
 #: Each bomb, and the code that is right; "" for those whose harm is never met on the way to an
 #: answer.
 BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {
@@ -205,6 +211,8 @@ BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {
     "AVIF grid": (avif_grid, "too_large"),
     "HEIC grid": (heic_grid, "too_large"),
     "icon with a huge PNG": (icon, "too_large"),
+    "cursor with a huge PNG": (lambda: b"\0\0\2" + icon()[3:], "too_large"),
+    "RAW of previews that never start": (raw_of_segments, "damaged"),
     "JPEG XL of 2^30 x 2^30": (jpeg_xl, "too_large"),
     "JPEG 2000 of 2^31 x 2^31": (jpeg_2000, "too_large"),
 }

@@ -5,6 +5,8 @@ from typing import Final
 
 START_OF_SCAN: Final = 0xDA
 _END_OF_IMAGE: Final = 0xD9
+#: Far more than any camera or program writes; a crafted file could hold millions.
+_MOST: Final = 1000
 #: Frames that are decoded: baseline, extended, progressive.
 _FRAMES: Final = (0xC0, 0xC1, 0xC2)
 #: Lossless, with or without arithmetic coding (annex H), and JPEG-LS (ITU-T T.87).
@@ -15,7 +17,9 @@ _PROGRESSIVE: Final = 0xC2
 def segments(encoded: bytes, start: int = 0) -> Iterator[tuple[int, int]]:
     """(marker, offset of the marker) up to the first scan of the JPEG that starts there."""
     at = start + 2
-    while at + 4 <= len(encoded) and encoded[at] == 0xFF:
+    for _ in range(_MOST):
+        if at + 4 > len(encoded) or encoded[at] != 0xFF:
+            return
         marker, length = encoded[at + 1], int.from_bytes(encoded[at + 2 : at + 4], "big")
         if length < 2 or marker == _END_OF_IMAGE:
             return
