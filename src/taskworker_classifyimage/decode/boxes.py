@@ -39,6 +39,11 @@ def boxes(encoded: bytes, offset: int = 0) -> Iterator[Box]:
         offset = end
 
 
+def find_box(encoded: bytes, kind: bytes) -> Box | None:
+    """The first of a kind at the top of a file."""
+    return next((box for box in boxes(encoded) if box.kind == kind), None)
+
+
 def brands(encoded: bytes) -> list[bytes]:
     """What a file says it is by its `ftyp` box: the major brand, then the compatible ones."""
     first = next(boxes(encoded), None)

@@ -1,6 +1,5 @@
 """JPEG XL: its header (ISO/IEC 18181-1, annex D) and its first frame."""
 
-import importlib.util
 from dataclasses import dataclass
 from typing import Final
 
@@ -54,11 +53,6 @@ class _Bits:
         """A number, and before it which of four ways it is written: what to add, and its bits."""
         least, count = choices[self.take(2)]
         return least + self.take(count)
-
-
-def is_installed() -> bool:
-    """Whether the library for JPEG XL is there."""
-    return importlib.util.find_spec("imagecodecs") is not None
 
 
 def read_header(encoded: bytes) -> Header:

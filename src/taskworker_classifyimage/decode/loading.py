@@ -12,6 +12,7 @@ from taskworker_classifyimage.decode import raw
 from taskworker_classifyimage.decode.geometry import least_side
 from taskworker_classifyimage.decode.identify import Format
 from taskworker_classifyimage.decode.lengths import stated_bytes
+from taskworker_classifyimage.decode.listing import is_installed
 from taskworker_classifyimage.decode.opening import Opened, open_picture
 from taskworker_classifyimage.decode.orientation import exif_orientation
 from taskworker_classifyimage.decode.picture import DecodeLimits
@@ -108,7 +109,7 @@ def _load_raw(encoded: bytes, spec: InputSpec, limits: DecodeLimits) -> Loaded:
     """The camera's own picture if it is large enough or nothing can make a better one."""
     preview = raw.largest_preview(encoded)
     if preview is None or (
-        min(preview.width, preview.height) < spec.size and raw.is_libraw_installed()
+        min(preview.width, preview.height) < spec.size and is_installed(raw.LIBRAW)
     ):
         developed = raw.develop(encoded, limits.pixels)
         return Loaded(developed, developed.orientation or 1)

@@ -11,7 +11,7 @@ from PIL import Image, UnidentifiedImageError
 from taskworker_classifyimage.decode import jpeg_xl, segments, tiff
 from taskworker_classifyimage.decode.cursor import as_icon
 from taskworker_classifyimage.decode.identify import Format
-from taskworker_classifyimage.decode.listing import version_of
+from taskworker_classifyimage.decode.listing import is_installed, version_of
 from taskworker_classifyimage.decode.orientation import heic_orientation
 from taskworker_classifyimage.decode.png import widen_transparent_shade, without_remarks
 from taskworker_classifyimage.decode.rare_tiff import is_rare, open_rare_tiff
@@ -173,13 +173,12 @@ def _open_tiff(encoded: bytes, limit_pixels: int) -> Opened:
     directory = next(tiff.directories(encoded), None)
     if directory is None:
         raise DamagedPicture("the TIFF picture is truncated: its directory is not there")
-    width, height = (directory.get(tag, (0,))[0] for tag in (tiff.WIDTH, tiff.LENGTH))
+    width, height = (tiff.first(directory, tag, 0) for tag in (tiff.WIDTH, tiff.LENGTH))
     check_size(width, height, limit_pixels)
     # A tile is decoded whole, however little of it lies within the picture.
-    across, down = (directory.get(tag, (1,))[0] for tag in (tiff.TILE_WIDTH, tiff.TILE_LENGTH))
+    across, down = (tiff.first(directory, tag) for tag in (tiff.TILE_WIDTH, tiff.TILE_LENGTH))
     check_size(across, down, limit_pixels)
-    orientation = directory.get(tiff.ORIENTATION, (1,))[0]
-    orientation = orientation if 1 <= orientation <= 8 else 1
+    orientation = tiff.orientation_of(directory)
     if not is_rare(directory):
         with contextlib.suppress(DamagedPicture):
             image = _open_pillow(Format.TIFF, encoded, limit_pixels).image
@@ -205,7 +204,7 @@ def _open_heic(encoded: bytes, limit_pixels: int) -> Opened:
 
 
 def _open_jpeg_xl(encoded: bytes, limit_pixels: int) -> Opened:
-    if not jpeg_xl.is_installed():
+    if not is_installed("imagecodecs"):
         raise UnsupportedFormat(
             "the file is a JPEG XL picture, and imagecodecs, which decodes it, is not installed"
         )

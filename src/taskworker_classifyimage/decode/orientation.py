@@ -4,7 +4,7 @@ from typing import Final
 
 from PIL import ExifTags, Image
 
-from taskworker_classifyimage.decode.boxes import boxes
+from taskworker_classifyimage.decode.boxes import find_box
 
 #: What brings a picture upright, by its EXIF orientation (EXIF 2.32, section 4.6.4).
 _TURNS: Final = {
@@ -39,7 +39,7 @@ def upright(image: Image.Image, orientation: int) -> Image.Image:
 
 def heic_orientation(encoded: bytes) -> int:
     """How a HEIC's decoder turns it, as an EXIF orientation; its EXIF data says nothing."""
-    meta = next((box for box in boxes(encoded) if box.kind == b"meta"), None)
+    meta = find_box(encoded, b"meta")
     if meta is None:
         return 1
     turn, mirror = (encoded.find(kind, meta.start, meta.end) for kind in (b"irot", b"imir"))

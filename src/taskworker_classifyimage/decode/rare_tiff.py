@@ -8,7 +8,7 @@ from PIL import Image
 
 from taskworker_classifyimage.decode import tiff
 from taskworker_classifyimage.decode.arrays import from_array, to_bytes
-from taskworker_classifyimage.decode.tiff import Directory
+from taskworker_classifyimage.decode.tiff import Directory, first
 from taskworker_classifyimage.errors import DamagedPicture, UnsupportedFormat, one_line
 
 _MOST_SAMPLES: Final = 16
@@ -25,14 +25,14 @@ _NOT_DONE: Final = ("not implemented", "not configured", "can not handle")
 
 def is_rare(directory: Directory) -> bool:
     """Whether Pillow would decode it to something else, without a word (as 13.0 does)."""
-    bits, photometric = _first(directory, tiff.BITS), _first(directory, tiff.PHOTOMETRIC)
-    is_planar = _first(directory, tiff.PLANAR) == _PLANES and _first(directory, tiff.SAMPLES) > 1
+    bits, photometric = first(directory, tiff.BITS), first(directory, tiff.PHOTOMETRIC)
+    is_planar = first(directory, tiff.PLANAR) == _PLANES and first(directory, tiff.SAMPLES) > 1
     return (
         8 < bits < 16
-        or (bits == 32 and _first(directory, tiff.SAMPLE_FORMAT) == _UNSIGNED)
+        or (bits == 32 and first(directory, tiff.SAMPLE_FORMAT) == _UNSIGNED)
         or (bits > 8 and (is_planar or photometric == _WHITE_IS_ZERO))
         or (is_planar and photometric == _LAB)
-        or _first(directory, tiff.COMPRESSION) == _WEBP
+        or first(directory, tiff.COMPRESSION) == _WEBP
     )
 
 
@@ -49,7 +49,7 @@ def open_rare_tiff(encoded: bytes, directory: Directory) -> Image.Image:
         raise UnsupportedFormat(
             "the file is a TIFF of a rare kind, and imagecodecs, which decodes it, is not installed"
         ) from None
-    if _first(directory, tiff.SAMPLES) > _MOST_SAMPLES:
+    if first(directory, tiff.SAMPLES) > _MOST_SAMPLES:
         raise UnsupportedFormat("the TIFF has more channels than a picture")
     try:
         pixels = imagecodecs.tiff_decode(encoded, index=0)
@@ -59,11 +59,11 @@ def open_rare_tiff(encoded: bytes, directory: Directory) -> Image.Image:
                 f"the file is a TIFF of a kind that is not decoded: {one_line(err)}"
             ) from None
         raise DamagedPicture(f"the TIFF picture is damaged: {one_line(err)}") from err
-    if pixels.ndim == 3 and _first(directory, tiff.PLANAR) == _PLANES:
+    if pixels.ndim == 3 and first(directory, tiff.PLANAR) == _PLANES:
         pixels = np.moveaxis(pixels, 0, 2)
     if pixels.dtype == np.uint16:
-        pixels <<= max(16 - _first(directory, tiff.BITS), 0)
-    return _coloured(to_bytes(pixels), _first(directory, tiff.PHOTOMETRIC))
+        pixels <<= max(16 - first(directory, tiff.BITS), 0)
+    return _coloured(to_bytes(pixels), first(directory, tiff.PHOTOMETRIC))
 
 
 def _coloured(pixels: npt.NDArray[np.uint8], photometric: int) -> Image.Image:
@@ -78,8 +78,3 @@ def _coloured(pixels: npt.NDArray[np.uint8], photometric: int) -> Image.Image:
             channels: Any = pixels[:, :, : len(mode)]
             return Image.frombytes(mode, (width, height), channels.tobytes())
     raise UnsupportedFormat(f"the file is a TIFF in colours that are not decoded: {photometric}")
-
-
-def _first(directory: Directory, tag: int) -> int:
-    """The first value of a tag; those that are asked for here are 1 where they are left out."""
-    return directory.get(tag, (1,))[0]

@@ -1,6 +1,5 @@
 """Camera RAW: the picture that the camera itself made of it, else one made by LibRaw."""
 
-import importlib.util
 import io
 from dataclasses import dataclass
 from typing import Final
@@ -8,12 +7,14 @@ from typing import Final
 from PIL import Image
 
 from taskworker_classifyimage.decode import segments, tiff
-from taskworker_classifyimage.decode.listing import version_of
+from taskworker_classifyimage.decode.listing import is_installed, version_of
 from taskworker_classifyimage.decode.opening import Opened, check_size
 from taskworker_classifyimage.errors import UnsupportedFormat
 
 #: Cameras write up to four previews; the sensor's data looks like the start of more by chance.
 _MOST_STARTS: Final = 1000
+#: The library that develops, by the name under which it is installed.
+LIBRAW: Final = "rawpy"
 #: Where Canon's CR3 keeps its TIFF directories.
 _CR3_DIRECTORY: Final = b"CMT1"
 _FLIPS: Final = {0: 1, 3: 3, 5: 8, 6: 6}
@@ -32,11 +33,6 @@ class Preview:
     encoded: bytes
     width: int
     height: int
-
-
-def is_libraw_installed() -> bool:
-    """Whether the extra `raw` is there."""
-    return importlib.util.find_spec("rawpy") is not None
 
 
 def largest_preview(encoded: bytes) -> Preview | None:
@@ -61,8 +57,7 @@ def container_orientation(encoded: bytes) -> int:
     if encoded[start : start + 2] not in (b"II", b"MM"):
         return 1
     directory = next(tiff.directories(encoded, start), {})
-    orientation = directory.get(tiff.ORIENTATION, (1,))[0]
-    return orientation if 1 <= orientation <= 8 else 1
+    return tiff.orientation_of(directory)
 
 
 def develop(encoded: bytes, limit_pixels: int) -> Opened:
@@ -73,7 +68,7 @@ def develop(encoded: bytes, limit_pixels: int) -> Opened:
         TooLarge: it has more pixels than the limit.
         Exception: whatever LibRaw raises.
     """
-    if not is_libraw_installed():
+    if not is_installed(LIBRAW):
         raise UnsupportedFormat(
             "the file is a camera RAW without a preview; the extra 'raw' would develop it: "
             'pip install "taskworker-classifyimage[raw]"'
@@ -86,4 +81,4 @@ def develop(encoded: bytes, limit_pixels: int) -> Opened:
         pixels = raw.postprocess(half_size=True, use_camera_wb=True)
         orientation = _FLIPS.get(sizes.flip, 1)
         image = Image.fromarray(pixels)
-        return Opened(image, sizes.width, sizes.height, orientation, True, version_of("rawpy"))
+        return Opened(image, sizes.width, sizes.height, orientation, True, version_of(LIBRAW))

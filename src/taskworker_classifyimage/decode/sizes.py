@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from taskworker_classifyimage.decode.boxes import boxes
+from taskworker_classifyimage.decode.boxes import find_box
 from taskworker_classifyimage.decode.identify import Format
 
 #: The property that holds an item's size (ISO/IEC 23008-12, section 6.5.3).
@@ -30,7 +30,7 @@ def hidden_sizes(kind: Format, encoded: bytes) -> Iterator[tuple[int, int]]:
 
 def _of_items(encoded: bytes) -> Iterator[tuple[int, int]]:
     """The picture itself, the cells it is made of, its thumbnail and the like."""
-    meta = next((box for box in boxes(encoded) if box.kind == b"meta"), None)
+    meta = find_box(encoded, b"meta")
     at = -1 if meta is None else encoded.find(_EXTENT, meta.start, meta.end)
     for _ in range(_MOST_ITEMS):
         if meta is None or at < 0:

@@ -59,6 +59,17 @@ def directories(encoded: bytes, start: int = 0) -> Iterator[Directory]:
         waiting = [*directory.get(_SUB_DIRECTORIES, ()), following, *waiting]
 
 
+def first(directory: Directory, tag: int, default: int = 1) -> int:
+    """The first value of a tag; for most tags that may be left out that means 1."""
+    return directory.get(tag, (default,))[0]
+
+
+def orientation_of(directory: Directory) -> int:
+    """By EXIF, 1 to 8; 1 where it says nothing or nonsense."""
+    orientation = first(directory, ORIENTATION)
+    return orientation if 1 <= orientation <= 8 else 1
+
+
 def is_camera_raw(encoded: bytes) -> bool:
     """Whether a TIFF holds what a camera's sensor saw instead of a picture."""
     if encoded[8:10] == b"CR" and encoded[2:4] in (b"*\0", b"\0*"):  # Canon's CR2
