@@ -65,8 +65,9 @@ def version_of(name: str, kind: Format | None = None) -> str:
     return text
 
 
+@cache
 def is_installed(name: str) -> bool:
-    """Whether a library is there, without loading it."""
+    """Whether a library is there, without loading it; looked for once, as a decoder cannot."""
     return importlib.util.find_spec(name.replace("-", "_")) is not None
 
 
