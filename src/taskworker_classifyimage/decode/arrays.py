@@ -51,7 +51,10 @@ def to_bytes(pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     if low >= 0:
         is_float = np.issubdtype(pixels.dtype, np.floating)
         low, high = 0.0, 1.0 if is_float and high <= 1 else _white(high)
-    scaled = (np.where(known, numbers, (low + high) / 2) - low) * (255.0 / max(high - low, 1e-30))
+    # Nonsense such as from -3e38 to 3e38 is further apart than its type can say.
+    with np.errstate(over="ignore"):
+        shifted = np.where(known, numbers, (low + high) / 2) - low
+    scaled = shifted * (255.0 / max(high - low, 1e-30))
     return np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
 
 

@@ -224,6 +224,7 @@ def test_a_profile_counts_in_16_bits_as_in_8() -> None:
         (np.array([0.0, 128.0, 250.0], np.float64), [0, 128, 250]),
         (np.array([0.0, np.nan, 1.0], np.float32), [0, 128, 255]),
         (np.array([np.nan, np.inf], np.float32), [127, 127]),
+        (np.array([-3e38, 0, 3e38], np.float32), [0, 128, 255]),
         (np.array([False, True]), [0, 255]),
     ],
 )

@@ -39,6 +39,7 @@ def test_a_late_reply_is_not_taken_for_that_to_the_next_request() -> None:
         decoder = launcher.launch()
         pid = pid_of(decoder)
         assert is_alive(pid)
+        decoder.kill()
         assert decoder.bury() == -signal.SIGKILL
         wait_until(lambda: not is_alive(pid))
     finally:
