@@ -28,7 +28,10 @@ _ANSWER: Final = struct.Struct("!BI")
 #: Facts are a few hundred bytes; whoever sends more has nothing good in mind.
 _MOST_JSON_BYTES: Final = 2**16
 
-_ERRORS: Final = {each.code: each for each in TaskError.__subclasses__()}
+#: What is wrong with a picture; a fault of this program is told otherwise.
+_ERRORS: Final[dict[ErrorCode, type[TaskError]]] = {
+    each.code: each for each in TaskError.__subclasses__() if each.code != ErrorCode.INTERNAL
+}
 
 
 class Kind(IntEnum):
