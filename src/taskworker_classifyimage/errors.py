@@ -6,14 +6,15 @@
     |   |-- ModelError              a model or label file is missing or wrong (exit 3)
     |   |   `-- DeviceUnusable          a GPU or a runtime is not right: the CPU takes over
     |   |       `-- DeviceMissing           it is not there at all: `auto` takes that as it is
-    |   `-- DecodersUnusable        no process that decodes comes up      (exit 1)
+    |   |-- DecodersUnusable        no process that decodes comes up      (exit 1)
+    |   `-- DeviceFailed            what inferred does so no more         (exit 1)
     |-- BridgeUnavailable       nobody: the worker waits and tries again
     |-- BridgeRejected          nobody: this one call can never succeed, it is logged and dropped
     |-- TaskGone                nobody: the client took the task back, it is dropped
     |-- TaskLeft                nobody: the task cannot be brought to its end now, only later
     `-- TaskError               the client: sent as this task's result, with its `code`
         |-- BadRequest, FileMissing, EmptyFile, UnsupportedFormat, DamagedPicture,
-        `-- TooLarge, TooSlow, Killed, DownloadFailed, NoNumbers
+        `-- TooLarge, TooSlow, Killed, DownloadFailed, NoAnswer
 
 Above `taskbridge.connection` nobody names the HTTP library, above `classify` nobody the model
 runtime.
@@ -83,6 +84,10 @@ class DeviceMissing(DeviceUnusable):
 
 class DecodersUnusable(UserError):
     """The processes that decode pictures do not start."""
+
+
+class DeviceFailed(UserError):
+    """A device that ran the network does not run it any more, whatever the picture."""
 
 
 class BridgeUnavailable(TaskworkerError):
@@ -175,8 +180,8 @@ class Killed(TaskError):
     code = ErrorCode.KILLED
 
 
-class NoNumbers(TaskError):
-    """The model gives something that is no number, such as one of 16 bits that overflows."""
+class NoAnswer(TaskError):
+    """The model fails with this picture, or gives no numbers: those of 16 bits may overflow."""
 
     code = ErrorCode.INTERNAL
 

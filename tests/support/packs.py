@@ -50,6 +50,19 @@ def network_without_answer() -> onnx.ModelProto:
     return network
 
 
+def network_that_fails() -> onnx.ModelProto:
+    """The colour network, which fails where a channel is 255 all over: it looks up what is not."""
+    network = colour_network()
+    graph = network.graph
+    graph.initializer.append(numpy_helper.from_array(np.zeros(255, np.float32), "table"))
+    graph.node[-1].output[0] = "before"
+    graph.node.append(helper.make_node("ReduceMax", ["means"], ["most"], keepdims=0))
+    graph.node.append(helper.make_node("Cast", ["most"], ["index"], to=TensorProto.INT64))
+    graph.node.append(helper.make_node("Gather", ["table", "index"], ["nothing"]))
+    graph.node.append(helper.make_node("Add", ["before", "nothing"], ["logits"]))
+    return network
+
+
 def write_pack(folder: Path, network: onnx.ModelProto | bytes, **changes: Any) -> Path:
     """Writes a pack that fits `colour_network`; `changes` are keys such as input__dtype."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -62,12 +62,18 @@ class BatchingClassifier:
         return answer.result()
 
     def _run_next(self) -> None:
-        batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+        self._run([self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))])
+
+    def _run(self, batch: list[tuple[Images, Future[Probabilities]]]) -> None:
         try:
             together = self._classifier.probabilities(np.concatenate([each for each, _ in batch]))
-        except Exception as error:  # noqa: BLE001 - told to every caller of the batch
-            for _, answer in batch:
-                answer.set_exception(error)
+        except Exception as error:  # noqa: BLE001 - told to its caller
+            if len(batch) == 1:
+                batch[0][1].set_exception(error)
+                return
+            # One picture's fault, or together they want more memory than there is.
+            for each in batch:
+                self._run([each])
             return
         ends = np.cumsum([len(each) for each, _ in batch])
         for (_, answer), part in zip(batch, np.split(together, ends[:-1]), strict=True):

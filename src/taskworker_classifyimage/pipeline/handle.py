@@ -12,6 +12,7 @@ from taskworker_classifyimage.errors import (
     TaskError,
     TaskGone,
     TaskLeft,
+    UserError,
 )
 from taskworker_classifyimage.pipeline.fetch import fetch, fetch_data
 from taskworker_classifyimage.pipeline.infer import name_best
@@ -135,7 +136,8 @@ class Handler:
             predictions, warnings = name_best(answer.probabilities, recogniser.labels, request)
         except TaskError as err:
             return self._error(task, recogniser, str(err), err.code)
-        except (TaskGone, TaskLeft):
+        except (TaskGone, TaskLeft, UserError):
+            # What only we can mend is no answer to a task.
             raise
         except TimeoutError:
             message = f"the task took more than {self._limits.task_s:.0f} s"

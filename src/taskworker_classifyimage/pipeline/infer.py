@@ -6,7 +6,7 @@ import numpy.typing as npt
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.classify.labels import Labels
 from taskworker_classifyimage.classify.ranking import best
-from taskworker_classifyimage.errors import NoNumbers
+from taskworker_classifyimage.errors import DeviceFailed, NoAnswer, one_line
 from taskworker_classifyimage.tasks import ClassifyRequest, Prediction
 
 
@@ -14,12 +14,26 @@ def infer(classifier: Classifier, image: npt.NDArray[np.uint8]) -> npt.NDArray[n
     """(S, S, 3) uint8 RGB to (C,) probabilities, 0 to 1, in the order of the classes.
 
     Raises:
-        NoNumbers: JSON could not say what the model gives.
+        NoAnswer: the model fails with this picture, or JSON could not say what it gives.
+        DeviceFailed: it fails with a blank picture, too, which it did not when it was loaded.
     """
-    (probabilities,) = classifier.probabilities(image[np.newaxis])
+    model = classifier.model.name
+    try:
+        (probabilities,) = classifier.probabilities(image[np.newaxis])
+    except Exception as err:
+        _check_device(classifier, np.zeros_like(image))
+        raise NoAnswer(f"{model} fails with this picture: {one_line(err)}") from err
     if not np.isfinite(probabilities).all():
-        raise NoNumbers(f"{classifier.model.name} gives no probabilities for this picture")
+        raise NoAnswer(f"{model} gives no probabilities for this picture")
     return np.asarray(probabilities)
+
+
+def _check_device(classifier: Classifier, blank: npt.NDArray[np.uint8]) -> None:
+    try:
+        classifier.probabilities(blank[np.newaxis])
+    except Exception as err:
+        name, device = classifier.model.name, classifier.device
+        raise DeviceFailed(f"{device} does not run {name} any more: {one_line(err)}") from err
 
 
 def name_best(

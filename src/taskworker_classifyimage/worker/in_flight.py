@@ -3,7 +3,7 @@
 import asyncio
 import logging
 
-from taskworker_classifyimage.errors import TaskLeft
+from taskworker_classifyimage.errors import TaskLeft, UserError
 from taskworker_classifyimage.pipeline.handle import Handler
 from taskworker_classifyimage.pipeline.slots import Slots
 from taskworker_classifyimage.tasks import UNKNOWN, Task
@@ -20,6 +20,8 @@ class InFlight:
         self._slots = slots
         self._recovery = recovery
         self._running: dict[asyncio.Task[None], str] = {}
+        self._unanswered: set[str] = set()
+        self._faults: asyncio.Queue[UserError] = asyncio.Queue()
 
     def ids(self) -> set[str]:
         """Ids of the tasks that were begun and have not ended."""
@@ -38,17 +40,20 @@ class InFlight:
         self._running[running] = task.id
         running.add_done_callback(self._note_end)
 
+    async def fault(self) -> UserError:
+        """Waits until something is wrong with this installation, so that no task can be done."""
+        return await self._faults.get()
+
     async def end(self, within_s: float) -> set[str]:
-        """Lets everything come to its end; gives the ids of what did not, and was cut off."""
-        if not self._running:
-            return set()
-        _, late = await asyncio.wait(set(self._running), timeout=within_s)
-        cut_off = {self._running[running] for running in late}
-        for running in late:
-            running.cancel()
-        if late:
-            await asyncio.wait(late)
-        return cut_off
+        """Lets everything come to its end; gives the ids of what was not answered or cut off."""
+        if self._running:
+            _, late = await asyncio.wait(set(self._running), timeout=within_s)
+            self._unanswered.update(self._running[running] for running in late)
+            for running in late:
+                running.cancel()
+            if late:
+                await asyncio.wait(late)
+        return self._unanswered
 
     async def _handle(self, task: Task, take_s: float, before: set[asyncio.Task[None]]) -> None:
         if before:
@@ -60,6 +65,10 @@ class InFlight:
         except TaskLeft as err:
             _log.error("task %r is left until later: %s", task.id, err)
             self._recovery.note_left()
+            return
+        except UserError as err:
+            self._unanswered.add(task.id)
+            self._faults.put_nowait(err)
             return
         if timing is not None:
             network_s = take_s + timing.network_s

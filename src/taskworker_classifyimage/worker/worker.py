@@ -72,21 +72,32 @@ class Worker:
         self._is_busy = False
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Works until `stop` is set, then leaves no task behind that the bridge can be told of."""
+        """Works until `stop` is set, then leaves no task behind that the bridge can be told of.
+
+        Raises:
+            UserError: it cannot work any more; it sets `stop`, and others can do its tasks.
+        """
         taking = asyncio.create_task(self._take_all(stop))
         stopping = asyncio.create_task(stop.wait())
+        failing = asyncio.create_task(self._in_flight.fault())
         tallying = asyncio.create_task(log_tally(self._handler, self._limits.tally_interval_s))
         keeping = asyncio.create_task(keep_leases(self._client, self._outage, self.in_hand))
         try:
-            await asyncio.wait({taking, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            first = {taking, stopping, failing}
+            await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+            if failing.done():
+                stop.set()
         finally:
             tallying.cancel()
             stopping.cancel()
+            failing.cancel()
             await self._end(taking)
             keeping.cancel()
         if not taking.cancelled():
             # Before a stop it ends only by a fault of this program, which is to be seen.
             taking.result()
+        if not failing.cancelled():
+            raise failing.result()
 
     def in_hand(self) -> set[str]:
         """Ids of the tasks that were taken and are not yet reported."""

@@ -5,6 +5,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from support.waiting import wait_until
 from taskworker_classifyimage.classify.batching import BATCH, BatchingClassifier
 from taskworker_classifyimage.classify.catalogue import find_pack
 from taskworker_classifyimage.classify.onnx_runtime import OnnxClassifier
@@ -26,7 +27,7 @@ class Watched(OnnxClassifier):
         self.batches.append(len(images))
         if len(self.batches) > 1:
             self.let_go.wait(10)
-        if images.max() == 255 and images.min() == 255:
+        if (images == 255).all(axis=(1, 2, 3)).any():
             raise ValueError("white pictures are not for me")
         return super().probabilities(images)
 
@@ -67,3 +68,19 @@ def test_an_error_reaches_its_callers_and_the_next_batch_runs() -> None:
     with pytest.raises(ValueError, match="white pictures"):
         batching.probabilities(white)
     assert batching.probabilities(picture(2)).shape == (1, 1000)
+
+
+def test_a_picture_that_fails_harms_no_other_of_its_batch() -> None:
+    """Only its own caller gets the error."""
+    classifier = Watched()
+    batching = BatchingClassifier(classifier)
+    white = np.full((1, SIZE, SIZE, 3), 255, dtype=np.uint8)
+    with ThreadPoolExecutor(12) as callers:
+        answers = [callers.submit(batching.probabilities, picture(each)) for each in range(10)]
+        failing = callers.submit(batching.probabilities, white)
+        wait_until(lambda: len(classifier.batches) == 2)
+        classifier.let_go.set()
+        with pytest.raises(ValueError, match="white pictures"):
+            failing.result(30)
+        assert [each.result(30).shape for each in answers] == [(1, 1000)] * 10
+    assert max(classifier.batches) > 1
