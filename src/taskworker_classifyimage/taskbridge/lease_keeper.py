@@ -37,7 +37,8 @@ async def keep_leases(
                 await client.renew(task_id)
             except BridgeRejected as err:
                 client.leases.give_up(task_id)
-                _log.info("task %r is ours no longer: %s", task_id, err)
+                # Or it was reported a moment ago; if not, the report says so.
+                _log.debug("task %r is ours no longer: %s", task_id, err)
             except BridgeUnavailable:
                 await asyncio.sleep(_PAUSE_S)
                 break

@@ -167,7 +167,7 @@ def test_a_late_report_does_not_overwrite_what_somebody_else_works_on(
 def test_a_lost_lease_is_told_once_and_not_renewed_again(
     bridge: BridgeOnFolder, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("INFO")
+    caplog.set_level("DEBUG")
     task_id = bridge.add()
 
     async def use(client: BridgeClient) -> None:
