@@ -105,9 +105,10 @@ async def _work(
     decoders: DecoderPool,
     stop: asyncio.Event,
 ) -> None:
-    outage, threads = Outage(address.url), max(each.threads for each in classifiers)
+    outage = Outage(address.url)
     # One more than the device needs, as one of them is likely to wait for a decoder.
-    compute = ThreadPoolExecutor(threads + 1, thread_name_prefix="compute")
+    threads = 1 + max(each.threads for each in classifiers)
+    compute = ThreadPoolExecutor(threads, thread_name_prefix="compute")
     with own_folder(settings.state_folder(), address.url, settings.worker) as folder:
         try:
             async with BridgeClient(address) as client:
