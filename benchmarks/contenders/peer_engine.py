@@ -76,8 +76,8 @@ def _pillow_decoder(size: int, crop: float) -> Decoder:
 
 
 def _own_decoder(size: int, crop: float) -> Decoder:
-    from taskworker_classifyimage.classify.model import InputSpec  # noqa: PLC0415
     from taskworker_classifyimage.decode import DecodeLimits, decode  # noqa: PLC0415
+    from taskworker_classifyimage.input_spec import InputSpec  # noqa: PLC0415
 
     spec, limits = InputSpec(size=size, crop=crop), DecodeLimits()
     return lambda encoded: decode(encoded, spec, limits).pixels

@@ -6,10 +6,10 @@ Takes the flags of `taskworker-classifyimage work`.
 import sys
 from contextlib import nullcontext
 
-from taskworker_classifyimage.classify.model import InputSpec
 from taskworker_classifyimage.cli import main
 from taskworker_classifyimage.commands import work
 from taskworker_classifyimage.decode import Decoded, DecodeLimits, decode
+from taskworker_classifyimage.input_spec import InputSpec
 from taskworker_classifyimage.settings import Settings
 
 

@@ -4,8 +4,8 @@ import sys
 import uuid
 from pathlib import Path
 
-from taskworker_classifyimage.bridge.records import NewTask
-from taskworker_classifyimage.bridge.store import TaskStore
+from taskworker_classifyimage.bridge_server.records import NewTask
+from taskworker_classifyimage.bridge_server.store import TaskStore
 
 _DATA = '{"targetlanguage": "de", "numberofpredictions": 3}'
 

@@ -18,14 +18,14 @@ from typing import Any, Final
 from platformdirs import user_data_path, user_state_path
 
 from taskworker_classifyimage import logs
-from taskworker_classifyimage.bridge.access import ANY_ORIGIN, OPEN, WITH_TOKEN
+from taskworker_classifyimage.bridge_client.address import BridgeAddress
+from taskworker_classifyimage.bridge_client.credentials import Credentials
+from taskworker_classifyimage.bridge_client.tls import Tls, parse_pin
+from taskworker_classifyimage.bridge_server.access import ANY_ORIGIN, OPEN, WITH_TOKEN
 from taskworker_classifyimage.classify.catalogue import DEFAULT_MODEL
 from taskworker_classifyimage.classify.device import Device
 from taskworker_classifyimage.classify.options import PREPROCESSINGS, Preprocessing
 from taskworker_classifyimage.errors import ConfigError
-from taskworker_classifyimage.taskbridge.address import BridgeAddress
-from taskworker_classifyimage.taskbridge.credentials import Credentials
-from taskworker_classifyimage.taskbridge.tls import Tls, parse_pin
 
 _log = logging.getLogger(__name__)
 

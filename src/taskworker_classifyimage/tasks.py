@@ -68,7 +68,7 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
-class Provenance:
+class Runtime:
     """Which code, runtime, model and device answered; part of every result."""
 
     library: str
@@ -104,7 +104,7 @@ def parse_request(data: object) -> ClassifyRequest:
 
 def result_json(
     predictions: Sequence[Prediction],
-    provenance: Provenance,
+    provenance: Runtime,
     duration_s: float,
     warnings: Sequence[str] = (),
     evidence: Mapping[str, object] | None = None,
@@ -127,7 +127,7 @@ def result_json(
 
 
 def error_json(
-    message: str, code: ErrorCode, provenance: Provenance, duration_s: float
+    message: str, code: ErrorCode, provenance: Runtime, duration_s: float
 ) -> dict[str, object]:
     """The result of a picture that could not be classified.
 
@@ -141,7 +141,7 @@ def error_json(
     }
 
 
-def _provenance_json(provenance: Provenance, duration_s: float) -> dict[str, object]:
+def _provenance_json(provenance: Runtime, duration_s: float) -> dict[str, object]:
     return {
         "duration": round(duration_s, 6),
         "repository": REPOSITORY,

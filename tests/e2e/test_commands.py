@@ -91,8 +91,8 @@ def test_libraries_for_rare_formats_are_not_loaded_for_a_jpeg() -> None:
     """A worker that sees nothing else pays nothing for them."""
     code = (
         "import sys; from taskworker_classifyimage.decode import DecodeLimits, decode;"
-        "from taskworker_classifyimage.classify.model import InputSpec;"
-        "from taskworker_classifyimage.pipeline.local import SAMPLE;"
+        "from taskworker_classifyimage.input_spec import InputSpec;"
+        "from taskworker_classifyimage.sample import SAMPLE;"
         "decode(SAMPLE.read_bytes(), InputSpec(64, None), DecodeLimits());"
         "print(*sorted({'pillow_heif', 'imagecodecs', 'rawpy', 'PIL.ImageCms'} & set(sys.modules)))"
     )

@@ -17,9 +17,9 @@ from support.packs import colour_network, write_pack
 from support.proxy import Exchange, Fault, FaultyProxy
 from support.waiting import wait_until
 from support.working import coloured_picture, working
+from taskworker_classifyimage.bridge_client.connection import CallLimits
 from taskworker_classifyimage.classify import load_classifiers
 from taskworker_classifyimage.classify.base import Classifier
-from taskworker_classifyimage.taskbridge.connection import CallLimits
 
 TASKS = int(os.environ.get("CLASSIFYIMAGE_FAULT_TASKS", "100"))
 #: Of a hundred calls.

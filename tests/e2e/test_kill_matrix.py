@@ -23,7 +23,7 @@ from support.programs import Program, bridge, free_port, worker
 from support.proxy import Exchange, Fault, FaultyProxy
 from support.raw_http import whole_answer
 from support.waiting import wait_until
-from taskworker_classifyimage.pipeline.local import SAMPLE_SYNSET
+from taskworker_classifyimage.sample import SAMPLE_SYNSET
 
 ROUNDS = int(os.environ.get("CLASSIFYIMAGE_KILL_ROUNDS", "1"))
 TASKS = int(os.environ.get("CLASSIFYIMAGE_KILL_TASKS", "45"))

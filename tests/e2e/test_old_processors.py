@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from support.programs import COMMAND, clean_environment
-from taskworker_classifyimage.pipeline.local import SAMPLE
+from taskworker_classifyimage.sample import SAMPLE
 
 EMULATOR = "qemu-x86_64"
 

@@ -15,7 +15,7 @@ from support.packs import (
 from support.programs import RunningBridge, worker
 from taskworker_classifyimage.classify import load_classifiers
 from taskworker_classifyimage.errors import ConfigError
-from taskworker_classifyimage.pipeline.local import SAMPLE, SAMPLE_SYNSET
+from taskworker_classifyimage.sample import SAMPLE, SAMPLE_SYNSET
 
 
 def test_a_pack_with_own_classes_runs_through_the_bridge(

@@ -17,8 +17,8 @@ from taskworker_classifyimage.classify.description import read_pack
 from taskworker_classifyimage.classify.keras.build import preprocessing
 from taskworker_classifyimage.classify.keras.networks import keras_networks
 from taskworker_classifyimage.classify.keras.tensorflow_import import import_tensorflow
-from taskworker_classifyimage.classify.model import InputSpec
 from taskworker_classifyimage.cli import main
+from taskworker_classifyimage.input_spec import InputSpec
 from taskworker_classifyimage.packing.comparison import real_pictures
 from taskworker_classifyimage.packing.libraries import quiet
 from taskworker_classifyimage.packing.network import SCALINGS

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from support.programs import COMMAND, clean_environment
-from taskworker_classifyimage.pipeline.local import SAMPLE
+from taskworker_classifyimage.sample import SAMPLE
 
 #: Its presence alone makes ONNX Runtime keep still, so a test with it would prove nothing.
 _SILENCING = ("CI", "ORT_DISABLE_TELEMETRY", "ORT_TELEMETRY_DISABLED", "ORT_RUNNING_UNIT_TESTS")

@@ -7,7 +7,7 @@ from pathlib import Path
 from support.packs import IDS, NAMES, colour_network, write_pack
 from support.programs import COMMAND, RunningBridge, clean_environment, worker
 from taskworker_classifyimage.classify.catalogue import find_pack
-from taskworker_classifyimage.pipeline.local import SAMPLE
+from taskworker_classifyimage.sample import SAMPLE
 
 
 def sha256(content: bytes) -> str:

@@ -8,9 +8,9 @@ import warnings
 from typing import Final
 
 from support.mutations import mutants
-from taskworker_classifyimage.classify.model import InputSpec
 from taskworker_classifyimage.decode import DecodeLimits, decode
 from taskworker_classifyimage.errors import TaskError
+from taskworker_classifyimage.input_spec import InputSpec
 
 SPEC: Final = InputSpec(size=260, crop=0.875)
 #: A mutated header may ask for as many pixels as are allowed: 4 bytes each, twice where one of two

@@ -4,7 +4,7 @@ from taskworker_classifyimage.classify import load_classifier
 from taskworker_classifyimage.classify.labels import labels_of
 from taskworker_classifyimage.decode import DecodeLimits, decode
 from taskworker_classifyimage.pipeline.infer import infer
-from taskworker_classifyimage.pipeline.local import SAMPLE_SYNSET
+from taskworker_classifyimage.sample import SAMPLE_SYNSET
 
 
 class Espresso:

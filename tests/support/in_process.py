@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 from support.http_client import Answer, HttpClient
 from support.multipart import file_part, form_type, json_part, multipart
-from taskworker_classifyimage.bridge.access import Access
-from taskworker_classifyimage.bridge.limits import Limits
-from taskworker_classifyimage.bridge.server import BridgeServer
+from taskworker_classifyimage.bridge_server.access import Access
+from taskworker_classifyimage.bridge_server.limits import Limits
+from taskworker_classifyimage.bridge_server.server import BridgeServer
 
 #: Of the forms for a `BridgeOnFolder`: short, so that tests can write such forms out, and a random
 #: body may happen to have it.

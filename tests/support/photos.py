@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from support.programs import ROOT
-from taskworker_classifyimage.pipeline.local import SAMPLE
+from taskworker_classifyimage.sample import SAMPLE
 
 ESPRESSO = SAMPLE.read_bytes()
 

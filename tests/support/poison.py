@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from taskworker_classifyimage.classify.model import InputSpec
 from taskworker_classifyimage.decode import Decoded, DecodeLimits, PictureFacts
 from taskworker_classifyimage.errors import DamagedPicture
+from taskworker_classifyimage.input_spec import InputSpec
 
 SPEC = InputSpec(size=16, crop=None)
 DECODE = "support.poison:decode"

@@ -13,16 +13,16 @@ from PIL import Image
 
 from support.packs import IDS
 from support.pools import real_pool
+from taskworker_classifyimage.bridge_client.address import BridgeAddress
+from taskworker_classifyimage.bridge_client.client import BridgeClient
+from taskworker_classifyimage.bridge_client.connection import CallLimits
+from taskworker_classifyimage.bridge_client.outage import Outage
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.pipeline.handle import Handler, TaskLimits
 from taskworker_classifyimage.pipeline.kept import KeptResults
 from taskworker_classifyimage.pipeline.recognise import Recogniser
 from taskworker_classifyimage.pipeline.report import Reporter
 from taskworker_classifyimage.pipeline.take import Taker
-from taskworker_classifyimage.taskbridge.address import BridgeAddress
-from taskworker_classifyimage.taskbridge.client import BridgeClient
-from taskworker_classifyimage.taskbridge.connection import CallLimits
-from taskworker_classifyimage.taskbridge.outage import Outage
 from taskworker_classifyimage.worker.worker import Worker, WorkerLimits
 
 _TIMEOUT_S = 60.0

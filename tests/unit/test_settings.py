@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from support.certificates import Authority
+from taskworker_classifyimage.bridge_client.credentials import Credentials
+from taskworker_classifyimage.bridge_client.tls import Tls
 from taskworker_classifyimage.classify.device import CPU, Device
 from taskworker_classifyimage.errors import ConfigError
 from taskworker_classifyimage.settings import load_settings
-from taskworker_classifyimage.taskbridge.credentials import Credentials
-from taskworker_classifyimage.taskbridge.tls import Tls
 
 
 def write(folder: Path, text: str) -> str:

@@ -10,7 +10,7 @@ from taskworker_classifyimage.tasks import (
     MAX_TOP,
     ClassifyRequest,
     Prediction,
-    Provenance,
+    Runtime,
     error_json,
     parse_request,
     result_json,
@@ -100,7 +100,7 @@ def test_any_json_is_understood_or_refused(data: object) -> None:
     assert 1 <= request.top <= MAX_TOP
 
 
-PROVENANCE = Provenance(library="onnxruntime-1.0", model="Net", device="cpu")
+PROVENANCE = Runtime(library="onnxruntime-1.0", model="Net", device="cpu")
 
 
 def test_a_result_has_the_original_properties() -> None:

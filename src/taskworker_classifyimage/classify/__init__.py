@@ -14,13 +14,13 @@ from taskworker_classifyimage.classify.catalogue import find_model
 from taskworker_classifyimage.classify.device import CPU, Device
 from taskworker_classifyimage.classify.keras.model import KerasModel
 from taskworker_classifyimage.classify.keras.tensorflow_runtime import TensorFlowClassifier
-from taskworker_classifyimage.classify.model import as_original
 from taskworker_classifyimage.classify.model_pack import ModelPack
 from taskworker_classifyimage.classify.onnx_runtime import OnnxClassifier
 from taskworker_classifyimage.classify.openvino_runtime import OpenVinoClassifier
 from taskworker_classifyimage.classify.options import ModelOptions
 from taskworker_classifyimage.classify.warm_up import check_agreement
 from taskworker_classifyimage.errors import ConfigError, DeviceMissing, ModelError
+from taskworker_classifyimage.input_spec import as_original
 
 _log = logging.getLogger(__name__)
 

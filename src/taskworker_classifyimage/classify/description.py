@@ -6,13 +6,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, NoReturn, TypeVar
 
 from taskworker_classifyimage.classify.container import DESCRIPTION_LIMIT_BYTES, read_member
-from taskworker_classifyimage.classify.model import (
-    ILSVRC2012,
-    SIDES,
-    InputSpec,
-    OwnClasses,
-    Resize,
-)
+from taskworker_classifyimage.classify.model import ILSVRC2012, OwnClasses
 from taskworker_classifyimage.classify.model_pack import (
     DESCRIPTION_FILE,
     ModelPack,
@@ -20,6 +14,7 @@ from taskworker_classifyimage.classify.model_pack import (
     Triple,
 )
 from taskworker_classifyimage.errors import ModelError
+from taskworker_classifyimage.input_spec import SIDES, InputSpec, Resize
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LANGUAGE: Final = re.compile(r"[a-z]{2,8}(-[A-Za-z0-9]{1,8}){0,8}")

@@ -3,8 +3,9 @@
 import json
 from collections.abc import Iterator, Sequence
 
-from taskworker_classifyimage.classify.model import ILSVRC2012, InputSpec, OwnClasses
+from taskworker_classifyimage.classify.model import ILSVRC2012, OwnClasses
 from taskworker_classifyimage.classify.model_pack import ModelPack, TensorSpec
+from taskworker_classifyimage.input_spec import InputSpec
 
 
 def description_text(pack: ModelPack) -> str:

@@ -1,40 +1,13 @@
 """What a model is, whatever runs it: its name, what it wants to see, and what it tells apart."""
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
+
+from taskworker_classifyimage.input_spec import InputSpec
 
 #: What the classes of every built-in model are: the 1000 of ILSVRC2012 in order of synset id.
 ILSVRC2012: Final = "ILSVRC2012"
 ILSVRC2012_CLASSES: Final = 1000
-
-#: Sides of an input in pixels, the least and the most.
-SIDES: Final = (8, 4096)
-
-Resize = Literal["nearest", "bilinear", "bicubic", "lanczos"]
-
-
-@dataclass(frozen=True, slots=True)
-class InputSpec:
-    """What the network wants to see of a picture.
-
-    Attributes:
-        size: side of the square input, in pixels.
-        crop: share of the picture's shorter side that the centre crop keeps, over 0 up to 1; None
-            stretches the whole picture into the square.
-        resize: how pixels are weighed; all but "nearest" with anti-aliasing.
-        as_original: pictures are prepared as the original worker does it, whatever `crop` and
-            `resize` say.
-    """
-
-    size: int
-    crop: float | None
-    resize: Resize = "bicubic"
-    as_original: bool = False
-
-
-def as_original(spec: InputSpec) -> InputSpec:
-    """The same square, prepared as the original worker does it: stretched, the nearest pixel."""
-    return InputSpec(spec.size, crop=None, resize="nearest", as_original=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
+from taskworker_classifyimage.bridge_client.address import BridgeAddress
+from taskworker_classifyimage.bridge_client.client import BridgeClient
+from taskworker_classifyimage.bridge_client.outage import Outage
 from taskworker_classifyimage.classify import load_classifier
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.commands.decoders import decoder_pool
@@ -29,14 +32,11 @@ from taskworker_classifyimage.machine import peak_memory_bytes
 from taskworker_classifyimage.pipeline.handle import Handler, TaskLimits
 from taskworker_classifyimage.pipeline.infer import infer
 from taskworker_classifyimage.pipeline.kept import KeptResults
-from taskworker_classifyimage.pipeline.local import SAMPLE
 from taskworker_classifyimage.pipeline.recognise import Recogniser
 from taskworker_classifyimage.pipeline.report import Reporter
 from taskworker_classifyimage.pipeline.take import Taker
+from taskworker_classifyimage.sample import SAMPLE
 from taskworker_classifyimage.sandbox.pool import DecoderPool
-from taskworker_classifyimage.taskbridge.address import BridgeAddress
-from taskworker_classifyimage.taskbridge.client import BridgeClient
-from taskworker_classifyimage.taskbridge.outage import Outage
 from taskworker_classifyimage.worker.worker import Worker, WorkerLimits
 
 #: Enough for a p95 that means something, and over in seconds.

@@ -6,10 +6,12 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from taskworker_classifyimage.bridge.access import checked_token, read_token, settle_access
-from taskworker_classifyimage.bridge.database import BridgeDataError
-from taskworker_classifyimage.bridge.limits import Limits
-from taskworker_classifyimage.bridge.server import BridgeServer, PortInUse
+from taskworker_classifyimage.bridge_client.address import BridgeAddress
+from taskworker_classifyimage.bridge_client.credentials import Credentials
+from taskworker_classifyimage.bridge_server.access import checked_token, read_token, settle_access
+from taskworker_classifyimage.bridge_server.database import BridgeDataError
+from taskworker_classifyimage.bridge_server.limits import Limits
+from taskworker_classifyimage.bridge_server.server import BridgeServer, PortInUse
 from taskworker_classifyimage.commands.flags import (
     add_bridge_flags,
     add_config_flag,
@@ -20,8 +22,6 @@ from taskworker_classifyimage.logs import set_up_logging
 from taskworker_classifyimage.machine import allow_many_files
 from taskworker_classifyimage.settings import Settings
 from taskworker_classifyimage.stopping import stop_on_signals
-from taskworker_classifyimage.taskbridge.address import BridgeAddress
-from taskworker_classifyimage.taskbridge.credentials import Credentials
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from taskworker_classifyimage import __version__
+from taskworker_classifyimage.bridge_client.address import BridgeAddress
+from taskworker_classifyimage.bridge_client.client import BridgeClient
 from taskworker_classifyimage.classify import load_classifier
 from taskworker_classifyimage.classify.catalogue import built_in_packs
 from taskworker_classifyimage.classify.keras.model import KerasModel
@@ -28,12 +30,11 @@ from taskworker_classifyimage.errors import (
     TaskworkerError,
 )
 from taskworker_classifyimage.machine import processor_flags, usable_cores
-from taskworker_classifyimage.pipeline.local import SAMPLE, SAMPLE_SYNSET, LocalFiles
+from taskworker_classifyimage.pipeline.local import LocalFiles
+from taskworker_classifyimage.sample import SAMPLE, SAMPLE_SYNSET
 from taskworker_classifyimage.sandbox import lockdown
 from taskworker_classifyimage.sandbox.pool import DecoderPool
 from taskworker_classifyimage.settings import Settings
-from taskworker_classifyimage.taskbridge.address import BridgeAddress
-from taskworker_classifyimage.taskbridge.client import BridgeClient
 from taskworker_classifyimage.tasks import ClassifyRequest
 
 

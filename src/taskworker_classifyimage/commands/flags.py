@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from taskworker_classifyimage.bridge.access import WITH_TOKEN
+from taskworker_classifyimage.bridge_server.access import WITH_TOKEN
 from taskworker_classifyimage.classify.device import DEVICES
 from taskworker_classifyimage.classify.options import PREPROCESSINGS, ModelOptions
 from taskworker_classifyimage.logs import LEVELS

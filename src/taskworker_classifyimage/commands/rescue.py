@@ -4,6 +4,8 @@ import argparse
 import asyncio
 import math
 
+from taskworker_classifyimage.bridge_client.address import BridgeAddress
+from taskworker_classifyimage.bridge_client.client import BridgeClient
 from taskworker_classifyimage.commands.flags import (
     add_access_flags,
     add_config_flag,
@@ -11,8 +13,6 @@ from taskworker_classifyimage.commands.flags import (
 )
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, ConfigError
 from taskworker_classifyimage.settings import seconds_of
-from taskworker_classifyimage.taskbridge.address import BridgeAddress
-from taskworker_classifyimage.taskbridge.client import BridgeClient
 from taskworker_classifyimage.tasks import TASK_TYPE
 from taskworker_classifyimage.worker.rescue import Begun, begun_tasks, reopen
 

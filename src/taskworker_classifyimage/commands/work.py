@@ -9,6 +9,9 @@ from collections.abc import AsyncIterator, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
+from taskworker_classifyimage.bridge_client.address import BridgeAddress
+from taskworker_classifyimage.bridge_client.client import BridgeClient
+from taskworker_classifyimage.bridge_client.outage import Outage
 from taskworker_classifyimage.classify import load_classifiers
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.classify.labels import labels_of
@@ -27,16 +30,14 @@ from taskworker_classifyimage.logs import set_up_logging
 from taskworker_classifyimage.pipeline.abilities import offers
 from taskworker_classifyimage.pipeline.handle import Handler, TaskLimits
 from taskworker_classifyimage.pipeline.kept import KeptResults
-from taskworker_classifyimage.pipeline.local import SAMPLE, LocalFiles
+from taskworker_classifyimage.pipeline.local import LocalFiles
 from taskworker_classifyimage.pipeline.recognise import Recogniser
 from taskworker_classifyimage.pipeline.report import Reporter
 from taskworker_classifyimage.pipeline.take import Taker
+from taskworker_classifyimage.sample import SAMPLE
 from taskworker_classifyimage.sandbox.pool import DecoderPool
 from taskworker_classifyimage.settings import Settings
 from taskworker_classifyimage.stopping import exit_on_sigterm, stop_on_signals, unless
-from taskworker_classifyimage.taskbridge.address import BridgeAddress
-from taskworker_classifyimage.taskbridge.client import BridgeClient
-from taskworker_classifyimage.taskbridge.outage import Outage
 from taskworker_classifyimage.tasks import ClassifyRequest
 from taskworker_classifyimage.worker.neighbours import wait_for_own_name
 from taskworker_classifyimage.worker.rescue import Rescuer

@@ -5,7 +5,6 @@ import warnings
 import numpy as np
 from PIL import Image
 
-from taskworker_classifyimage.classify.model import InputSpec
 from taskworker_classifyimage.decode.colour import resizable, to_rgb
 from taskworker_classifyimage.decode.geometry import to_square, to_square_of_part
 from taskworker_classifyimage.decode.identify import identify
@@ -14,6 +13,7 @@ from taskworker_classifyimage.decode.orientation import upright
 from taskworker_classifyimage.decode.original import original_square
 from taskworker_classifyimage.decode.picture import Decoded, DecodeLimits, PictureFacts
 from taskworker_classifyimage.errors import DamagedPicture, TaskError, TooLarge, one_line
+from taskworker_classifyimage.input_spec import InputSpec
 
 
 def decode(encoded: bytes, spec: InputSpec, limits: DecodeLimits) -> Decoded:

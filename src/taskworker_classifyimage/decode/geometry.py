@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from taskworker_classifyimage.classify.model import InputSpec
 from taskworker_classifyimage.decode.colour import GROUND
+from taskworker_classifyimage.input_spec import InputSpec
 
 #: How much larger than the network's input a JPEG's centre is decoded, at least. Measured on 100
 #: photographs of 12 megapixels: a quarter of the whole picture's time, the same top-1 accuracy,

@@ -7,7 +7,6 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from taskworker_classifyimage.classify.model import InputSpec
 from taskworker_classifyimage.decode import raw
 from taskworker_classifyimage.decode.geometry import least_side
 from taskworker_classifyimage.decode.identify import Format
@@ -22,6 +21,7 @@ from taskworker_classifyimage.decode.remains import (
     without_overwritten_end,
 )
 from taskworker_classifyimage.errors import DamagedPicture, TaskError, one_line
+from taskworker_classifyimage.input_spec import InputSpec
 
 #: Measured on 100 photographs cut from below, the default model: of half a picture 70 % are still
 #: classified right (91 % of whole ones), of 30 % 27 %, of 20 % 12 %, of 15 % 4 %, of 10 % none.

@@ -9,14 +9,14 @@ from typing import Final, Literal
 import numpy as np
 from PIL import Image
 
-from taskworker_classifyimage.classify.model import InputSpec
 from taskworker_classifyimage.classify.model_pack import ModelPack
 from taskworker_classifyimage.classify.onnx_runtime import OnnxClassifier
 from taskworker_classifyimage.classify.ranking import to_probabilities
 from taskworker_classifyimage.decode import DecodeLimits, decode
 from taskworker_classifyimage.errors import ConfigError, ModelError, TaskError, one_line
+from taskworker_classifyimage.input_spec import InputSpec
 from taskworker_classifyimage.packing.network import Images, Network, Scores
-from taskworker_classifyimage.pipeline.local import SAMPLE
+from taskworker_classifyimage.sample import SAMPLE
 
 #: More than one, so that a network which only takes one picture at a time is found out.
 _BATCH: Final = 4

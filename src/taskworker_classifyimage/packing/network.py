@@ -9,9 +9,10 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from taskworker_classifyimage.classify.model import SIDES, InputSpec, OwnClasses, Resize
+from taskworker_classifyimage.classify.model import OwnClasses
 from taskworker_classifyimage.classify.model_pack import TensorSpec, Triple
 from taskworker_classifyimage.errors import ConfigError
+from taskworker_classifyimage.input_spec import SIDES, InputSpec, Resize
 
 Images = npt.NDArray[np.uint8]
 Scores = npt.NDArray[np.float32]

@@ -9,10 +9,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from taskworker_classifyimage.classify.model import OwnClasses, Resize
+from taskworker_classifyimage.classify.model import OwnClasses
 from taskworker_classifyimage.classify.model_pack import TensorSpec
 from taskworker_classifyimage.classify.options import ModelOptions
 from taskworker_classifyimage.errors import ConfigError, ModelError, one_line
+from taskworker_classifyimage.input_spec import Resize
 from taskworker_classifyimage.packing.graph import portable
 from taskworker_classifyimage.packing.libraries import library, quiet
 from taskworker_classifyimage.packing.network import NO_LICENCE, Images, Network, Scores, Wishes

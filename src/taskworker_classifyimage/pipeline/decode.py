@@ -2,8 +2,8 @@
 
 from typing import Protocol
 
-from taskworker_classifyimage.classify.model import InputSpec
 from taskworker_classifyimage.decode import Decoded, DecodeLimits
+from taskworker_classifyimage.input_spec import InputSpec
 
 
 class Decoders(Protocol):

@@ -1,5 +1,7 @@
 """fetch: a task to its file's bytes, and to its data if the take did not give them."""
 
+from taskworker_classifyimage.bridge_client.client import BridgeClient
+from taskworker_classifyimage.bridge_client.outage import Outage
 from taskworker_classifyimage.errors import (
     BridgeRejected,
     BridgeUnavailable,
@@ -15,8 +17,6 @@ from taskworker_classifyimage.pipeline.insist import (
     insist,
     standing_in,
 )
-from taskworker_classifyimage.taskbridge.client import BridgeClient
-from taskworker_classifyimage.taskbridge.outage import Outage
 from taskworker_classifyimage.tasks import UNKNOWN, Task
 
 

@@ -5,6 +5,8 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from taskworker_classifyimage.bridge_client.client import BridgeClient
+from taskworker_classifyimage.bridge_client.outage import Outage
 from taskworker_classifyimage.errors import (
     BadRequest,
     BridgeRejected,
@@ -19,8 +21,6 @@ from taskworker_classifyimage.pipeline.infer import name_best
 from taskworker_classifyimage.pipeline.recognise import Recogniser
 from taskworker_classifyimage.pipeline.report import Reporter
 from taskworker_classifyimage.pipeline.timing import Timing
-from taskworker_classifyimage.taskbridge.client import BridgeClient
-from taskworker_classifyimage.taskbridge.outage import Outage
 from taskworker_classifyimage.tasks import (
     UNKNOWN,
     ClassifyRequest,

@@ -6,15 +6,15 @@ import random
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, Final, TypeVar
 
+from taskworker_classifyimage.bridge_client.answers import status_in
+from taskworker_classifyimage.bridge_client.client import BridgeClient
+from taskworker_classifyimage.bridge_client.outage import Outage
 from taskworker_classifyimage.errors import (
     BridgeRejected,
     BridgeUnavailable,
     TaskGone,
     TooLarge,
 )
-from taskworker_classifyimage.taskbridge.answers import status_in
-from taskworker_classifyimage.taskbridge.client import BridgeClient
-from taskworker_classifyimage.taskbridge.outage import Outage
 
 #: A call that a working bridge fails to answer so often is given up: after about a minute.
 _TRIES: Final = 10

@@ -10,9 +10,10 @@ import contextlib
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Iterable
 from pathlib import Path
+
+from taskworker_classifyimage.atomic_file import write_atomically
 
 _log = logging.getLogger(__name__)
 
@@ -68,21 +69,8 @@ def _count(folder: Path) -> int:
 
 
 def _write(path: Path, content: bytes) -> None:
-    folder = path.parent
-    folder.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-    if os.name == "posix":
-        # The new name itself outlives a power cut only once its folder is on disk.
-        opened = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(opened)
-        finally:
-            os.close(opened)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, content)
 
 
 def _read(path: Path, task_id: str) -> dict[str, object] | None:

@@ -3,7 +3,6 @@
 import hashlib
 import time
 from pathlib import Path
-from typing import Final
 
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.classify.labels import labels_of
@@ -11,11 +10,7 @@ from taskworker_classifyimage.errors import EmptyFile, FileMissing, TaskError, T
 from taskworker_classifyimage.pipeline.decode import Decoders
 from taskworker_classifyimage.pipeline.evidence import evidence
 from taskworker_classifyimage.pipeline.infer import infer, name_best
-from taskworker_classifyimage.tasks import ClassifyRequest, Provenance, error_json, result_json
-
-#: A picture that comes with the program, and what is to be seen on it: a cup of espresso.
-SAMPLE: Final = Path(__file__).parent.parent / "data" / "sample" / "espresso.jpg"
-SAMPLE_SYNSET: Final = "n07920052"
+from taskworker_classifyimage.tasks import ClassifyRequest, Runtime, error_json, result_json
 
 
 class LocalFiles:
@@ -30,7 +25,7 @@ class LocalFiles:
         """A file's result, with the same keys as a task's result, errors included."""
         start_s = time.perf_counter()
         classifier = self._classifier
-        provenance = Provenance(classifier.library, classifier.model.name, classifier.device)
+        provenance = Runtime(classifier.library, classifier.model.name, classifier.device)
         try:
             encoded = self._read(path)
             decoded = self._decoders.decode(encoded, classifier.model.input)

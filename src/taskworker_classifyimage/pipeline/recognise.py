@@ -17,7 +17,7 @@ from taskworker_classifyimage.pipeline.evidence import evidence
 from taskworker_classifyimage.pipeline.infer import infer
 from taskworker_classifyimage.pipeline.repeats import Repeats, content_key
 from taskworker_classifyimage.pipeline.timing import Timing
-from taskworker_classifyimage.tasks import Provenance
+from taskworker_classifyimage.tasks import Runtime
 
 #: Hashed on the event loop: under a millisecond, and less than a hop to a thread and back.
 _HASH_AT_ONCE_BYTES: Final = 2**20
@@ -49,10 +49,10 @@ class Recogniser:
         self.labels = labels_of(classifier.model)
 
     @property
-    def provenance(self) -> Provenance:
+    def provenance(self) -> Runtime:
         """Who answers."""
         classifier = self._classifier
-        return Provenance(classifier.library, classifier.model.name, classifier.device)
+        return Runtime(classifier.library, classifier.model.name, classifier.device)
 
     @property
     def repeated(self) -> int:

@@ -2,6 +2,8 @@
 
 import asyncio
 
+from taskworker_classifyimage.bridge_client.client import BridgeClient
+from taskworker_classifyimage.bridge_client.outage import Outage
 from taskworker_classifyimage.errors import (
     BridgeRejected,
     BridgeUnavailable,
@@ -17,8 +19,6 @@ from taskworker_classifyimage.pipeline.insist import (
     status_of,
 )
 from taskworker_classifyimage.pipeline.kept import KeptResults
-from taskworker_classifyimage.taskbridge.client import BridgeClient
-from taskworker_classifyimage.taskbridge.outage import Outage
 
 
 class Reporter:

@@ -3,8 +3,8 @@
 import itertools
 from collections.abc import Sequence
 
+from taskworker_classifyimage.bridge_client.client import BridgeClient
 from taskworker_classifyimage.pipeline.abilities import Abilities
-from taskworker_classifyimage.taskbridge.client import BridgeClient
 from taskworker_classifyimage.tasks import TASK_TYPE, Task
 
 

@@ -10,6 +10,8 @@ import logging
 import threading
 from pathlib import Path
 
+from taskworker_classifyimage.atomic_file import write_atomically
+
 _log = logging.getLogger(__name__)
 
 
@@ -67,6 +69,6 @@ class Deaths:
             return
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            (self._folder / name).write_text(str(count), encoding="ascii")
+            write_atomically(self._folder / name, b"%d" % count)
         except OSError as err:
             _log.warning("that a decoder died is not noted: %s: %s", self._folder, err.strerror)

@@ -11,9 +11,9 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from taskworker_classifyimage.classify.model import InputSpec
 from taskworker_classifyimage.decode import Decoded, DecodeLimits
 from taskworker_classifyimage.errors import DamagedPicture, TaskError, TooLarge, one_line
+from taskworker_classifyimage.input_spec import InputSpec
 from taskworker_classifyimage.sandbox.channel import Broken, Channel
 from taskworker_classifyimage.sandbox.limits import ProcessLimits
 from taskworker_classifyimage.sandbox.lockdown import lock_down

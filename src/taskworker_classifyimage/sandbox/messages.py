@@ -16,9 +16,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from taskworker_classifyimage.classify.model import InputSpec
 from taskworker_classifyimage.decode import Decoded, DecodeLimits, PictureFacts
 from taskworker_classifyimage.errors import ErrorCode, TaskError
+from taskworker_classifyimage.input_spec import InputSpec
 from taskworker_classifyimage.sandbox.channel import Broken, Channel
 from taskworker_classifyimage.sandbox.checked import checked_json
 

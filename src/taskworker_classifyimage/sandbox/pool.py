@@ -9,8 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from taskworker_classifyimage.classify.model import InputSpec
 from taskworker_classifyimage.decode import Decoded, DecodeLimits
+from taskworker_classifyimage.input_spec import InputSpec
 from taskworker_classifyimage.machine import usable_cores
 from taskworker_classifyimage.sandbox.deaths import Deaths
 from taskworker_classifyimage.sandbox.forking import ForkLauncher

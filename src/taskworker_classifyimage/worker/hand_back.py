@@ -4,10 +4,10 @@ import asyncio
 import logging
 from collections.abc import Iterable
 
+from taskworker_classifyimage.bridge_client.client import BridgeClient
+from taskworker_classifyimage.bridge_client.outage import Outage
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable
 from taskworker_classifyimage.pipeline.insist import IN_PROGRESS, standing_of
-from taskworker_classifyimage.taskbridge.client import BridgeClient
-from taskworker_classifyimage.taskbridge.outage import Outage
 
 _log = logging.getLogger(__name__)
 

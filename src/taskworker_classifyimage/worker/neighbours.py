@@ -9,11 +9,11 @@ import logging
 import time
 from typing import Final
 
+from taskworker_classifyimage.bridge_client.answers import number
+from taskworker_classifyimage.bridge_client.client import BridgeClient
+from taskworker_classifyimage.bridge_client.outage import Outage
 from taskworker_classifyimage.errors import BridgeRejected
 from taskworker_classifyimage.pipeline.take import Taker
-from taskworker_classifyimage.taskbridge.answers import number
-from taskworker_classifyimage.taskbridge.client import BridgeClient
-from taskworker_classifyimage.taskbridge.outage import Outage
 
 _log = logging.getLogger(__name__)
 

@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable, Container
 from typing import Final
 
+from taskworker_classifyimage.bridge_client.client import BridgeClient
+from taskworker_classifyimage.bridge_client.outage import Outage
 from taskworker_classifyimage.errors import BridgeRejected
 from taskworker_classifyimage.pipeline.insist import IN_PROGRESS
 from taskworker_classifyimage.pipeline.take import Taker
-from taskworker_classifyimage.taskbridge.client import BridgeClient
-from taskworker_classifyimage.taskbridge.outage import Outage
 
 _log = logging.getLogger(__name__)
 

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from taskworker_classifyimage.bridge_client.answers import number
+from taskworker_classifyimage.bridge_client.client import BridgeClient
+from taskworker_classifyimage.bridge_client.outage import Outage
 from taskworker_classifyimage.errors import BridgeRejected
 from taskworker_classifyimage.pipeline.insist import IN_PROGRESS, standing_of
 from taskworker_classifyimage.pipeline.take import Taker
-from taskworker_classifyimage.taskbridge.answers import number
-from taskworker_classifyimage.taskbridge.client import BridgeClient
-from taskworker_classifyimage.taskbridge.outage import Outage
 
 _log = logging.getLogger(__name__)
 

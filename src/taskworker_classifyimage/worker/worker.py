@@ -11,13 +11,13 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
+from taskworker_classifyimage.bridge_client.client import BridgeClient
+from taskworker_classifyimage.bridge_client.lease_keeper import keep_leases
+from taskworker_classifyimage.bridge_client.outage import Outage
 from taskworker_classifyimage.errors import BridgeUnavailable
 from taskworker_classifyimage.pipeline.handle import Handler
 from taskworker_classifyimage.pipeline.slots import Slots
 from taskworker_classifyimage.pipeline.take import Taker, take
-from taskworker_classifyimage.taskbridge.client import BridgeClient
-from taskworker_classifyimage.taskbridge.lease_keeper import keep_leases
-from taskworker_classifyimage.taskbridge.outage import Outage
 from taskworker_classifyimage.tasks import UNKNOWN, Task
 from taskworker_classifyimage.worker.hand_back import hand_back
 from taskworker_classifyimage.worker.in_flight import InFlight

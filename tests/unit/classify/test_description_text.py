@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from taskworker_classifyimage.classify.description import read_pack
 from taskworker_classifyimage.classify.description_text import description_text
-from taskworker_classifyimage.classify.model import InputSpec, OwnClasses
+from taskworker_classifyimage.classify.model import OwnClasses
 from taskworker_classifyimage.classify.model_pack import ModelPack, TensorSpec
+from taskworker_classifyimage.input_spec import InputSpec
 
 PRINTABLE = st.characters(exclude_categories=["C", "Z"], include_characters=" ")
 TEXTS = st.text(PRINTABLE, min_size=1, max_size=40)

@@ -15,7 +15,7 @@ from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.classify.device import Device
 from taskworker_classifyimage.classify.openvino_runtime import is_there
 from taskworker_classifyimage.decode import DecodeLimits, decode
-from taskworker_classifyimage.pipeline.local import SAMPLE
+from taskworker_classifyimage.sample import SAMPLE
 
 
 @pytest.fixture(scope="module")

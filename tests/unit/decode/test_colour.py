@@ -8,10 +8,10 @@ import pytest
 from PIL import Image, ImageCms
 
 from support import corpus
-from taskworker_classifyimage.classify.model import InputSpec
 from taskworker_classifyimage.decode import Decoded, DecodeLimits, decode
 from taskworker_classifyimage.decode.arrays import to_bytes
 from taskworker_classifyimage.decode.profiles import to_srgb
+from taskworker_classifyimage.input_spec import InputSpec
 
 SPEC = InputSpec(size=64, crop=0.875)
 

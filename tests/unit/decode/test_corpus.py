@@ -3,8 +3,8 @@ import pytest
 
 from support import corpus
 from support.espresso import Espresso
-from taskworker_classifyimage.classify.model import InputSpec
 from taskworker_classifyimage.decode import DecodeLimits, decode
+from taskworker_classifyimage.input_spec import InputSpec
 
 SPEC = InputSpec(size=128, crop=0.875)
 

@@ -10,9 +10,9 @@ from PIL import Image
 from support.bombs import png
 from support.corpus import png_chunk
 from support.photos import ESPRESSO
-from taskworker_classifyimage.classify.model import InputSpec
 from taskworker_classifyimage.decode import DecodeLimits, decode
 from taskworker_classifyimage.errors import DamagedPicture, TaskError, TooLarge
+from taskworker_classifyimage.input_spec import InputSpec
 
 # Decoders remark on damaged files; the program silences that where it starts.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")

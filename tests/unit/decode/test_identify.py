@@ -7,10 +7,10 @@ import pytest
 from PIL import AvifImagePlugin
 
 from support import corpus
-from taskworker_classifyimage.classify.model import InputSpec
 from taskworker_classifyimage.decode import DecodeLimits, decode, decoders
 from taskworker_classifyimage.decode.identify import Format, identify
 from taskworker_classifyimage.errors import EmptyFile, UnsupportedFormat
+from taskworker_classifyimage.input_spec import InputSpec
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><circle r="9"/></svg>'
 

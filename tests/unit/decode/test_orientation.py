@@ -7,9 +7,9 @@ from PIL.Image import Transpose
 
 from support import corpus
 from support.espresso import Espresso
-from taskworker_classifyimage.classify.model import InputSpec
 from taskworker_classifyimage.decode import DecodeLimits, decode
 from taskworker_classifyimage.decode.jpeg_xl import read_header
+from taskworker_classifyimage.input_spec import InputSpec
 
 SPEC = InputSpec(size=128, crop=0.875)
 

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from support import corpus
-from taskworker_classifyimage.classify.model import InputSpec
 from taskworker_classifyimage.decode import Decoded, DecodeLimits, decode
 from taskworker_classifyimage.decode.loading import LEAST_SHARE
 from taskworker_classifyimage.errors import DamagedPicture
+from taskworker_classifyimage.input_spec import InputSpec
 
 # Decoders remark on damaged files; the program silences that where it starts.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")

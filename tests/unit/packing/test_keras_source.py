@@ -9,8 +9,9 @@ import pytest
 
 from support.clean_process import without_libraries
 from support.keras_files import keras, skip_without_tensorflow
-from taskworker_classifyimage.classify.model import InputSpec, OwnClasses
+from taskworker_classifyimage.classify.model import OwnClasses
 from taskworker_classifyimage.errors import ModelError
+from taskworker_classifyimage.input_spec import InputSpec
 from taskworker_classifyimage.packing import make_pack
 from taskworker_classifyimage.packing.comparison import real_pictures
 from taskworker_classifyimage.packing.libraries import quiet

@@ -5,9 +5,9 @@ import pytest
 
 from support import corpus
 from support.pools import real_pool
-from taskworker_classifyimage.classify.model import InputSpec
 from taskworker_classifyimage.decode import DecodeLimits, decode
 from taskworker_classifyimage.errors import DamagedPicture
+from taskworker_classifyimage.input_spec import InputSpec
 from taskworker_classifyimage.sandbox.limits import ProcessLimits
 from taskworker_classifyimage.sandbox.pool import DecoderPool, native_launcher
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taskworker_classifyimage.classify.model import InputSpec
 from taskworker_classifyimage.decode import Decoded, DecodeLimits, PictureFacts
 from taskworker_classifyimage.errors import DamagedPicture, TaskError, TooLarge
+from taskworker_classifyimage.input_spec import InputSpec
 from taskworker_classifyimage.sandbox.channel import Broken, Channel
 from taskworker_classifyimage.sandbox.checked import checked_json
 from taskworker_classifyimage.sandbox.messages import (

@@ -13,9 +13,9 @@ from support.mutations import mutants
 from support.pools import LAUNCHERS, MEMORY_BYTES, outcome, poison_pool, real_pool
 from support.processes import descendants, is_alive
 from support.waiting import wait_until
-from taskworker_classifyimage.classify.model import InputSpec
 from taskworker_classifyimage.decode import Decoded, DecodeLimits, decode
 from taskworker_classifyimage.errors import DecodersUnusable, TaskError
+from taskworker_classifyimage.input_spec import InputSpec
 from taskworker_classifyimage.sandbox.forking import ForkLauncher
 from taskworker_classifyimage.sandbox.limits import ProcessLimits
 from taskworker_classifyimage.sandbox.pool import DecoderPool, native_launcher

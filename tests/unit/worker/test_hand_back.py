@@ -3,10 +3,10 @@ import asyncio
 import pytest
 
 from support.canned_server import CannedServer, http
+from taskworker_classifyimage.bridge_client.address import BridgeAddress
+from taskworker_classifyimage.bridge_client.client import BridgeClient
+from taskworker_classifyimage.bridge_client.outage import Outage
 from taskworker_classifyimage.errors import BridgeUnavailable
-from taskworker_classifyimage.taskbridge.address import BridgeAddress
-from taskworker_classifyimage.taskbridge.client import BridgeClient
-from taskworker_classifyimage.taskbridge.outage import Outage
 from taskworker_classifyimage.worker.hand_back import hand_back
 
 IDS = {f"task-{number}" for number in range(40)}

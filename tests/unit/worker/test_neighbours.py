@@ -4,10 +4,10 @@ from typing import Any, cast
 
 import pytest
 
+from taskworker_classifyimage.bridge_client.client import BridgeClient
+from taskworker_classifyimage.bridge_client.outage import Outage
 from taskworker_classifyimage.errors import BridgeRejected
 from taskworker_classifyimage.pipeline.take import Taker
-from taskworker_classifyimage.taskbridge.client import BridgeClient
-from taskworker_classifyimage.taskbridge.outage import Outage
 from taskworker_classifyimage.worker.neighbours import wait_for_own_name
 
 Workers = list[dict[str, Any]]

@@ -4,10 +4,10 @@ from typing import Any, cast
 import pytest
 
 from support.clock import Clock
+from taskworker_classifyimage.bridge_client.client import BridgeClient
+from taskworker_classifyimage.bridge_client.outage import Outage
 from taskworker_classifyimage.errors import BridgeRejected
 from taskworker_classifyimage.pipeline.take import Taker
-from taskworker_classifyimage.taskbridge.client import BridgeClient
-from taskworker_classifyimage.taskbridge.outage import Outage
 from taskworker_classifyimage.worker.recovery import Recovery
 
 OURS = {"type": "classifyimage", "status": "inprogress", "worker": "w"}

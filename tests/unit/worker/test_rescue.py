@@ -5,8 +5,8 @@ from typing import Any, cast
 
 import pytest
 
+from taskworker_classifyimage.bridge_client.client import BridgeClient
 from taskworker_classifyimage.errors import TooLarge
-from taskworker_classifyimage.taskbridge.client import BridgeClient
 from taskworker_classifyimage.worker.rescue import Begun, begun_tasks, reopen
 
 STUCK = {"id": "a", "type": "classifyimage", "status": "inprogress", "worker": "dead"}

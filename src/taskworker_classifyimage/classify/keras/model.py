@@ -10,11 +10,12 @@ from typing import Final
 
 from taskworker_classifyimage.classify.keras.networks import KerasNetwork
 from taskworker_classifyimage.classify.keras.tensorflow_import import check_installed
-from taskworker_classifyimage.classify.model import InputSpec, Model
+from taskworker_classifyimage.classify.model import Model
 from taskworker_classifyimage.classify.options import ModelOptions
 from taskworker_classifyimage.download.download import Download, download
 from taskworker_classifyimage.download.part_file import checksum_file, digest
 from taskworker_classifyimage.errors import ConfigError, ModelError
+from taskworker_classifyimage.input_spec import InputSpec
 
 #: Of the network's input, left out on all sides together: 0.875 of the picture for 224 pixels,
 #: 0.95 for 600. So EfficientNet was evaluated (tensorflow/tpu, models/official/efficientnet).

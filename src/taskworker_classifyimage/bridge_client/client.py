@@ -1,0 +1,262 @@
+"""The worker's side of the TaskBridge protocol: one method a call, foreign errors translated.
+
+Works unchanged with the releases 1.3.0, 2.2.1 and 3.1.0 and with the embedded bridge: every URL
+ends in a slash (2.2.1 redirects otherwise), and answers to a report are never parsed.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import Any, Self
+
+from taskworker_classifyimage.bridge_client.address import BridgeAddress
+from taskworker_classifyimage.bridge_client.answers import (
+    AnswerTooLarge,
+    is_id,
+    objects,
+    parse_json,
+    path_segment,
+    status_in,
+)
+from taskworker_classifyimage.bridge_client.connection import CallLimits, Connection, form
+from taskworker_classifyimage.bridge_client.leases import Leases
+from taskworker_classifyimage.errors import (
+    BridgeRejected,
+    BridgeUnavailable,
+    TooLarge,
+    printable,
+)
+
+
+class BridgeClient:
+    """Calls one TaskBridge. Use as an async context manager; the constructor opens nothing.
+
+    Every method raises `BridgeUnavailable` when trying again later can help, and
+    `BridgeRejected` with the HTTP status when it cannot.
+
+    Attributes:
+        leases: what the bridge has leased to us; see `keep_leases`.
+    """
+
+    def __init__(self, address: BridgeAddress, limits: CallLimits | None = None) -> None:
+        self._address = address
+        self._limits = limits or CallLimits()
+        self._connection = Connection(address, self._limits)
+        self._one_change = asyncio.Lock()
+        self._is_sturdy = False
+        self._lists_workers = False
+        self._is_absent = False
+        self.leases = Leases()
+
+    @property
+    def loses_changes(self) -> bool:
+        """Whether the server may answer to a change and yet lose it, as 2.2.1 does.
+
+        It moves its list while a client adds a task, and what is written to the old one is gone.
+        """
+        return not self._is_sturdy
+
+    @property
+    def now_s(self) -> float:
+        """The bridge's clock, in seconds since the epoch, as its last answer told it; else ours."""
+        try:
+            return parsedate_to_datetime(self._connection.date).timestamp()
+        except (ValueError, OverflowError, OSError):
+            return time.time()
+
+    @property
+    def url(self) -> str:
+        """The bridge's root URL, without credentials."""
+        return self._address.url
+
+    async def __aenter__(self) -> Self:
+        await self._connection.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._connection.__aexit__(kind, error, traceback)
+
+    async def add(self, task_type: str, data: dict[str, object], file: bytes) -> str:
+        """Adds a task; gives its id."""
+        content = form({"json": json.dumps({"type": task_type, "data": data})}, file)
+        body = parse_json(await self._connection.call("POST", "tasks/add/", content), "tasks/add/")
+        return str(body.get("id")) if isinstance(body, dict) else ""
+
+    async def remove(self, task_id: str) -> None:
+        """Deletes a task and its file."""
+        await self._about(task_id, "DELETE", "remove")
+
+    async def take(
+        self, task_type: str, worker: str, abilities: Mapping[str, str]
+    ) -> tuple[str, object] | None:
+        """Takes the oldest open task that these abilities suit: its id and data, None if none is.
+
+        Raises only `BridgeUnavailable`: a server that refuses this call gives no work either way.
+        """
+        try:
+            # 3.1.0 gives a task whose requirements are `{}` only to a worker that sends abilities.
+            asked: dict[str, object] = {"type": task_type, "worker": worker, "abilities": abilities}
+            # Only the embedded bridge knows of it; the releases pay no heed to other keys.
+            asked["lease"] = True
+            async with self._change():
+                body = await self._json("POST", "tasks/take/", asked)
+        except BridgeRejected as err:
+            if err.status == 404:
+                if self._is_absent:
+                    await self._check_presence()
+                return None
+            raise BridgeUnavailable(
+                f"{err}; is this a TaskBridge?", may_have_done_it=False
+            ) from None
+        task_id = body.get("id") if isinstance(body, dict) else None
+        if not isinstance(task_id, str) or not is_id(task_id):
+            raise BridgeUnavailable("tasks/take/ answered without a task's id")
+        # Only 2.2.1 gives the whole task.
+        self._is_sturdy = "status" not in body
+        self.leases.note(task_id, body, is_new=True)
+        return task_id, body.get("data")
+
+    async def renew(self, task_id: str) -> None:
+        """Keeps a leased task for another length of its lease."""
+        body, total_s = self.leases.named(task_id), self.leases.pause_s(task_id)
+        await self._about(task_id, "POST", "renew", body, total_s=total_s)
+        self.leases.note_renewal(task_id)
+
+    async def file(self, task_id: str, limit_bytes: int) -> bytes:
+        """Downloads a task's file.
+
+        Raises:
+            TooLarge: the file has more than `limit_bytes`.
+        """
+        total_s = self._limits.download_s
+        try:
+            return await self._about(
+                task_id, "GET", "file", limit_bytes=limit_bytes, total_s=total_s
+            )
+        except AnswerTooLarge:
+            raise TooLarge(f"the file has more than {limit_bytes} bytes") from None
+
+    async def complete(self, task_id: str, result: dict[str, object]) -> None:
+        """Reports a task's result.
+
+        Raises:
+            BridgeRejected: 404: it was removed; 409: its lease ran out and another worker has it.
+        """
+        async with self._change():
+            body = {"result": result, **self.leases.named(task_id)}
+            await self._about(task_id, "POST", "complete", body)
+
+    async def restart(self, task_id: str) -> None:
+        """Makes a task open again."""
+        async with self._change():
+            await self._about(task_id, "GET", "restart")
+
+    async def status(self, task_id: str) -> str:
+        """A task's status: "open", "inprogress" or "completed"."""
+        return status_in(parse_json(await self._about(task_id, "GET", "status"), "tasks/status/"))
+
+    async def details(self, task_id: str) -> dict[str, Any]:
+        """Everything the bridge knows of a task, `data` among it.
+
+        Raises:
+            TooLarge: that is far more than any task of ours has.
+        """
+        try:
+            answer = await self._about(task_id, "GET", "details")
+            body = parse_json(answer, "tasks/details/")
+        except AnswerTooLarge:
+            raise TooLarge("the task's data are too large") from None
+        if not isinstance(body, dict):
+            return {}
+        self.leases.note(task_id, body, is_new=False)
+        return body
+
+    async def tasks(self) -> list[dict[str, Any]]:
+        """All tasks that calls can be made for, without their data and results.
+
+        The embedded bridge leaves out what is not in progress; the releases pay no heed to that.
+        """
+        path, limit_bytes = "tasks/list/?status=inprogress", self._limits.list_bytes
+        listed = await self._json("GET", path, limit_bytes=limit_bytes)
+        return [each for each in objects(listed) if is_id(each.get("id"))]
+
+    async def workers(self) -> list[dict[str, Any]]:
+        """Who asked for tasks lately; in 2.2.1 every value is a text."""
+        listed = objects(await self._json("GET", "workers/list/"))
+        self._lists_workers, self._is_absent = True, False
+        return listed
+
+    async def version(self) -> str | None:
+        """The release as the bridge tells it, None where it does not (2.2.1, 3.1.0)."""
+        try:
+            answer = await self._connection.call("GET", "version")
+        except BridgeRejected:
+            return None
+        return printable(answer[:400].decode("utf-8", "replace"))[:40]
+
+    async def _about(
+        self,
+        task_id: str,
+        method: str,
+        call: str,
+        body: dict[str, object] | None = None,
+        *,
+        limit_bytes: int | None = None,
+        total_s: float | None = None,
+    ) -> bytes:
+        """A call about one task; gives the answer's body."""
+        path = f"tasks/{call}/{path_segment(task_id)}/"
+        try:
+            return await self._connection.call(
+                method, path, body, limit_bytes=limit_bytes, total_s=total_s
+            )
+        except BridgeRejected as err:
+            if err.status == 404:
+                await self._check_presence()
+            raise
+
+    async def _check_presence(self) -> None:
+        """After a 404: some reverse proxies say so of everything while their bridge is away.
+
+        Raises:
+            BridgeUnavailable: so it is: what was there before is not found either.
+        """
+        try:
+            await self.workers()
+        except BridgeRejected as err:
+            if self._lists_workers:
+                self._is_absent = True
+                raise BridgeUnavailable(f"{err} and to all else", may_have_done_it=False) from None
+
+    @asynccontextmanager
+    async def _change(self) -> AsyncIterator[None]:
+        """Holds back other changes from a server that may not stand two at the same instant.
+
+        2.2.1 writes its maps without a lock, and ends ("fatal error: concurrent map writes") when
+        two calls meet there. A server is taken for one of those until a take has shown otherwise.
+        """
+        if self._is_sturdy:
+            yield
+            return
+        async with self._one_change:
+            yield
+
+    async def _json(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, object] | None = None,
+        *,
+        limit_bytes: int | None = None,
+    ) -> Any:
+        answer = await self._connection.call(method, path, body, limit_bytes=limit_bytes)
+        return parse_json(answer, path)

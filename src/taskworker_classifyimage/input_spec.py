@@ -1,0 +1,33 @@
+"""What a network needs of a picture. Imports nothing of ours: decoding and models both use it."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+#: Smallest and largest side of an input, in pixels.
+SIDES: Final = (8, 4096)
+
+Resize = Literal["nearest", "bilinear", "bicubic", "lanczos"]
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """Size of a network's input, and how a picture is cropped and resized to it.
+
+    Attributes:
+        size: side of the square input, in pixels.
+        crop: share of the picture's shorter side that the centre crop keeps, over 0 up to 1; None
+            stretches the whole picture into the square.
+        resize: resampling filter; all but "nearest" with anti-aliasing.
+        as_original: pictures are prepared as the original worker does it, whatever `crop` and
+            `resize` say.
+    """
+
+    size: int
+    crop: float | None
+    resize: Resize = "bicubic"
+    as_original: bool = False
+
+
+def as_original(spec: InputSpec) -> InputSpec:
+    """The same square, prepared as the original worker does it: stretched, nearest pixel."""
+    return InputSpec(spec.size, crop=None, resize="nearest", as_original=True)

@@ -1,0 +1,177 @@
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+from taskworker_classifyimage.bridge_client.outage import Outage
+from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable
+
+
+class Bridge:
+    """Answers, or does not, as it is told; notes when it was called."""
+
+    def __init__(self) -> None:
+        self.is_up = True
+        self.retry_after_s = 0.0
+        self.calls_s: list[float] = []
+
+    async def call(self) -> str:
+        self.calls_s.append(time.monotonic())
+        was_up = self.is_up
+        await asyncio.sleep(0)
+        if not was_up:
+            raise BridgeUnavailable("it is down", self.retry_after_s)
+        return "answer"
+
+
+def run(coroutine: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(coroutine)
+
+
+def test_a_bridge_that_answers_is_asked_once() -> None:
+    """No wait and no second call where nothing is wrong."""
+    bridge = Bridge()
+    assert asyncio.run(Outage("http://x").outlast(bridge.call)) == "answer"
+    assert len(bridge.calls_s) == 1
+
+
+def test_many_calls_wait_for_one_that_knocks(caplog: pytest.LogCaptureFixture) -> None:
+    """50 tasks in flight cost a dead bridge a few requests, and the log one line each way."""
+    bridge = Bridge()
+    bridge.is_up = False
+    down_calls = 0
+
+    async def outlast() -> list[str]:
+        nonlocal down_calls
+        outage = Outage("http://x")
+        waiting = [asyncio.create_task(outage.outlast(bridge.call)) for _ in range(50)]
+        await asyncio.sleep(1.2)
+        assert outage.is_down
+        down_calls, bridge.is_up = len(bridge.calls_s), True
+        return await asyncio.gather(*waiting)
+
+    with caplog.at_level(logging.INFO, logger="taskworker_classifyimage"):
+        assert asyncio.run(outlast()) == ["answer"] * 50
+    # Each finds out once for itself; from then on one of them knocks.
+    assert 50 < down_calls <= 50 + 5
+    messages = [record.getMessage() for record in caplog.records]
+    assert len(messages) == 2
+    assert "it is down" in messages[0]
+    assert "is back" in messages[1]
+
+
+def test_one_failure_is_no_outage_to_tell(caplog: pytest.LogCaptureFixture) -> None:
+    """In a bad network each hundredth call may fail; the log is for what lasts."""
+    bridge = Bridge()
+
+    async def fail_once() -> None:
+        outage = Outage("http://x")
+        bridge.is_up = False
+        with pytest.raises(BridgeUnavailable):
+            await outage.attempt(bridge.call)
+        bridge.is_up = True
+        assert await outage.outlast(bridge.call) == "answer"
+        assert not outage.is_down
+
+    with caplog.at_level(logging.INFO, logger="taskworker_classifyimage"):
+        run(fail_once())
+    assert caplog.records == []
+
+
+def test_the_first_retry_after_is_honoured() -> None:
+    """A bridge that says when to come back is not asked before."""
+    bridge = Bridge()
+    bridge.is_up, bridge.retry_after_s = False, 1.0
+
+    async def ask() -> None:
+        outage = Outage("http://x")
+        with pytest.raises(BridgeUnavailable):
+            await outage.attempt(bridge.call)
+        bridge.is_up = True
+        assert await outage.outlast(bridge.call) == "answer"
+
+    run(ask())
+    assert bridge.calls_s[1] - bridge.calls_s[0] >= 1.0
+
+
+def test_an_answer_to_an_older_call_ends_no_outage() -> None:
+    """A long download that began in good times tells nothing of the bridge that asked for peace."""
+    bridge = Bridge()
+
+    async def ask() -> None:
+        outage, released = Outage("http://x"), asyncio.Event()
+
+        async def slow() -> str:
+            await released.wait()
+            return "late"
+
+        download = asyncio.create_task(outage.attempt(slow))
+        await asyncio.sleep(0)
+        bridge.is_up = False
+        with pytest.raises(BridgeUnavailable):
+            await outage.attempt(bridge.call)
+        released.set()
+        assert await download == "late"
+        assert outage.is_down
+
+    run(ask())
+
+
+def test_a_refusal_is_not_an_outage() -> None:
+    """A bridge that says no is there."""
+
+    async def refuse() -> None:
+        raise BridgeRejected("no", 404)
+
+    async def ask() -> None:
+        outage = Outage("http://x")
+        with pytest.raises(BridgeRejected):
+            await outage.outlast(refuse)
+        assert not outage.is_down
+
+    run(ask())
+
+
+def test_a_limit_ends_what_takes_too_long() -> None:
+    """While the bridge is there its time is the task's."""
+
+    async def work() -> None:
+        with pytest.raises(TimeoutError):
+            async with Outage("http://x").limit(0.05):
+                await asyncio.sleep(30)
+
+    run(work())
+
+
+def test_the_time_of_an_outage_is_not_the_tasks() -> None:
+    """What waits for a bridge has not used up its time when the bridge is back; then it does."""
+    bridge = Bridge()
+
+    async def work() -> None:
+        outage = Outage("http://x")
+
+        async def task() -> str:
+            async with outage.limit(0.2):
+                await outage.outlast(bridge.call)
+                await outage.outlast(bridge.call)
+                try:
+                    await asyncio.sleep(30)
+                except asyncio.CancelledError:
+                    done.append("was long enough in the outage")
+                    raise
+            return ""
+
+        done: list[str] = []
+        bridge.is_up, bridge.retry_after_s = False, 1.0
+        working = asyncio.create_task(task())
+        await asyncio.sleep(0.6)
+        assert not working.done()
+        bridge.is_up = True
+        with pytest.raises(TimeoutError):
+            await working
+        assert done == ["was long enough in the outage"]
+
+    run(work())

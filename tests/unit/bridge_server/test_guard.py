@@ -1,0 +1,183 @@
+"""The doors of the bridge: the token, the name it is called by, and the page that calls."""
+
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.http_client import Answer
+from support.in_process import FORM_TYPE, BridgeOnFolder, form, serving
+from taskworker_classifyimage.bridge_server.access import Access
+
+TOKEN = "a:secret_with-signs~"
+LAB = "https://lab.example"
+
+
+@pytest.fixture
+def locked(tmp_path: Path) -> Iterator[BridgeOnFolder]:
+    """A bridge that wants a token."""
+    with serving(tmp_path, access=Access(TOKEN)) as served:
+        yield served
+
+
+@pytest.fixture
+def for_lab(tmp_path: Path) -> Iterator[BridgeOnFolder]:
+    """A bridge that pages of LAB may call."""
+    with serving(tmp_path, access=Access(origins=(LAB,))) as served:
+        yield served
+
+
+def basic(password: str) -> str:
+    return "Basic " + b64encode(f"anybody:{password}".encode()).decode()
+
+
+def call(bridge: BridgeOnFolder, path: str = "/api/tasks/list/", **headers: str) -> Answer:
+    return bridge.call("GET", path, None, {key.replace("_", "-"): v for key, v in headers.items()})
+
+
+# The token
+
+
+@pytest.mark.parametrize("sent", [f"Bearer {TOKEN}", f"bearer  {TOKEN}", basic(TOKEN)])
+@pytest.mark.parametrize("path", ["/", "/style.css", "/api/tasks/list/"])
+def test_the_token_opens_everything(locked: BridgeOnFolder, sent: str, path: str) -> None:
+    assert call(locked, path, Authorization=sent).status == 200
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "",
+        "Bearer",
+        "Bearer ",
+        f"Bearer {TOKEN}x",
+        f"Bearer {TOKEN[:-1]}",
+        TOKEN,
+        f"Token {TOKEN}",
+        basic(""),
+        basic("a"),
+        "Basic !!!",
+        "Basic " + b64encode(TOKEN.encode()).decode(),
+        "Bearer \udcff".encode("utf-8", "surrogateescape").decode("latin-1"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/", "/api/tasks/list/", "/api/nosuch", "/openapi.json"])
+def test_nothing_opens_without_the_token(locked: BridgeOnFolder, sent: str, path: str) -> None:
+    answer = call(locked, path, Authorization=sent)
+    assert answer.status == 401
+    assert answer.headers["WWW-Authenticate"].startswith("Basic ")
+    assert answer.json() == {"error": "this bridge wants a token"}
+
+
+def test_an_upload_without_the_token_is_refused_and_leaves_nothing(locked: BridgeOnFolder) -> None:
+    answer = locked.call("POST", "/api/tasks/add/", form(b'{"type": "t"}', b"x" * 100), FORM_TYPE)
+    assert answer.status == 401
+    assert locked.files() == []
+
+
+# The name
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:1", "127.0.0.1:42000", "127.8.8.8", "[::1]"]
+)
+def test_a_bridge_for_this_machine_answers_to_its_names(bridge: BridgeOnFolder, host: str) -> None:
+    assert call(bridge, Host=host).status == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example", "x", "localhost.x:1", ""]
+)
+@pytest.mark.parametrize("path", ["/", "/api/tasks/list/"])
+def test_a_name_that_was_bent_to_this_machine_is_refused(
+    bridge: BridgeOnFolder, host: str, path: str
+) -> None:
+    """DNS rebinding: a page of that name would count as the bridge's own."""
+    answer = call(bridge, path, Host=host)
+    assert answer.status == 421
+    assert "localhost" in answer.json()["error"]
+
+
+def test_with_a_token_or_for_other_machines_any_name_will_do(
+    locked: BridgeOnFolder, tmp_path: Path
+) -> None:
+    assert call(locked, Host="bridge.lab", Authorization=f"Bearer {TOKEN}").status == 200
+    with serving(tmp_path / "open", access=Access(is_local=False)) as bridge:
+        assert call(bridge, Host="bridge.lab").status == 200
+
+
+# The page
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec_Fetch_Site": "cross-site"},
+        {"Sec_Fetch_Site": "same-site"},
+        {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate"},
+        {"Origin": "http://evil.example"},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Origin": "null"},
+    ],
+)
+def test_pages_of_other_servers_may_not_call(
+    bridge: BridgeOnFolder, headers: dict[str, str]
+) -> None:
+    task_id = bridge.add()
+    bridge.take()
+    assert call(bridge, f"/api/tasks/restart/{task_id}/", **headers).status == 403
+    assert bridge.listed()[0]["status"] == "inprogress"
+    answer = call(bridge, "/", **headers)
+    assert answer.status == 200
+    assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+def test_a_form_of_another_server_adds_no_task(bridge: BridgeOnFolder) -> None:
+    """A browser sends such a form without asking first."""
+    headers = {**FORM_TYPE, "Origin": "http://evil.example"}
+    body = form(b'{"type": "t"}', b"x")
+    assert bridge.call("POST", "/api/tasks/add/", body, headers).status == 403
+    assert bridge.listed() == []
+    assert bridge.files() == []
+
+
+@pytest.mark.parametrize("site", ["same-origin", "none"])
+def test_the_bridges_own_pages_and_typed_addresses_may_call(
+    bridge: BridgeOnFolder, site: str
+) -> None:
+    assert call(bridge, Sec_Fetch_Site=site).status == 200
+    assert call(bridge, Origin=bridge.url).status == 200
+
+
+def test_a_page_that_was_named_may_call_and_read(for_lab: BridgeOnFolder) -> None:
+    for path in ("/api/tasks/list/", "/api/nosuch"):
+        answer = call(for_lab, path, Origin=LAB, Sec_Fetch_Site="cross-site")
+        assert answer.headers["Access-Control-Allow-Origin"] == LAB
+        assert answer.headers["Vary"] == "Origin"
+    asked = {"Origin": LAB, "Access-Control-Request-Method": "DELETE"}
+    answer = for_lab.call("OPTIONS", "/api/tasks/take/", None, asked)
+    assert answer.status == 204
+    assert "DELETE" in answer.headers["Access-Control-Allow-Methods"]
+    assert "authorization" in answer.headers["Access-Control-Allow-Headers"].lower()
+
+
+def test_a_page_that_was_not_named_may_not(for_lab: BridgeOnFolder) -> None:
+    other = {"Origin": "https://other.example"}
+    assert call(for_lab, **other).status == 403
+    assert for_lab.call("OPTIONS", "/api/tasks/take/", None, other).status == 403
+    assert "Access-Control-Allow-Origin" not in call(for_lab).headers
+
+
+def test_every_page_may_call_where_that_was_said(tmp_path: Path) -> None:
+    with serving(tmp_path, access=Access(origins=("*",))) as bridge:
+        answer = call(bridge, Origin="http://any.example", Sec_Fetch_Site="cross-site")
+        assert (answer.status, answer.headers["Access-Control-Allow-Origin"]) == (200, "*")
+
+
+def test_a_page_that_was_named_needs_the_token_all_the_same(tmp_path: Path) -> None:
+    with serving(tmp_path, access=Access(TOKEN, origins=(LAB,))) as bridge:
+        assert bridge.call("OPTIONS", "/api/tasks/take/", None, {"Origin": LAB}).status == 204
+        answer = call(bridge, Origin=LAB)
+        assert (answer.status, answer.headers["Access-Control-Allow-Origin"]) == (401, LAB)
+        assert call(bridge, Origin=LAB, Authorization=f"Bearer {TOKEN}").status == 200

@@ -1,0 +1,73 @@
+"""The pages: they lead to each other, and need nothing from elsewhere and allow nothing."""
+
+from pathlib import Path
+
+import pytest
+
+from support.in_process import BridgeOnFolder, serving
+from taskworker_classifyimage.bridge_server.access import Access
+
+
+@pytest.mark.parametrize("path", ["/", "/doc/api", "/doc/api/"])
+def test_a_page_needs_nothing_from_elsewhere_and_allows_nothing(
+    bridge: BridgeOnFolder, path: str
+) -> None:
+    answer = bridge.call("GET", path)
+    text = answer.body.decode()
+    policy = answer.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; style-src 'self';")
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    outside = ("src=", "<script", "<style", 'href="http', "style=", "{{")
+    assert not [tag for tag in outside if tag in text]
+    assert '<link rel="stylesheet" href="/style.css">' in text
+    assert f"{bridge.url}/api/tasks/add/" in text
+
+
+def test_the_pages_have_one_style(bridge: BridgeOnFolder) -> None:
+    answer = bridge.call("GET", "/style.css")
+    assert answer.headers["Content-Type"] == "text/css; charset=utf-8"
+    assert b"prefers-color-scheme: dark" in answer.body
+    assert b"url(" not in answer.body
+
+
+@pytest.mark.parametrize("path", ["/", "/openapi.json", "/api/tasks/list/", "/api/nosuch"])
+def test_no_answer_is_guessed_at_framed_or_kept_by_a_browser(
+    bridge: BridgeOnFolder, path: str
+) -> None:
+    headers = bridge.call("GET", path).headers
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Cache-Control"] == "no-store"
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+
+
+def test_the_pages_lead_to_each_other_and_show_every_call(bridge: BridgeOnFolder) -> None:
+    assert b'href="/doc/api"' in bridge.call("GET", "/").body
+    text = bridge.call("GET", "/doc/api").body.decode()
+    assert 'href="/"' in text
+    for name in (
+        "add",
+        "take",
+        "file",
+        "progress",
+        "complete",
+        "restart",
+        "status",
+        "result",
+        "renew",
+    ):
+        assert f"<code>/api/tasks/{name}/" in text
+    for name in ("details", "list", "remove", "statistics", "workerstatistics"):
+        assert f"<code>/api/tasks/{name}/" in text
+    assert "<code>/api/workers/list/" in text
+    assert "<code>/api/version" in text
+
+
+@pytest.mark.parametrize("host", ["<script>", "a&b", "x'y", "$(reboot)", "a;b", "[::1"])
+def test_a_host_that_is_none_is_not_shown(tmp_path: Path, host: str) -> None:
+    with serving(tmp_path, access=Access(is_local=False)) as bridge:
+        answer = bridge.call("GET", "/", None, {"Host": host})
+    assert host.encode() not in answer.body.split(b"<header>")[-1]
+    assert answer.status in (200, 400)

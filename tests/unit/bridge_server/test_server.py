@@ -1,0 +1,67 @@
+"""The start of the server, its port, its URL and its folder; and what it tells when it fails."""
+
+import asyncio
+import socket
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from support.in_process import BridgeOnFolder, form, serving
+from taskworker_classifyimage.bridge_server.database import BridgeDataError
+from taskworker_classifyimage.bridge_server.server import BridgeServer, PortInUse
+
+
+def test_the_real_port_is_known_only_after_the_start(tmp_path: Path) -> None:
+    async def urls() -> tuple[str, str]:
+        server = BridgeServer("127.0.0.1", 0, tmp_path)
+        before = server.url
+        await server.start()
+        started = server.url
+        await server.stop()
+        await server.stop()
+        return before, started
+
+    before, started = asyncio.run(urls())
+    assert before == "http://127.0.0.1:0"
+    assert urlsplit(started).port != 0
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("0.0.0.0", "http://127.0.0.1:7"),
+        ("", "http://127.0.0.1:7"),
+        ("::", "http://[::1]:7"),
+        ("::1", "http://[::1]:7"),
+        ("lab.example", "http://lab.example:7"),
+    ],
+)
+def test_the_url_is_one_that_this_machine_can_open(tmp_path: Path, host: str, url: str) -> None:
+    assert BridgeServer(host, 7, tmp_path).url == url
+
+
+def test_a_port_in_use_is_told_and_the_folder_let_go(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(PortInUse) as raised:
+            asyncio.run(BridgeServer("127.0.0.1", port, tmp_path).start())
+    assert (raised.value.host, raised.value.port) == ("127.0.0.1", port)
+    with serving(tmp_path) as bridge:
+        assert bridge.listed() == []
+
+
+def test_a_folder_of_files_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "files").touch()
+    with pytest.raises(BridgeDataError, match="folder of files"):
+        asyncio.run(BridgeServer("127.0.0.1", 0, tmp_path).start())
+
+
+def test_a_fault_of_the_server_tells_the_client_nothing(
+    bridge: BridgeOnFolder, caplog: pytest.LogCaptureFixture
+) -> None:
+    (bridge.folder / "files").rmdir()
+    answer = bridge.add_form(form(b'{"type": "t"}', b"x"))
+    assert (answer.status, answer.json()) == (500, {"error": "internal error"})
+    assert "bridge.failed call='/api/tasks/add/'" in caplog.text
+    assert bridge.listed() == []
