@@ -14,10 +14,10 @@ from taskworker_classifyimage.classify.labels import labels_of
 from taskworker_classifyimage.classify.model_pack import ModelPack
 from taskworker_classifyimage.classify.onnx_runtime import OnnxClassifier
 from taskworker_classifyimage.commands.decoders import decoder_pool
-from taskworker_classifyimage.evaluation import Outcome, calibration_error, top_k, truth_of
 from taskworker_classifyimage.input_spec import InputSpec, Resize
-from taskworker_classifyimage.pipeline.folders import classify_all, walk
-from taskworker_classifyimage.pipeline.local import LocalFiles
+from taskworker_classifyimage.local.evaluation import Outcome, calibration_error, top_k, truth_of
+from taskworker_classifyimage.local.files import LocalFiles
+from taskworker_classifyimage.local.folders import classify_all, walk
 from taskworker_classifyimage.sandbox.pool import DecoderPool
 from taskworker_classifyimage.settings import load_settings
 from taskworker_classifyimage.tasks import ClassifyRequest

@@ -1,10 +1,9 @@
-"""What a task asks and what a result says: the only code that knows these JSON keys."""
+"""Requests and results: the only code that knows the JSON keys of a task's data and result."""
 
 import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 from taskworker_classifyimage import REPOSITORY, __version__
 from taskworker_classifyimage.errors import BadRequest, ErrorCode
@@ -14,11 +13,8 @@ TASK_TYPE = "classifyimage"
 
 DEFAULT_LANGUAGE = "en"
 DEFAULT_TOP = 10
-#: There are no more classes than these, so nobody can be shown more.
+#: The number of classes of the built-in models.
 MAX_TOP = 1000
-
-#: Data of a task that an earlier life of this worker took; the bridge still has them.
-UNKNOWN: Final = object()
 
 # RFC 5646 in outline: subtags of up to eight letters or digits; "_" is what Java locales write.
 _LANGUAGE_TAG = re.compile(r"[A-Za-z]{1,8}([-_][A-Za-z0-9]{1,8}){0,8}")
@@ -26,17 +22,25 @@ _LANGUAGE_TAG = re.compile(r"[A-Za-z]{1,8}([-_][A-Za-z0-9]{1,8}){0,8}")
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A task as the bridge handed it over.
+    """A task that this worker has taken.
 
     Attributes:
-        id: chosen by the server or even by its client; never a file name.
-        data: whatever JSON the client put in, or `UNKNOWN`.
+        id: chosen by the server or its client; never used as a file name.
+        data: the JSON that the client put into the task.
+        is_resumed: whether it was taken earlier, so that the bridge has to be asked for its data
+            and whether it is still to be done.
         taken_at_s: `time.monotonic()` of the take.
     """
 
     id: str
-    data: object
+    data: object = None
+    is_resumed: bool = False
     taken_at_s: float = field(default_factory=time.monotonic)
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the take."""
+        return time.monotonic() - self.taken_at_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +48,11 @@ class ClassifyRequest:
     """What the client wants to know about its picture.
 
     Attributes:
-        language: a BCP 47 tag such as "de" or "de-AT".
-        top: how many predictions, 1 to 1000.
-        model: name of the model that is to answer; None: the worker's first.
-        provenance: whether the result is to tell what it was made of.
-        warnings: what was asked and could not be had as asked.
+        language: language of the names, a BCP 47 tag such as "de" or "de-AT".
+        top: number of predictions, 1 to 1000.
+        model: name of the model; None: the worker's first.
+        provenance: whether the result contains what it was made from.
+        warnings: wishes that could not be met exactly.
     """
 
     language: str = DEFAULT_LANGUAGE
@@ -69,7 +73,7 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """Which code, runtime, model and device answered; part of every result."""
+    """The library, model and device that answered; part of every result."""
 
     library: str
     model: str
@@ -77,10 +81,10 @@ class Runtime:
 
 
 def parse_request(data: object) -> ClassifyRequest:
-    """Reads a task's `data`; whatever is missing or null gets its default.
+    """Reads a task's `data`; missing and null values get their defaults.
 
     Raises:
-        BadRequest: a value is there and makes no sense.
+        BadRequest: a value is invalid.
     """
     if data is None:
         return ClassifyRequest()
@@ -97,58 +101,55 @@ def parse_request(data: object) -> ClassifyRequest:
         language=DEFAULT_LANGUAGE if language is None else _parse_language(language),
         top=min(count, MAX_TOP),
         model=None if model is None else _parse_model(model),
-        provenance=_parse_yes_no("provenance", data.get("provenance")),
+        provenance=_parse_bool("provenance", data.get("provenance")),
         warnings=warnings,
     )
 
 
 def result_json(
     predictions: Sequence[Prediction],
-    provenance: Runtime,
+    runtime: Runtime,
     duration_s: float,
     warnings: Sequence[str] = (),
-    evidence: Mapping[str, object] | None = None,
+    provenance: Mapping[str, object] | None = None,
 ) -> dict[str, object]:
-    """The result of a picture that was classified.
-
-    `evidence` becomes "provenance", which only those see who asked for it.
-    """
+    """The result of a picture that was classified, with its provenance if that was requested."""
     result: dict[str, object] = {
         "predictions": [
             {"class": p.class_id, "name": p.name, "probability": p.probability} for p in predictions
         ],
-        **_provenance_json(provenance, duration_s),
+        **_runtime_json(runtime, duration_s),
     }
     if warnings:
         result["warnings"] = list(warnings)
-    if evidence is not None:
-        result["provenance"] = dict(evidence)
+    if provenance is not None:
+        result["provenance"] = dict(provenance)
     return result
 
 
 def error_json(
-    message: str, code: ErrorCode, provenance: Runtime, duration_s: float
+    message: str, code: ErrorCode, runtime: Runtime, duration_s: float
 ) -> dict[str, object]:
     """The result of a picture that could not be classified.
 
-    One client looks for `error` first, another maps over `predictions` without looking.
+    It has `predictions` too: some clients iterate over them without looking for `error`.
     """
     return {
         "error": message,
         "code": str(code),
         "predictions": [],
-        **_provenance_json(provenance, duration_s),
+        **_runtime_json(runtime, duration_s),
     }
 
 
-def _provenance_json(provenance: Runtime, duration_s: float) -> dict[str, object]:
+def _runtime_json(runtime: Runtime, duration_s: float) -> dict[str, object]:
     return {
         "duration": round(duration_s, 6),
         "repository": REPOSITORY,
         "version": __version__,
-        "library": provenance.library,
-        "model": provenance.model,
-        "device": provenance.device,
+        "library": runtime.library,
+        "model": runtime.model,
+        "device": runtime.device,
     }
 
 
@@ -164,8 +165,8 @@ def _parse_model(value: object) -> str:
     raise BadRequest(f"model must be a model's name, not {_shown(value)}")
 
 
-def _parse_yes_no(key: str, value: object) -> bool:
-    """Forms send texts."""
+def _parse_bool(key: str, value: object) -> bool:
+    """Accepts text as well, which HTML forms send."""
     known = {"true": True, "false": False}
     if value is None:
         return False
@@ -179,7 +180,7 @@ def _parse_yes_no(key: str, value: object) -> bool:
 def _parse_count(value: object) -> int:
     count = 0
     if isinstance(value, str) and value.isascii() and value.isdigit():
-        # Far more digits than any count needs would cost time to convert, or be refused.
+        # Python refuses to convert thousands of digits, and nine are more than enough.
         count = int(value.lstrip("0")[:9] or "0")
     elif isinstance(value, int | float) and not isinstance(value, bool) and value % 1 == 0:
         count = int(value)

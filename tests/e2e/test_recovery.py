@@ -16,7 +16,6 @@ from support.waiting import wait_until
 from support.working import coloured_picture, working
 from taskworker_classifyimage.classify import load_classifiers
 from taskworker_classifyimage.classify.base import Classifier
-from taskworker_classifyimage.pipeline.handle import TaskLimits
 
 
 @pytest.fixture(scope="module")
@@ -271,8 +270,7 @@ def test_a_task_over_its_time_is_an_error_result(tmp_path: Path, colours: list[C
     with serving(tmp_path / "bridge") as served, FaultyProxy(served.url, choose) as proxy:
         api = Api(served.url)
         slow, _ = add_picture(api)
-        limits = TaskLimits(task_s=1)
-        with working(proxy.url, colours, tasks=limits, in_flight=1):
+        with working(proxy.url, colours, task_limit_s=1, in_flight=1):
             next_id, right = add_picture(api, 2)
             assert api.wait_for_result(next_id)["predictions"][0]["class"] == right
         assert api.result(slow)["code"] == "timed_out"

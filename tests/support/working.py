@@ -14,16 +14,18 @@ from PIL import Image
 from support.packs import IDS
 from support.pools import real_pool
 from taskworker_classifyimage.bridge_client.address import BridgeAddress
+from taskworker_classifyimage.bridge_client.bridge import Bridge
 from taskworker_classifyimage.bridge_client.client import BridgeClient
 from taskworker_classifyimage.bridge_client.connection import CallLimits
-from taskworker_classifyimage.bridge_client.outage import Outage
 from taskworker_classifyimage.classify.base import Classifier
-from taskworker_classifyimage.pipeline.handle import Handler, TaskLimits
-from taskworker_classifyimage.pipeline.kept import KeptResults
-from taskworker_classifyimage.pipeline.recognise import Recogniser
+from taskworker_classifyimage.pipeline.engine import ConcurrentEngine, Engine
+from taskworker_classifyimage.pipeline.handle import Handler
 from taskworker_classifyimage.pipeline.report import Reporter
 from taskworker_classifyimage.pipeline.take import Taker
-from taskworker_classifyimage.worker.worker import Worker, WorkerLimits
+from taskworker_classifyimage.pipeline.undelivered import UndeliveredResults
+from taskworker_classifyimage.tasks import TASK_TYPE
+from taskworker_classifyimage.worker.slots import Slots
+from taskworker_classifyimage.worker.worker import Worker
 
 _TIMEOUT_S = 60.0
 
@@ -45,7 +47,7 @@ def working(
     *,
     name: str = "w",
     calls: CallLimits | None = None,
-    tasks: TaskLimits | None = None,
+    task_limit_s: float = 600.0,
     results: Path | None = None,
     in_flight: int | None = None,
     patience_s: float = 60.0,
@@ -55,15 +57,16 @@ def working(
     started = threading.Event()
 
     async def work() -> None:
-        outage, stop = Outage(url), asyncio.Event()
+        stop = asyncio.Event()
         with real_pool() as decoders, ThreadPoolExecutor(2) as compute:
             async with BridgeClient(BridgeAddress.parse(url), calls) as client:
-                kept = KeptResults(results)
-                reporter = Reporter(client, outage, kept, name, patience_s=patience_s)
-                recognisers = [Recogniser(each, decoders, compute) for each in classifiers]
-                handler = Handler(client, outage, reporter, recognisers, tasks or TaskLimits())
-                limits = WorkerLimits(threads=2, in_flight=in_flight)
-                worker = Worker(client, outage, handler, Taker(name), limits)
+                bridge = Bridge(client, name, TASK_TYPE)
+                reporter = Reporter(bridge, UndeliveredResults(results), patience_s=patience_s)
+                engines = [
+                    ConcurrentEngine(Engine(each, decoders), compute) for each in classifiers
+                ]
+                handler = Handler(bridge, reporter, engines, task_limit_s)
+                worker = Worker(bridge, handler, Taker(bridge), Slots(2, in_flight))
                 ready.append((asyncio.get_running_loop(), stop, worker))
                 started.set()
                 await worker.run(stop)

@@ -1,4 +1,4 @@
-"""Where a TaskBridge is, who we are to it, and how it is known to be the right one."""
+"""The address of a TaskBridge, with what is needed to call it: credentials and TLS settings."""
 
 import dataclasses
 from dataclasses import dataclass, field
@@ -11,10 +11,11 @@ from taskworker_classifyimage.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class BridgeAddress:
-    """A TaskBridge's root URL without credentials, safe to show, and the credentials apart.
+    """The root URL of a TaskBridge, and the credentials apart from it.
 
     Attributes:
-        url: ends without a slash; the API lies at `url` + "/api/".
+        url: without credentials, safe to show, and without a slash at its end; the API is at
+            `url` + "/api/".
     """
 
     url: str
@@ -26,15 +27,15 @@ class BridgeAddress:
         """Reads "http://user:password@host:port/path/", with or without the last slash.
 
         Raises:
-            ConfigError: it is no http or https URL; the message repeats none of it, since a
-                password with a stray "/" or "@" may be anywhere in it.
+            ConfigError: it is not an http or https URL; the message repeats nothing of it, since a
+                password with an unquoted "/" or "@" may be anywhere in it.
         """
         try:
             parts = urlsplit(text.strip())
             port = parts.port
         except ValueError:
             raise ConfigError(
-                "taskbridgeurl is no URL; in a password, write / @ : # ? as %2F %40 %3A %23 %3F"
+                "taskbridgeurl is not a URL; in a password, write / @ : # ? as %2F %40 %3A %23 %3F"
             ) from None
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ConfigError(
@@ -50,7 +51,7 @@ class BridgeAddress:
         return cls(f"{parts.scheme}://{netloc}{parts.path.rstrip('/')}", credentials)
 
     def secured(self, tls: Tls, credentials: Credentials | None) -> "BridgeAddress":
-        """The same bridge, called this way; credentials take the place of those in the URL.
+        """The same bridge with TLS settings, and credentials that replace those in the URL.
 
         Raises:
             ConfigError: a file is missing or wrong, or the URL is not https.

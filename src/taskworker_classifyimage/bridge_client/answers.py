@@ -1,41 +1,45 @@
-"""What a server says is not trusted: its JSON is bounded in depth, its ids stay one segment."""
+"""Reading a bridge's answers without trust: bounded JSON, ids that fit one path segment."""
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, printable
 
-#: An answer of a known release has four levels at most, and below them a client's `data`.
+#: The states of a task, as bridges name them, and one that only this client uses.
+OPEN, IN_PROGRESS, COMPLETED, REMOVED = "open", "inprogress", "completed", "removed"
+
+#: Known releases answer with at most four levels, plus those of a client's `data`.
 DEPTH_LIMIT: Final = 64
-#: Clients' `data` of 1.3.0 and 3.1.0 has no more than this.
+#: 1.3.0 and 3.1.0 accept no larger `data`.
 _CUT_LIMIT_BYTES: Final = 2**20
 #: Known ids have 26 or 36 characters; servers take request lines of 8 KB or so.
 _ID_LIMIT: Final = 2000
 
-#: Whatever a bridge counts is less: milliseconds since the epoch for 30,000 years.
+#: Above anything that a bridge counts: milliseconds since the epoch for 30,000 years.
 _NUMBER_LIMIT: Final = 1e15
 
 _STRING_OR_BRACKET: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[][{}]', re.DOTALL)
 
 
 class AnswerTooLarge(BridgeUnavailable):
-    """An answer is larger than any sensible one."""
+    """An answer is larger than it may be."""
 
 
 def parse_json(answer: bytes, path: str) -> Any:
-    """An answer's value. What is deeper than `DEPTH_LIMIT` becomes null.
+    """The value of an answer; arrays and objects deeper than `DEPTH_LIMIT` become null.
 
-    It is cut and not refused because a client may have put it into its task: the task, taken by
-    now, is still to be answered.
+    A deep answer is cut instead of refused: a client may have put the depth into its task, which is
+    taken by now and still needs an answer.
 
     Args:
         answer: the body, of bounded size.
-        path: of the call, for the message.
+        path: the path of the call, for the message.
 
     Raises:
-        BridgeUnavailable: it is no JSON.
+        BridgeUnavailable: the answer is not JSON.
         AnswerTooLarge: it is too deep, and too large to be cut.
     """
     try:
@@ -43,7 +47,7 @@ def parse_json(answer: bytes, path: str) -> Any:
             value = json.loads(answer)
         except RecursionError:
             return json.loads(_cut(answer, path))
-        # Most answers cannot be deep, having too few brackets.
+        # Most answers have too few brackets to be deep.
         if answer.count(b"[") + answer.count(b"{") > DEPTH_LIMIT and _is_deep(value):
             return json.loads(_cut(answer, path))
     except ValueError:
@@ -52,10 +56,10 @@ def parse_json(answer: bytes, path: str) -> Any:
 
 
 def path_segment(task_id: str) -> str:
-    """A task's id as one path segment; ids come from outside, dots included.
+    """A task's id as one path segment; ids come from outside and may contain dots.
 
     Raises:
-        BridgeRejected: no URL can have it.
+        BridgeRejected: no URL can contain it.
     """
     try:
         segment = quote(task_id, safe="").replace(".", "%2E")
@@ -67,24 +71,32 @@ def path_segment(task_id: str) -> str:
 
 
 def objects(body: object) -> list[dict[str, Any]]:
-    """The objects in a list, if it is one; of other things there, nothing."""
-    return [each for each in body if isinstance(each, dict)] if isinstance(body, list) else []
+    """The objects in a list; other items, and anything that is not a list, are left out."""
+    return [item for item in body if isinstance(item, dict)] if isinstance(body, list) else []
 
 
-def number(value: object) -> float | None:
-    """A number that can be reckoned with, None for all else: JSON has some that no float holds."""
+def finite_number(value: object) -> float | None:
+    """A finite number small enough for float arithmetic, or None."""
     if isinstance(value, int | float) and abs(value) < _NUMBER_LIMIT:
         return float(value)
     return None
 
 
 def status_in(body: object) -> str:
-    """The status that an answer about a task tells, fit for a log; empty if it tells none."""
+    """The status in an answer about a task, fit for a log; empty if there is none."""
     return printable(str(body.get("status", "")))[:40] if isinstance(body, dict) else ""
 
 
+def standing_in(details: Mapping[str, Any], worker: str) -> str:
+    """The status in a task's details; "with another worker" if another worker works on it."""
+    status = status_in(details)
+    if status == IN_PROGRESS and details.get("worker", worker) != worker:
+        return "with another worker"
+    return status
+
+
 def is_id(value: object) -> bool:
-    """Whether a task's id is one that calls can be made with."""
+    """Whether calls can be made with this as a task's id."""
     if not isinstance(value, str):
         return False
     try:
@@ -95,20 +107,20 @@ def is_id(value: object) -> bool:
 
 
 def _is_deep(value: object) -> bool:
-    """Whether more arrays and objects are inside each other than there may be."""
+    """Whether arrays and objects are nested deeper than `DEPTH_LIMIT`."""
     level = [value]
     for _ in range(DEPTH_LIMIT + 1):
         level = [
             inner
-            for each in level
-            if isinstance(each, list | dict)
-            for inner in (each.values() if isinstance(each, dict) else each)
+            for outer in level
+            if isinstance(outer, list | dict)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
         ]
     return bool(level)
 
 
 def _cut(answer: bytes, path: str) -> bytes:
-    """The answer with null in the place of every array and object that is too deep."""
+    """The answer with null in place of every array and object that is too deep."""
     if len(answer) > _CUT_LIMIT_BYTES:
         raise AnswerTooLarge(f"{path} answered with more than {DEPTH_LIMIT} levels of JSON")
     kept, depth, start = bytearray(), 0, 0

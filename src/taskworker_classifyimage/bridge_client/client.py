@@ -1,7 +1,7 @@
-"""The worker's side of the TaskBridge protocol: one method a call, foreign errors translated.
+"""The TaskBridge protocol: one method for each call.
 
-Works unchanged with the releases 1.3.0, 2.2.1 and 3.1.0 and with the embedded bridge: every URL
-ends in a slash (2.2.1 redirects otherwise), and answers to a report are never parsed.
+Works with the releases 1.3.0, 2.2.1 and 3.1.0 and with the embedded bridge: every URL ends in a
+slash (2.2.1 redirects otherwise), and answers to a report are never parsed.
 """
 
 import asyncio
@@ -15,11 +15,13 @@ from typing import Any, Self
 
 from taskworker_classifyimage.bridge_client.address import BridgeAddress
 from taskworker_classifyimage.bridge_client.answers import (
+    IN_PROGRESS,
     AnswerTooLarge,
     is_id,
     objects,
     parse_json,
     path_segment,
+    standing_in,
     status_in,
 )
 from taskworker_classifyimage.bridge_client.connection import CallLimits, Connection, form
@@ -39,7 +41,7 @@ class BridgeClient:
     `BridgeRejected` with the HTTP status when it cannot.
 
     Attributes:
-        leases: what the bridge has leased to us; see `keep_leases`.
+        leases: the tasks that the bridge has leased to us; see `keep_leases`.
     """
 
     def __init__(self, address: BridgeAddress, limits: CallLimits | None = None) -> None:
@@ -54,15 +56,15 @@ class BridgeClient:
 
     @property
     def loses_changes(self) -> bool:
-        """Whether the server may answer to a change and yet lose it, as 2.2.1 does.
+        """Whether the server may acknowledge a change and lose it, as 2.2.1 does.
 
-        It moves its list while a client adds a task, and what is written to the old one is gone.
+        It copies its list when a client adds a task, and loses what is written to the old one.
         """
         return not self._is_sturdy
 
     @property
     def now_s(self) -> float:
-        """The bridge's clock, in seconds since the epoch, as its last answer told it; else ours."""
+        """The clock of the bridge in its last answer, in seconds since the epoch; else our own."""
         try:
             return parsedate_to_datetime(self._connection.date).timestamp()
         except (ValueError, OverflowError, OSError):
@@ -86,7 +88,7 @@ class BridgeClient:
         await self._connection.__aexit__(kind, error, traceback)
 
     async def add(self, task_type: str, data: dict[str, object], file: bytes) -> str:
-        """Adds a task; gives its id."""
+        """Adds a task; returns its id."""
         content = form({"json": json.dumps({"type": task_type, "data": data})}, file)
         body = parse_json(await self._connection.call("POST", "tasks/add/", content), "tasks/add/")
         return str(body.get("id")) if isinstance(body, dict) else ""
@@ -98,14 +100,14 @@ class BridgeClient:
     async def take(
         self, task_type: str, worker: str, abilities: Mapping[str, str]
     ) -> tuple[str, object] | None:
-        """Takes the oldest open task that these abilities suit: its id and data, None if none is.
+        """Takes the oldest open task that these abilities suit: its id and data, or None.
 
-        Raises only `BridgeUnavailable`: a server that refuses this call gives no work either way.
+        Raises only `BridgeUnavailable`: a server that refuses this call has no work for us.
         """
         try:
             # 3.1.0 gives a task whose requirements are `{}` only to a worker that sends abilities.
             asked: dict[str, object] = {"type": task_type, "worker": worker, "abilities": abilities}
-            # Only the embedded bridge knows of it; the releases pay no heed to other keys.
+            # Only the embedded bridge knows this key; the releases ignore it.
             asked["lease"] = True
             async with self._change():
                 body = await self._json("POST", "tasks/take/", asked)
@@ -120,14 +122,14 @@ class BridgeClient:
         task_id = body.get("id") if isinstance(body, dict) else None
         if not isinstance(task_id, str) or not is_id(task_id):
             raise BridgeUnavailable("tasks/take/ answered without a task's id")
-        # Only 2.2.1 gives the whole task.
+        # Only 2.2.1 answers with the whole task.
         self._is_sturdy = "status" not in body
         self.leases.note(task_id, body, is_new=True)
         return task_id, body.get("data")
 
     async def renew(self, task_id: str) -> None:
-        """Keeps a leased task for another length of its lease."""
-        body, total_s = self.leases.named(task_id), self.leases.pause_s(task_id)
+        """Renews the lease of a task."""
+        body, total_s = self.leases.as_json(task_id), self.leases.renewal_limit_s(task_id)
         await self._about(task_id, "POST", "renew", body, total_s=total_s)
         self.leases.note_renewal(task_id)
 
@@ -149,10 +151,10 @@ class BridgeClient:
         """Reports a task's result.
 
         Raises:
-            BridgeRejected: 404: it was removed; 409: its lease ran out and another worker has it.
+            BridgeRejected: 404: it was removed; 409: its lease ended and another worker has it.
         """
         async with self._change():
-            body = {"result": result, **self.leases.named(task_id)}
+            body = {"result": result, **self.leases.as_json(task_id)}
             await self._about(task_id, "POST", "complete", body)
 
     async def restart(self, task_id: str) -> None:
@@ -160,15 +162,29 @@ class BridgeClient:
         async with self._change():
             await self._about(task_id, "GET", "restart")
 
+    async def reopen(self, task_id: str, worker: str) -> bool:
+        """Makes a task open again if it is in progress with this worker; returns whether it was."""
+        if await self.standing(task_id, worker) != IN_PROGRESS:
+            return False
+        await self.restart(task_id)
+        return True
+
     async def status(self, task_id: str) -> str:
         """A task's status: "open", "inprogress" or "completed"."""
         return status_in(parse_json(await self._about(task_id, "GET", "status"), "tasks/status/"))
 
+    async def standing(self, task_id: str, worker: str) -> str:
+        """A task's status, or "with another worker" if another worker works on it."""
+        try:
+            return standing_in(await self.details(task_id), worker)
+        except TooLarge:
+            return await self.status(task_id)
+
     async def details(self, task_id: str) -> dict[str, Any]:
-        """Everything the bridge knows of a task, `data` among it.
+        """Everything the bridge knows about a task, including its `data`.
 
         Raises:
-            TooLarge: that is far more than any task of ours has.
+            TooLarge: the data are far larger than those of any task of ours.
         """
         try:
             answer = await self._about(task_id, "GET", "details")
@@ -181,22 +197,22 @@ class BridgeClient:
         return body
 
     async def tasks(self) -> list[dict[str, Any]]:
-        """All tasks that calls can be made for, without their data and results.
+        """All tasks whose ids can be used in calls, without their data and results.
 
-        The embedded bridge leaves out what is not in progress; the releases pay no heed to that.
+        The embedded bridge lists only those in progress; the releases ignore that filter.
         """
         path, limit_bytes = "tasks/list/?status=inprogress", self._limits.list_bytes
         listed = await self._json("GET", path, limit_bytes=limit_bytes)
-        return [each for each in objects(listed) if is_id(each.get("id"))]
+        return [entry for entry in objects(listed) if is_id(entry.get("id"))]
 
     async def workers(self) -> list[dict[str, Any]]:
-        """Who asked for tasks lately; in 2.2.1 every value is a text."""
+        """The workers that asked for tasks lately; 2.2.1 gives every value as text."""
         listed = objects(await self._json("GET", "workers/list/"))
         self._lists_workers, self._is_absent = True, False
         return listed
 
     async def version(self) -> str | None:
-        """The release as the bridge tells it, None where it does not (2.2.1, 3.1.0)."""
+        """The bridge's release; None where it does not say (2.2.1, 3.1.0)."""
         try:
             answer = await self._connection.call("GET", "version")
         except BridgeRejected:
@@ -213,7 +229,7 @@ class BridgeClient:
         limit_bytes: int | None = None,
         total_s: float | None = None,
     ) -> bytes:
-        """A call about one task; gives the answer's body."""
+        """Makes a call about one task; returns the body of the answer."""
         path = f"tasks/{call}/{path_segment(task_id)}/"
         try:
             return await self._connection.call(
@@ -225,24 +241,28 @@ class BridgeClient:
             raise
 
     async def _check_presence(self) -> None:
-        """After a 404: some reverse proxies say so of everything while their bridge is away.
+        """Finds out after a 404 whether it was about the task or about the whole bridge.
+
+        Some reverse proxies answer 404 to everything while their bridge is away.
 
         Raises:
-            BridgeUnavailable: so it is: what was there before is not found either.
+            BridgeUnavailable: the list of workers, which was there before, is not found either.
         """
         try:
             await self.workers()
         except BridgeRejected as err:
             if self._lists_workers:
                 self._is_absent = True
-                raise BridgeUnavailable(f"{err} and to all else", may_have_done_it=False) from None
+                raise BridgeUnavailable(
+                    f"{err} and to everything else", may_have_done_it=False
+                ) from None
 
     @asynccontextmanager
     async def _change(self) -> AsyncIterator[None]:
-        """Holds back other changes from a server that may not stand two at the same instant.
+        """Sends one change at a time to a server that may not survive two at once.
 
-        2.2.1 writes its maps without a lock, and ends ("fatal error: concurrent map writes") when
-        two calls meet there. A server is taken for one of those until a take has shown otherwise.
+        2.2.1 writes its maps without a lock and dies ("fatal error: concurrent map writes") when
+        two calls meet. A server is treated like that until a take has shown otherwise.
         """
         if self._is_sturdy:
             yield

@@ -1,6 +1,6 @@
-"""HTTP to one bridge: who is who, what may take how long, and foreign errors as our own.
+"""HTTP to one bridge: authentication, time and size limits, error translation.
 
-The only file that names the HTTP library.
+The only file of the client that names the HTTP library.
 """
 
 import asyncio
@@ -26,26 +26,26 @@ from taskworker_classifyimage.loopback import is_loopback
 
 _log = logging.getLogger(__name__)
 
-#: 1.3.0 and 3.1.0 cut a connection that was idle for 5 s; a call on it would look like an outage.
+#: 1.3.0 and 3.1.0 close a connection that was idle for 5 s; a call on it would look like an outage.
 _KEEP_ALIVE_S: Final = 4.0
-#: What is left of connections over TLS needs to end.
-_GOODBYE_S: Final = 0.1
+#: Time that closing TLS connections takes in the background.
+_TLS_SHUTDOWN_S: Final = 0.1
 _CHUNK_BYTES: Final = 2**18
-#: Statuses that say "not now" or "not you": an operator or time mends them, no change of the call.
+#: Statuses that time or an operator can change, unlike those that reject the call itself.
 _NOT_NOW: Final = frozenset({401, 403, 407, 408, 421, 425, 429})
 
 
 @dataclass(frozen=True, slots=True)
 class CallLimits:
-    """How long a call may take, and how much may come.
+    """How long a call may take, and how large an answer may be.
 
     Attributes:
-        connect_s: until the connection stands, TLS included.
-        silence_s: in the middle of an answer.
-        call_s: a whole call that carries no picture.
+        connect_s: until the connection is established, TLS included.
+        silence_s: without a byte in the middle of an answer.
+        call_s: a whole call, apart from downloads of pictures.
         download_s: the whole download of one picture.
-        json_bytes: an answer that is no picture and no list of tasks.
-        list_bytes: a list of tasks; of a million it has about 250 MB.
+        json_bytes: size of an answer, apart from pictures and lists of tasks.
+        list_bytes: size of a list of tasks; a million tasks have about 250 MB.
     """
 
     connect_s: float = 10.0
@@ -60,7 +60,7 @@ class Connection:
     """Calls one bridge. Use as an async context manager; the constructor opens nothing.
 
     Attributes:
-        date: the bridge's clock as its last answer told it, as HTTP writes it; empty if it did not.
+        date: the header Date of the last answer; empty if it had none.
     """
 
     def __init__(self, address: BridgeAddress, limits: CallLimits) -> None:
@@ -72,20 +72,20 @@ class Connection:
     async def __aenter__(self) -> Self:
         address = self._address
         is_https = address.url.startswith("https:")
-        _warn(address)
+        _warn_of_risks(address)
         self._session = aiohttp.ClientSession(
-            # No limit of connections: how many calls are under way is the worker's to say.
+            # No limit of connections: the worker limits its calls itself.
             connector=_Connector(
                 limit=0,
                 keepalive_timeout=_KEEP_ALIVE_S,
                 ssl=address.tls.context() if is_https else True,
             ),
             headers=_headers(address),
-            # Cookies of an untrusted server serve nobody here.
+            # An untrusted server must not store anything here.
             cookie_jar=aiohttp.DummyCookieJar(),
-            # What was not asked for is not unpacked: a few bytes could fill the memory.
+            # Compression was not asked for; unpacking a few bytes could fill the memory.
             auto_decompress=False,
-            # Asked once: the library would read the environment and files again at every call.
+            # Looked up once: the library would read the environment and files at every call.
             proxy=proxy_for(address.url),
         )
         return self
@@ -100,8 +100,8 @@ class Connection:
             await self._session.close()
             self._session = None
             if self._address.url.startswith("https:"):
-                # The library does not wait for the end of TLS: "Graceful shutdown" in its manual.
-                await asyncio.sleep(_GOODBYE_S)
+                # See "Graceful shutdown" in the library's manual: it does not wait for this.
+                await asyncio.sleep(_TLS_SHUTDOWN_S)
 
     async def call(
         self,
@@ -112,19 +112,19 @@ class Connection:
         limit_bytes: int | None = None,
         total_s: float | None = None,
     ) -> bytes:
-        """One call; gives the body of an answer of status 200.
+        """Makes one call; returns the body of an answer of status 200.
 
         Args:
-            method: of HTTP.
+            method: HTTP method.
             path: below `/api/`, quoted.
             content: sent as JSON, or a `form`.
-            limit_bytes: of the answer; None: that of JSON.
-            total_s: of the whole call; None: that of calls without a picture.
+            limit_bytes: largest answer; None: `CallLimits.json_bytes`.
+            total_s: longest time of the whole call; None: `CallLimits.call_s`.
 
         Raises:
-            AnswerTooLarge: more than `limit_bytes` came or were announced.
+            AnswerTooLarge: the answer has, or announces, more than `limit_bytes`.
             BridgeUnavailable: trying again later can help.
-            BridgeRejected: it cannot.
+            BridgeRejected: the bridge will never do this.
         """
         if self._session is None:
             raise RuntimeError("Connection is used outside its 'async with'")
@@ -152,12 +152,12 @@ class Connection:
             problem, was_sent = "the bridge does not answer in time", True
         except (aiohttp.ClientError, OSError, ValueError) as err:
             problem, was_sent = _reason(err), True
-        # Outside of the handler, for those errors carry the request with our credentials along.
+        # Outside the handler: those errors hold the request with our credentials.
         raise BridgeUnavailable(problem, may_have_done_it=was_sent)
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Uses no connection again on which more has come than was asked for.
+    """Never reuses a connection on which more than one answer to a call arrived.
 
     The library would take a second copy of an answer for the answer to the next call.
     """
@@ -184,12 +184,12 @@ def _headers(address: BridgeAddress) -> dict[str, str]:
     return headers
 
 
-def _warn(address: BridgeAddress) -> None:
-    """Spells out what the operator gave up."""
+def _warn_of_risks(address: BridgeAddress) -> None:
+    """Warns of risks that the operator's settings take."""
     if not address.tls.is_checked:
         _log.warning(
-            "INSECURE: the certificate of %s is NOT CHECKED; whoever sits on the way there can "
-            "read and change everything, passwords and results included",
+            "INSECURE: the certificate of %s is NOT CHECKED; anyone on the network path can read "
+            "and change everything, including passwords and results",
             address.url,
         )
     if (
@@ -202,7 +202,7 @@ def _warn(address: BridgeAddress) -> None:
 
 async def _read(response: aiohttp.ClientResponse, limit_bytes: int) -> bytes:
     if response.headers.get("Content-Encoding", "identity") != "identity":
-        raise BridgeUnavailable("the bridge packs its answers although it was not asked to")
+        raise BridgeUnavailable("the bridge compresses its answers although it was not asked to")
     if (response.content_length or 0) > limit_bytes:
         raise AnswerTooLarge(f"the bridge answers with more than {limit_bytes} bytes")
     answer = bytearray()
@@ -249,14 +249,15 @@ def _seconds(retry_after: str | None) -> float:
 
 
 def _reason(err: Exception) -> str:
-    """What a person needs of a connection error, in one line, without anybody's secrets."""
+    """One line about a connection error, for people, without secrets."""
     if isinstance(err, aiohttp.ClientHttpProxyError):
         return _PROXY_REFUSES if err.status == 407 else f"the proxy answers {err.status}"
     cause = err.os_error if isinstance(err, aiohttp.ClientConnectorError) else err
     if isinstance(cause, PinMismatch):
         return (
             f"its certificate is not the pinned one, but {cause.sha256.hex()}; either somebody "
-            "sits in between, or it was renewed: ask its keeper before you change pin-sha256"
+            "intercepts the connection, or it was renewed: ask its operator before you change "
+            "pin-sha256"
         )
     if isinstance(cause, ssl.SSLCertVerificationError):
         return (
@@ -265,8 +266,8 @@ def _reason(err: Exception) -> str:
         )
     text = cause.strerror if isinstance(cause, OSError) else None
     if isinstance(cause, ssl.SSLError) or "CERTIFICATE_REQUIRED" in (text or ""):
-        return f"TLS fails: {printable(text or str(cause))}; it may want a client-cert"
+        return f"TLS fails: {printable(text or str(cause))}; the bridge may require a client-cert"
     if isinstance(cause, ConnectionError) and cause.errno and sys.platform != "win32":
-        # asyncio's own text repeats the address; Windows has no name for its sockets' numbers.
+        # asyncio's own text repeats the address; Windows has no text for socket errors.
         return os.strerror(cause.errno)
     return printable(text or str(cause) or type(cause).__name__)

@@ -1,6 +1,6 @@
-"""Who we are to a bridge: a user's password or a token.
+"""The worker's credentials at a bridge: a user's password or a token.
 
-They come from a file or the environment: every user of a machine can read the command lines of all.
+They come from a file or the environment, since all users of a machine can read its command lines.
 """
 
 import base64
@@ -18,11 +18,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What is sent as `Authorization`; shows nothing of it.
-
-    Attributes:
-        header: the header's value.
-    """
+    """The value of the header `Authorization`; its repr shows nothing of it."""
 
     header: str = field(repr=False)
 
@@ -31,14 +27,14 @@ class Credentials:
         """A user's password, as in RFC 7617.
 
         Raises:
-            ConfigError: the user's name has a ":", which would begin the password.
+            ConfigError: the user's name contains a ":", which would begin the password.
         """
         if ":" in user:
-            raise ConfigError("a user's name cannot have a ':'")
+            raise ConfigError("a user's name cannot contain a ':'")
         try:
             encoded = base64.b64encode(f"{user}:{password}".encode())
         except UnicodeEncodeError:
-            raise ConfigError("user or password is no text in UTF-8") from None
+            raise ConfigError("user or password is not text in UTF-8") from None
         return cls(f"Basic {encoded.decode()}")
 
     @classmethod
@@ -51,8 +47,8 @@ class Credentials:
         """Reads "USER:PASSWORD" or "Bearer TOKEN", on one line.
 
         Args:
-            text: the credentials, which no message repeats.
-            where: they come from, for the message.
+            text: the credentials; no message repeats them.
+            where: the source of the text, for the message.
 
         Raises:
             ConfigError: it is neither.
@@ -71,7 +67,7 @@ class Credentials:
         """Reads a file with one such line.
 
         Raises:
-            ConfigError: it cannot be read, or has something else in it.
+            ConfigError: the file cannot be read, or contains something else.
         """
         try:
             with path.open("rb") as stream:
@@ -81,5 +77,5 @@ class Credentials:
         except OSError as err:
             raise ConfigError(f"auth-file {path}: {err.strerror or err}") from None
         except UnicodeDecodeError:
-            raise ConfigError(f"auth-file {path} is no text in UTF-8") from None
+            raise ConfigError(f"auth-file {path} is not text in UTF-8") from None
         return cls.parse(text, f"auth-file {path}")

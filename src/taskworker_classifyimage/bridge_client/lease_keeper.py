@@ -1,4 +1,4 @@
-"""Renewing what is leased to us for as long as we work on it."""
+"""Renewing the leases of tasks for as long as this worker has them."""
 
 import asyncio
 import logging
@@ -11,25 +11,25 @@ from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable
 
 _log = logging.getLogger(__name__)
 
-_LOOK_INTERVAL_S: Final = 0.25
-#: A bridge that could not be reached is left alone so long; when it is back, leases run anew.
+_INTERVAL_S: Final = 0.25
+#: Pause after a renewal that failed; a bridge that was down starts all leases anew.
 _PAUSE_S: Final = 2.0
 
 
 async def keep_leases(
     client: BridgeClient, outage: Outage, in_hand: Callable[[], Collection[str]]
 ) -> None:
-    """Renews the leases of tasks that last, for ever; short tasks cost no call.
+    """Renews leases until cancelled; tasks shorter than a third of their lease cost no call.
 
-    A lease that is lost is no error: the report of its task tells whether somebody else has it.
+    A lost lease is no error: the report of its task finds out whether another worker has it.
 
     Args:
-        client: has the leases.
+        client: knows the leases.
         outage: a bridge that is down is not called.
-        in_hand: gives the ids of the tasks that were taken and are not yet reported.
+        in_hand: returns the ids of the tasks that were taken and are not yet reported.
     """
     while True:
-        await asyncio.sleep(_LOOK_INTERVAL_S)
+        await asyncio.sleep(_INTERVAL_S)
         for task_id in client.leases.due(in_hand()):
             if outage.is_down:
                 break
@@ -37,8 +37,8 @@ async def keep_leases(
                 await client.renew(task_id)
             except BridgeRejected as err:
                 client.leases.give_up(task_id)
-                # Or it was reported a moment ago; if not, the report says so.
-                _log.debug("task %r is ours no longer: %s", task_id, err)
+                # It may also have been reported a moment ago; if not, the report finds out.
+                _log.debug("the lease of task %r is lost: %s", task_id, err)
             except BridgeUnavailable:
                 await asyncio.sleep(_PAUSE_S)
                 break

@@ -1,14 +1,13 @@
-"""Waiting for a bridge that is down: one clock for all calls, one log line when it goes and comes.
+"""Waiting for a bridge that is down: one clock for all calls, one log line each way.
 
-However many tasks are in flight, after a call that failed one caller at a time knocks and the
-others wait for it, so a dead bridge costs a request every few seconds and not a storm. A single
-failure may be this call's own, so the first knock comes soon and only a second failure is told.
+However many tasks are in flight, after a failed call only one caller at a time probes the bridge
+and the others wait for it, so a dead bridge costs one request every few seconds. A single failure
+may concern one call only, so the first probe comes soon and only a second failure is logged.
 """
 
 import asyncio
 import logging
 import random
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final, TypeVar
@@ -17,22 +16,22 @@ from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable
 
 _log = logging.getLogger(__name__)
 
-#: How long to wait after the first failure, the second and so on; the last one stays. No second
-#: sees more than five requests, though the HTTP library makes two of a GET that is cut off.
+#: Pause after the first failure, the second and so on; the last one repeats. No second sees more
+#: than five requests, although the HTTP library repeats a GET whose connection was cut.
 _DELAYS_S: Final = (0.25, 1.0, 2.0, 4.0, 8.0, 15.0)
 
 T = TypeVar("T")
 
 
 class Outage:
-    """Knows whether the bridge is down and lets calls wait for its return."""
+    """Knows whether the bridge is down, and lets calls wait for its return."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._failures = 0
         self._retry_after_s = 0.0
-        self._told_since_s: float | None = None
-        self._knocking = asyncio.Lock()
+        self._logged_at_s: float | None = None
+        self._probing = asyncio.Lock()
         self._limits: dict[asyncio.Timeout, float] = {}
 
     @property
@@ -40,36 +39,36 @@ class Outage:
         """Whether the last call found the bridge unavailable."""
         return self._failures > 0
 
-    async def outlast(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Calls until the bridge answers, however long that takes.
+    async def call_until_answered(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Repeats a call until the bridge answers, however long that takes.
 
         Raises:
             BridgeRejected: the bridge answered, and will never do this.
         """
         while True:
             try:
-                return await self.attempt(call)
+                return await self.call(call)
             except BridgeUnavailable:
                 continue
 
-    async def attempt(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Calls once, as soon as the bridge is not known to be down or it is our turn to knock.
+    async def call(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Calls once: at once if the bridge is not known to be down, else as the next probe.
 
         Raises:
             BridgeUnavailable: trying again later can help.
             BridgeRejected: the bridge answered, and will never do this.
         """
         while self.is_down:
-            async with self._knocking:
-                # Whoever knocked before us may have found it back.
+            async with self._probing:
+                # The previous probe may have found the bridge back.
                 if self._failures:
                     await asyncio.sleep(self._delay_s())
-                    return await self._call(call, is_knock=True)
+                    return await self._call(call, is_probe=True)
         return await self._call(call)
 
     @asynccontextmanager
     async def limit(self, seconds: float) -> AsyncIterator[None]:
-        """Ends what happens inside after some time; while the bridge is down the clock stands.
+        """Limits the time of a block; the clock stops while the bridge is down.
 
         Raises:
             TimeoutError: the time is over.
@@ -77,7 +76,7 @@ class Outage:
         async with asyncio.timeout(None) as timeout:
             self._limits[timeout] = seconds
             if not self.is_down:
-                timeout.reschedule(asyncio.get_running_loop().time() + seconds)
+                timeout.reschedule(_now_s() + seconds)
             try:
                 yield
             finally:
@@ -85,24 +84,24 @@ class Outage:
 
     def _delay_s(self) -> float:
         usual_s = _DELAYS_S[min(self._failures, len(_DELAYS_S)) - 1]
-        # Jitter, so that the workers of a lab do not all knock at once.
+        # Jitter, so that the workers of a lab do not all probe at once.
         return max(usual_s, self._retry_after_s) + usual_s * random.uniform(0.0, 0.5)  # noqa: S311
 
-    async def _call(self, call: Callable[[], Awaitable[T]], *, is_knock: bool = False) -> T:
-        """Calls and notes what that says about the bridge."""
+    async def _call(self, call: Callable[[], Awaitable[T]], *, is_probe: bool = False) -> T:
+        """Calls, and notes what the outcome says about the bridge."""
         try:
             answer = await call()
         except BridgeUnavailable as err:
-            # Of many calls that were under way when the bridge went, the first one tells it.
-            if is_knock or not self.is_down:
+            # Of many calls that were under way when the bridge went, only the first one counts.
+            if is_probe or not self.is_down:
                 self._note_failure(err)
             raise
         except BridgeRejected:
-            if is_knock:
+            if is_probe:
                 self._note_return()
             raise
-        # An answer to a call from before the outage tells nothing of now.
-        if is_knock:
+        # An answer to a call that began before the outage says nothing about now.
+        if is_probe:
             self._note_return()
         return answer
 
@@ -111,28 +110,30 @@ class Outage:
             self._stop_clocks()
         self._failures += 1
         self._retry_after_s = err.retry_after_s
-        if self._told_since_s is None and (self._failures > 1 or err.retry_after_s):
-            self._told_since_s = time.monotonic()
+        if self._logged_at_s is None and (self._failures > 1 or err.retry_after_s):
+            self._logged_at_s = _now_s()
             _log.warning("%s is unavailable: %s; trying again", self._url, err)
 
     def _note_return(self) -> None:
         self._failures = 0
         self._start_clocks()
-        if self._told_since_s is not None:
-            away_s = time.monotonic() - self._told_since_s
-            _log.warning("%s is back after %.0f s", self._url, away_s)
-            self._told_since_s = None
+        if self._logged_at_s is not None:
+            _log.warning("%s is back after %.0f s", self._url, _now_s() - self._logged_at_s)
+            self._logged_at_s = None
 
     def _stop_clocks(self) -> None:
-        now_s = asyncio.get_running_loop().time()
         for timeout in self._limits:
             when_s = timeout.when()
             if when_s is not None and not timeout.expired():
-                self._limits[timeout] = when_s - now_s
+                self._limits[timeout] = when_s - _now_s()
                 timeout.reschedule(None)
 
     def _start_clocks(self) -> None:
-        now_s = asyncio.get_running_loop().time()
         for timeout, left_s in self._limits.items():
             if not timeout.expired():
-                timeout.reschedule(now_s + left_s)
+                timeout.reschedule(_now_s() + left_s)
+
+
+def _now_s() -> float:
+    """The event loop's clock, which tests can replace."""
+    return asyncio.get_running_loop().time()

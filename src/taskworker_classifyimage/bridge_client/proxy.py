@@ -1,4 +1,4 @@
-"""The way to a bridge, where a proxy stands on it."""
+"""The proxy that the environment names for a bridge."""
 
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -9,17 +9,18 @@ from taskworker_classifyimage.errors import ConfigError
 
 
 def proxy_for(url: str) -> URL | None:
-    """The proxy that the environment names for a URL, if it does not exempt the host.
+    """The proxy that the environment names for a URL; None without one, or for an exempt host.
 
     Raises:
-        ConfigError: it is no URL; the message repeats none of it, as it may have a password.
+        ConfigError: the proxy is not a URL; the message repeats nothing of it, since it may contain
+            a password.
     """
     parts = urlsplit(url)
     named = getproxies().get(parts.scheme)
     if not named or proxy_bypass(parts.hostname or ""):
         return None
     try:
-        # curl and others take a bare "host:port" too.
+        # Like curl and others, accepts a bare "host:port" too.
         proxy = URL(named if "://" in named else f"http://{named}")
     except ValueError:
         proxy = URL()

@@ -1,4 +1,4 @@
-"""How a bridge proves who it is over https, and how the worker does."""
+"""TLS settings: which certificates of a bridge are trusted, and the worker's own certificate."""
 
 import hashlib
 import re
@@ -10,10 +10,10 @@ from taskworker_classifyimage.errors import ConfigError
 
 
 class PinMismatch(ssl.SSLCertVerificationError):
-    """The bridge showed another certificate than the pinned one.
+    """The bridge's certificate is not the pinned one.
 
     Attributes:
-        sha256: of the certificate that it showed.
+        sha256: fingerprint of the bridge's certificate.
     """
 
     def __init__(self, sha256: bytes) -> None:
@@ -23,15 +23,15 @@ class PinMismatch(ssl.SSLCertVerificationError):
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """What is trusted. Without any of it: the system's CAs, and the right host name.
+    """What is trusted. The default is the system's CAs, with a check of the host name.
 
     Attributes:
-        ca_file: PEM file of the only CAs that count.
-        pin: SHA-256 of the bridge's own certificate (DER), 32 bytes. Takes the place of CA and host
-            name; with a `ca_file`, both have to be right.
-        is_checked: False trusts anybody.
-        client_cert: PEM file of the worker's own certificate, and maybe its key.
-        client_key: PEM file of that key, without a passphrase.
+        ca_file: PEM file of the only trusted CAs.
+        pin: SHA-256 of the bridge's certificate (DER), 32 bytes. Replaces the checks of CA and host
+            name; with a `ca_file`, all must match.
+        is_checked: False trusts any certificate.
+        client_cert: PEM file with the worker's own certificate, and optionally its key.
+        client_key: PEM file with that key, without a passphrase.
     """
 
     ca_file: Path | None = None
@@ -41,15 +41,15 @@ class Tls:
     client_key: Path | None = None
 
     def context(self) -> ssl.SSLContext:
-        """Reads the files. The pin counts for who wraps a stream, as asyncio does, and no socket.
+        """Reads the files; the pin applies to streams (asyncio), not to wrapped sockets.
 
         Raises:
             ConfigError: a file is missing or wrong, or the settings contradict each other.
         """
         if not self.is_checked and (self.ca_file or self.pin):
-            raise ConfigError("insecure checks nothing; leave it or ca-file and pin-sha256 out")
+            raise ConfigError("insecure checks nothing; remove it, or ca-file and pin-sha256")
         if self.client_key and not self.client_cert:
-            raise ConfigError("client-key is of no use without client-cert")
+            raise ConfigError("client-key needs client-cert")
         try:
             context = ssl.create_default_context(cafile=self.ca_file)
         except OSError as err:
@@ -74,7 +74,7 @@ def parse_pin(text: str) -> bytes:
     """Reads a SHA-256 as openssl shows it, with colons or without.
 
     Raises:
-        ValueError: it is none; says so without a subject.
+        ValueError: it is not one; the message has no subject.
     """
     digits = text.replace(":", "")
     if not re.fullmatch(r"[0-9A-Fa-f]{64}", digits):
@@ -83,7 +83,7 @@ def parse_pin(text: str) -> bytes:
 
 
 def _pinned(pin: bytes) -> type[ssl.SSLObject]:
-    """A TLS client whose handshake fails with any other certificate, before more is sent."""
+    """A TLS client whose handshake fails with any other certificate, before data is sent."""
 
     class Pinned(ssl.SSLObject):
         def do_handshake(self) -> None:
@@ -96,11 +96,11 @@ def _pinned(pin: bytes) -> type[ssl.SSLObject]:
 
 
 def _refuse_passphrase() -> str:
-    """Keeps OpenSSL from asking the terminal, which a service does not have."""
+    """Keeps OpenSSL from asking for it on the terminal, which a service does not have."""
     raise ConfigError("client-key has a passphrase; give one without, that only this user can read")
 
 
 def _reason(err: OSError) -> str:
     if isinstance(err, ssl.SSLError):
-        return f"not the PEM that it should be ({err.reason or err})"
+        return f"not a valid PEM file ({err.reason or err})"
     return err.strerror or str(err)

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from taskworker_classifyimage.bridge_client.address import BridgeAddress
+from taskworker_classifyimage.bridge_client.bridge import Bridge
 from taskworker_classifyimage.bridge_client.client import BridgeClient
-from taskworker_classifyimage.bridge_client.outage import Outage
 from taskworker_classifyimage.classify import load_classifier
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.commands.decoders import decoder_pool
@@ -29,15 +29,16 @@ from taskworker_classifyimage.commands.flags import (
 from taskworker_classifyimage.decode import decode
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, ConfigError
 from taskworker_classifyimage.machine import peak_memory_bytes
-from taskworker_classifyimage.pipeline.handle import Handler, TaskLimits
+from taskworker_classifyimage.pipeline.engine import ConcurrentEngine, Engine
+from taskworker_classifyimage.pipeline.handle import Handler
 from taskworker_classifyimage.pipeline.infer import infer
-from taskworker_classifyimage.pipeline.kept import KeptResults
-from taskworker_classifyimage.pipeline.recognise import Recogniser
 from taskworker_classifyimage.pipeline.report import Reporter
 from taskworker_classifyimage.pipeline.take import Taker
+from taskworker_classifyimage.pipeline.undelivered import UndeliveredResults
 from taskworker_classifyimage.sample import SAMPLE
 from taskworker_classifyimage.sandbox.pool import DecoderPool
-from taskworker_classifyimage.worker.worker import Worker, WorkerLimits
+from taskworker_classifyimage.worker.slots import Slots
+from taskworker_classifyimage.worker.worker import Worker
 
 #: Enough for a p95 that means something, and over in seconds.
 _PICTURES: Final = 400
@@ -143,7 +144,7 @@ async def _whole_loop(
     address: BridgeAddress, classifier: Classifier, decoders: DecoderPool
 ) -> _Row:
     """Adds pictures under a type of their own, lets a worker do them, and removes them."""
-    taker = Taker("bench", task_type=f"bench-{uuid.uuid4()}")
+    task_type = f"bench-{uuid.uuid4()}"
     added: list[str] = []
     try:
         async with BridgeClient(address) as client:
@@ -151,8 +152,10 @@ async def _whole_loop(
                 for number in range(_PICTURES):
                     # Each is another file, so none is answered from memory.
                     file = SAMPLE.read_bytes() + b"%d" % number
-                    added.append(await client.add(taker.task_type, {}, file))
-                all_s, cpu_s = await _worked_off(client, classifier, decoders, taker)
+                    added.append(await client.add(task_type, {}, file))
+                all_s, cpu_s = await _work_off(
+                    Bridge(client, "bench", task_type), classifier, decoders
+                )
                 each_s = [await _duration_s(client, task_id) for task_id in added]
             finally:
                 for task_id in added:
@@ -162,21 +165,20 @@ async def _whole_loop(
     return _Row("whole loop", each_s, cpu_s, all_s)
 
 
-async def _worked_off(
-    client: BridgeClient, classifier: Classifier, decoders: DecoderPool, taker: Taker
+async def _work_off(
+    bridge: Bridge, classifier: Classifier, decoders: DecoderPool
 ) -> tuple[float, float]:
     """Wall and CPU seconds until every picture is reported."""
-    outage = Outage(client.url)
     with ThreadPoolExecutor(classifier.threads) as compute:
-        recogniser = Recogniser(classifier, decoders, compute)
-        reporter = Reporter(client, outage, KeptResults(None), taker.worker)
-        handler = Handler(client, outage, reporter, [recogniser], TaskLimits())
+        engine = ConcurrentEngine(Engine(classifier, decoders), compute)
+        reporter = Reporter(bridge, UndeliveredResults(None))
+        handler = Handler(bridge, reporter, [engine], task_limit_s=600.0)
         stop = asyncio.Event()
         start_s, start_cpu_s = time.perf_counter(), time.process_time()
-        worker = Worker(client, outage, handler, taker, WorkerLimits(threads=classifier.threads))
+        worker = Worker(bridge, handler, Taker(bridge), Slots(classifier.threads))
         working = asyncio.create_task(worker.run(stop))
         while handler.tally.classified + handler.tally.failed + handler.tally.gone < _PICTURES:
-            if working.done() or outage.is_down:
+            if working.done() or bridge.is_down:
                 break
             await asyncio.sleep(0.01)
         all_s, cpu_s = time.perf_counter() - start_s, time.process_time() - start_cpu_s

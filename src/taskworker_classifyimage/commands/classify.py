@@ -16,8 +16,8 @@ from taskworker_classifyimage.commands.flags import (
     settings_of,
 )
 from taskworker_classifyimage.errors import BadRequest, ConfigError
-from taskworker_classifyimage.pipeline.folders import classify_all, walk
-from taskworker_classifyimage.pipeline.local import LocalFiles
+from taskworker_classifyimage.local.files import LocalFiles
+from taskworker_classifyimage.local.folders import classify_all, walk
 from taskworker_classifyimage.tasks import ClassifyRequest, parse_request
 
 

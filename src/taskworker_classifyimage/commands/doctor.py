@@ -29,8 +29,8 @@ from taskworker_classifyimage.errors import (
     ModelError,
     TaskworkerError,
 )
+from taskworker_classifyimage.local.files import LocalFiles
 from taskworker_classifyimage.machine import processor_flags, usable_cores
-from taskworker_classifyimage.pipeline.local import LocalFiles
 from taskworker_classifyimage.sample import SAMPLE, SAMPLE_SYNSET
 from taskworker_classifyimage.sandbox import lockdown
 from taskworker_classifyimage.sandbox.pool import DecoderPool

@@ -16,7 +16,7 @@ from taskworker_classifyimage.commands.flags import (
     settings_of,
 )
 from taskworker_classifyimage.errors import ConfigError, extra
-from taskworker_classifyimage.evaluation import (
+from taskworker_classifyimage.local.evaluation import (
     Outcome,
     bins,
     calibration_error,
@@ -25,8 +25,8 @@ from taskworker_classifyimage.evaluation import (
     top_k,
     truth_of,
 )
-from taskworker_classifyimage.pipeline.folders import classify_all, walk
-from taskworker_classifyimage.pipeline.local import LocalFiles
+from taskworker_classifyimage.local.files import LocalFiles
+from taskworker_classifyimage.local.folders import classify_all, walk
 from taskworker_classifyimage.tasks import ClassifyRequest
 
 _BEST = 5

@@ -14,7 +14,7 @@ from taskworker_classifyimage.commands.flags import (
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, ConfigError
 from taskworker_classifyimage.settings import seconds_of
 from taskworker_classifyimage.tasks import TASK_TYPE
-from taskworker_classifyimage.worker.rescue import Begun, begun_tasks, reopen
+from taskworker_classifyimage.worker.rescue import Begun, begun_tasks
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,15 +53,24 @@ async def _rescue(
 ) -> int:
     stuck = reopened = 0
     async with BridgeClient(address) as client:
-        for task in await begun_tasks(client, TASK_TYPE):
+        workers = await client.workers()
+        for task in begun_tasks(await client.tasks(), workers, TASK_TYPE, client.now_s):
             if task.age_s < older_than_s or worker not in (None, task.worker):
                 continue
             stuck += 1
-            is_reopened = not is_dry_run and await reopen(client, task)
+            is_reopened = not is_dry_run and await _reopen(client, task)
             reopened += is_reopened
             print(f"{'reopened ' if is_reopened else ''}{_line(task)}")
     print(f"{stuck} stuck, {reopened} reopened.")
     return 0
+
+
+async def _reopen(client: BridgeClient, task: Begun) -> bool:
+    try:
+        return await client.reopen(task.id, task.worker)
+    except BridgeRejected:
+        # It was removed in the meantime.
+        return False
 
 
 def _line(task: Begun) -> str:

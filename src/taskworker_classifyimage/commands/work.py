@@ -10,8 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from taskworker_classifyimage.bridge_client.address import BridgeAddress
-from taskworker_classifyimage.bridge_client.client import BridgeClient
-from taskworker_classifyimage.bridge_client.outage import Outage
+from taskworker_classifyimage.bridge_client.bridge import Bridge, open_bridge
 from taskworker_classifyimage.classify import load_classifiers
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.classify.labels import labels_of
@@ -26,24 +25,24 @@ from taskworker_classifyimage.commands.flags import (
     model_options,
     settings_of,
 )
+from taskworker_classifyimage.local.files import LocalFiles
 from taskworker_classifyimage.logs import set_up_logging
-from taskworker_classifyimage.pipeline.abilities import offers
-from taskworker_classifyimage.pipeline.handle import Handler, TaskLimits
-from taskworker_classifyimage.pipeline.kept import KeptResults
-from taskworker_classifyimage.pipeline.local import LocalFiles
-from taskworker_classifyimage.pipeline.recognise import Recogniser
+from taskworker_classifyimage.pipeline.engine import ConcurrentEngine, Engine
+from taskworker_classifyimage.pipeline.handle import Handler
 from taskworker_classifyimage.pipeline.report import Reporter
-from taskworker_classifyimage.pipeline.take import Taker
+from taskworker_classifyimage.pipeline.take import Taker, offers_of
+from taskworker_classifyimage.pipeline.undelivered import UndeliveredResults
 from taskworker_classifyimage.sample import SAMPLE
 from taskworker_classifyimage.sandbox.pool import DecoderPool
 from taskworker_classifyimage.settings import Settings
 from taskworker_classifyimage.stopping import exit_on_sigterm, stop_on_signals, unless
-from taskworker_classifyimage.tasks import ClassifyRequest
-from taskworker_classifyimage.worker.neighbours import wait_for_own_name
+from taskworker_classifyimage.tasks import TASK_TYPE, ClassifyRequest
+from taskworker_classifyimage.worker.own_name import wait_for_own_name
 from taskworker_classifyimage.worker.rescue import Rescuer
+from taskworker_classifyimage.worker.slots import Slots
 from taskworker_classifyimage.worker.state import own_folder
 from taskworker_classifyimage.worker.systemd import Systemd
-from taskworker_classifyimage.worker.worker import Worker, WorkerLimits
+from taskworker_classifyimage.worker.worker import Worker
 
 _log = logging.getLogger(__name__)
 
@@ -106,25 +105,21 @@ async def _work(
     decoders: DecoderPool,
     stop: asyncio.Event,
 ) -> None:
-    outage = Outage(address.url)
     # One more than the device needs, as one of them is likely to wait for a decoder.
     threads = 1 + max(each.threads for each in classifiers)
     compute = ThreadPoolExecutor(threads, thread_name_prefix="compute")
     with own_folder(settings.state_folder(), address.url, settings.worker) as folder:
         try:
-            async with BridgeClient(address) as client:
-                kept = KeptResults(folder and folder / "results")
+            async with open_bridge(address, settings.worker, TASK_TYPE) as bridge:
                 handler = Handler(
-                    client,
-                    outage,
-                    Reporter(client, outage, kept, settings.worker),
-                    [Recogniser(each, decoders, compute) for each in classifiers],
-                    TaskLimits(task_s=settings.task_limit),
-                    tells_provenance=settings.provenance,
+                    bridge,
+                    Reporter(bridge, UndeliveredResults(folder and folder / "results")),
+                    [ConcurrentEngine(Engine(each, decoders), compute) for each in classifiers],
+                    settings.task_limit,
+                    always_provenance=settings.provenance,
                 )
-                taker = Taker(settings.worker, offers(classifiers))
-                limits = WorkerLimits(threads=threads, in_flight=settings.in_flight)
-                worker = Worker(client, outage, handler, taker, limits)
+                taker = Taker(bridge, offers_of(classifiers))
+                worker = Worker(bridge, handler, taker, Slots(threads, settings.in_flight))
                 models = (
                     f"{each.model.name} ({each.library}) on {each.device}" for each in classifiers
                 )
@@ -135,35 +130,34 @@ async def _work(
                     ", ".join(models),
                     threads,
                 )
-                telling = Systemd(os.environ).keep_telling(worker.status, stop)
-                async with _beside(telling), _rescuing(settings, client, outage, taker):
-                    await unless(stop, wait_for_own_name(client, outage, taker))
+                notifying = Systemd(os.environ).keep_notifying(worker.status, stop)
+                async with _beside(notifying), _rescuing(settings, bridge):
+                    await unless(stop, wait_for_own_name(bridge))
                     if not stop.is_set():
                         await worker.run(stop)
         finally:
-            # What still computes has been handed back, and nobody waits for it: not for a picture
-            # whose decoder hangs, either.
+            # Tasks that still compute were handed back; nobody waits for them, nor for a decoder
+            # that hangs.
             decoders.close()
             compute.shutdown(wait=False, cancel_futures=True)
     _log.info(
         "stopped; %d classified, %d of them seen before; %d failed",
         handler.tally.classified,
-        handler.repeated,
+        handler.cache_hits,
         handler.tally.failed,
     )
 
 
-def _rescuing(
-    settings: Settings, client: BridgeClient, outage: Outage, taker: Taker
-) -> AbstractAsyncContextManager[None]:
+def _rescuing(settings: Settings, bridge: Bridge) -> AbstractAsyncContextManager[None]:
     if settings.rescue_after is None:
         return nullcontext()
-    return _beside(Rescuer(client, outage, taker, settings.rescue_after).run())
+    clock = asyncio.get_running_loop().time
+    return _beside(Rescuer(bridge, settings.rescue_after, clock=clock).run())
 
 
 @asynccontextmanager
 async def _beside(coroutine: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Runs something for as long as the block runs."""
+    """Runs a coroutine in the background for the time of the block."""
     beside = asyncio.create_task(coroutine)
     try:
         yield

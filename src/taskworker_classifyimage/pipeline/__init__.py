@@ -1,8 +1,8 @@
-"""The flow of a task, one file a step.
+"""The flow of a task, one file for each step.
 
     take -> fetch -> decode -> infer -> report
     Task    bytes    pixels    classes  result JSON
 
-`take` finds work, `handle` carries one task through the other four; the same words are used for
-files, functions and log lines.
+`engine` joins decode and infer for one model, `handle` carries a task from fetch to report. Files,
+functions and log lines use the same words for the steps.
 """

@@ -1,4 +1,4 @@
-"""decode: an encoded picture to the pixels that a network wants to see."""
+"""decode: an encoded picture to the pixels that a network needs."""
 
 from typing import Protocol
 
@@ -7,14 +7,14 @@ from taskworker_classifyimage.input_spec import InputSpec
 
 
 class Decoders(Protocol):
-    """What decodes for the pipeline: a `sandbox.DecoderPool`, never this process itself."""
+    """The processes that decode: a `sandbox.DecoderPool`, never this process itself."""
 
     @property
     def limits(self) -> DecodeLimits:
-        """What a picture may cost."""
+        """The largest file and picture that is decoded."""
 
     def decode(self, encoded: bytes, spec: InputSpec) -> Decoded:
-        """An encoded picture to a square of `spec.size`.
+        """Decodes a picture to a square of `spec.size`.
 
         Raises:
             TaskError: it cannot be decoded.

@@ -1,12 +1,10 @@
 """One task from fetch to report: whatever happens in between, the client gets an answer."""
 
 import logging
-import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from taskworker_classifyimage.bridge_client.client import BridgeClient
-from taskworker_classifyimage.bridge_client.outage import Outage
+from taskworker_classifyimage.bridge_client.bridge import Bridge
 from taskworker_classifyimage.errors import (
     BadRequest,
     BridgeRejected,
@@ -16,34 +14,19 @@ from taskworker_classifyimage.errors import (
     TaskLeft,
     UserError,
 )
-from taskworker_classifyimage.pipeline.fetch import fetch, fetch_data
-from taskworker_classifyimage.pipeline.infer import name_best
-from taskworker_classifyimage.pipeline.recognise import Recogniser
+from taskworker_classifyimage.pipeline.engine import ConcurrentEngine
+from taskworker_classifyimage.pipeline.fetch import fetch_data, fetch_file
 from taskworker_classifyimage.pipeline.report import Reporter
 from taskworker_classifyimage.pipeline.timing import Timing
 from taskworker_classifyimage.tasks import (
-    UNKNOWN,
     ClassifyRequest,
+    Runtime,
     Task,
     error_json,
     parse_request,
-    result_json,
 )
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class TaskLimits:
-    """What one task may cost.
-
-    Attributes:
-        file_bytes: largest encoded file, checked while it is read.
-        task_s: longest time from take to result, that of an outage not counted.
-    """
-
-    file_bytes: int = 256 * 2**20
-    task_s: float = 600.0
 
 
 @dataclass(slots=True)
@@ -56,124 +39,121 @@ class Tally:
 
 
 class Handler:
-    """Carries one task at a time, many at once, through fetch, decode, infer and report.
+    """Carries tasks through fetch, decode, infer and report; many at once.
 
-    The first of the recognisers answers tasks that name no model.
+    Attributes:
+        tally: how many tasks ended how.
     """
 
     def __init__(
         self,
-        client: BridgeClient,
-        outage: Outage,
+        bridge: Bridge,
         reporter: Reporter,
-        recognisers: Sequence[Recogniser],
-        limits: TaskLimits,
+        engines: Sequence[ConcurrentEngine],
+        task_limit_s: float,
         *,
-        tells_provenance: bool = False,
+        always_provenance: bool = False,
     ) -> None:
-        self._client = client
-        self._outage = outage
+        """Takes its collaborators.
+
+        Args:
+            bridge: the bridge that the tasks come from.
+            reporter: delivers the results.
+            engines: one for each model; the first one answers tasks that name no model.
+            task_limit_s: longest time from take to result, without the time of outages.
+            always_provenance: whether every result contains its provenance.
+        """
+        self._bridge = bridge
         self._reporter = reporter
-        self._recognisers = {each.provenance.model: each for each in recognisers}
-        self._default = recognisers[0]
-        self._limits = limits
-        self._tells_provenance = tells_provenance
+        self._engines = {each.engine.runtime.model: each for each in engines}
+        self._default = engines[0]
+        self._task_limit_s = task_limit_s
+        self._always_provenance = always_provenance
         self.tally = Tally()
+
+    @property
+    def cache_hits(self) -> int:
+        """How many pictures were answered without an inference, having been seen before."""
+        return sum(engine.cache_hits for engine in self._engines.values())
 
     async def handle(self, task: Task) -> Timing | None:
         """Does one task and reports its result.
 
         Returns:
-            What it cost, None if it did not go all the way to a classified picture.
+            What it cost; None if it was resumed, or ended without a classified picture.
 
         Raises:
             TaskLeft: the bridge does not let it come to its end now.
+            UserError: this installation cannot do any task.
         """
-        timing = Timing()
+        timing, undelivered = Timing(), self._reporter.undelivered
         try:
-            kept = await self._reporter.kept.find(task.id) if task.data is UNKNOWN else None
-            result = await self._result(task, timing) if kept is None else kept
+            kept = await undelivered.find(task.id) if task.is_resumed else None
+            result = await self._classify(task, timing) if kept is None else kept
             with timing.network():
                 await self._report(task, result, is_kept=kept is not None)
         except TaskGone as err:
             self.tally.gone += 1
             _log.info("task %r is dropped: %s", task.id, err)
-        else:
-            self._note(task, result)
-            if "error" not in result and task.data is not UNKNOWN:
-                return timing
-        return None
+            return None
+        self._count(task, result)
+        return None if "error" in result or task.is_resumed else timing
 
-    async def forget_results_but(self, task_ids: Iterable[str]) -> None:
-        """Drops what was kept for tasks that are not ours any more."""
-        dropped = await self._reporter.kept.drop_all_but(task_ids)
+    async def drop_results_except(self, task_ids: Iterable[str]) -> None:
+        """Drops undelivered results, except those of the given tasks."""
+        dropped = await self._reporter.undelivered.drop_all_but(task_ids)
         if dropped:
-            _log.info("%d kept results are of no use any more and are dropped", dropped)
+            _log.info("%d undelivered results are obsolete and dropped", dropped)
+
+    async def _classify(self, task: Task, timing: Timing) -> dict[str, object]:
+        runtime = self._default.engine.runtime
+        try:
+            async with self._bridge.limit(self._task_limit_s):
+                with timing.network():
+                    data = await fetch_data(self._bridge, task)
+                request = parse_request(data)
+                if self._always_provenance:
+                    request = replace(request, provenance=True)
+                chosen = self._choose_engine(request)
+                engine, runtime = chosen.engine, chosen.engine.runtime
+                with timing.network():
+                    encoded = await fetch_file(self._bridge, task, engine.limit_bytes)
+                timing.file_bytes = len(encoded)
+                answer = await chosen.answer(encoded, timing)
+            return engine.result(answer, request, task.age_s)
+        except TaskError as err:
+            return error_json(str(err), err.code, runtime, task.age_s)
+        except (TaskGone, TaskLeft, UserError):
+            # Not the client's business: operator errors are no answer to a task.
+            raise
+        except TimeoutError:
+            message = f"the task took more than {self._task_limit_s:.0f} s"
+            return error_json(message, ErrorCode.TIMED_OUT, runtime, task.age_s)
+        except Exception:  # noqa: BLE001 - the client gets an answer, the log gets the traceback
+            _log.exception("task %r failed by a fault of this program", task.id)
+            return _internal_error(task, runtime, "internal error")
+
+    def _choose_engine(self, request: ClassifyRequest) -> ConcurrentEngine:
+        if request.model is None:
+            return self._default
+        if request.model not in self._engines:
+            loaded = ", ".join(self._engines)
+            raise BadRequest(f"model {request.model[:100]!r} is not loaded here; loaded: {loaded}")
+        return self._engines[request.model]
 
     async def _report(self, task: Task, result: dict[str, object], *, is_kept: bool) -> None:
         try:
             await self._reporter.report(task.id, result, is_kept=is_kept)
         except BridgeRejected as err:
             _log.error("task %r: its result is refused: %s", task.id, err)
-            refused = self._error(task, self._default, f"the result is refused: {err}")
+            message = f"the result is refused: {err}"
+            refused = _internal_error(task, self._default.engine.runtime, message)
             try:
                 await self._reporter.report(task.id, refused)
             except BridgeRejected:
                 raise TaskLeft("the bridge refuses every result") from None
 
-    async def _result(self, task: Task, timing: Timing) -> dict[str, object]:
-        recogniser = self._default
-        try:
-            async with self._outage.limit(self._limits.task_s):
-                with timing.network():
-                    data = await fetch_data(self._client, self._outage, task, self._reporter.worker)
-                request = parse_request(data)
-                recogniser = self._asked(request)
-                with timing.network():
-                    encoded = await fetch(self._client, self._outage, task, self._limits.file_bytes)
-                timing.file_bytes = len(encoded)
-                answer = await recogniser.recognise(encoded, timing)
-            predictions, warnings = name_best(answer.probabilities, recogniser.labels, request)
-        except TaskError as err:
-            return self._error(task, recogniser, str(err), err.code)
-        except (TaskGone, TaskLeft, UserError):
-            # What only we can mend is no answer to a task.
-            raise
-        except TimeoutError:
-            message = f"the task took more than {self._limits.task_s:.0f} s"
-            return self._error(task, recogniser, message, ErrorCode.TIMED_OUT)
-        except Exception:  # noqa: BLE001 - the client gets an answer, the log gets the traceback
-            _log.exception("task %r failed by a fault of this program", task.id)
-            return self._error(task, recogniser, "internal error")
-        warnings += answer.facts.warnings
-        evidence = None
-        if request.provenance or self._tells_provenance:
-            evidence = recogniser.evidence(answer, request.language)
-        return result_json(predictions, recogniser.provenance, _age_s(task), warnings, evidence)
-
-    def _asked(self, request: ClassifyRequest) -> Recogniser:
-        if request.model is None:
-            return self._default
-        if request.model not in self._recognisers:
-            there = ", ".join(self._recognisers)
-            raise BadRequest(f"model {request.model[:100]!r} is not loaded here; there are {there}")
-        return self._recognisers[request.model]
-
-    def _error(
-        self,
-        task: Task,
-        recogniser: Recogniser,
-        message: str,
-        code: ErrorCode = ErrorCode.INTERNAL,
-    ) -> dict[str, object]:
-        return error_json(message, code, recogniser.provenance, _age_s(task))
-
-    @property
-    def repeated(self) -> int:
-        """How many pictures were answered without an inference, having been seen before."""
-        return sum(each.repeated for each in self._recognisers.values())
-
-    def _note(self, task: Task, result: dict[str, object]) -> None:
+    def _count(self, task: Task, result: dict[str, object]) -> None:
         if "error" in result:
             self.tally.failed += 1
             _log.info("task %r: %s: %s", task.id, result["code"], result["error"])
@@ -182,5 +162,5 @@ class Handler:
             _log.debug("task %r: classified in %s s", task.id, result["duration"])
 
 
-def _age_s(task: Task) -> float:
-    return time.monotonic() - task.taken_at_s
+def _internal_error(task: Task, runtime: Runtime, message: str) -> dict[str, object]:
+    return error_json(message, ErrorCode.INTERNAL, runtime, task.age_s)

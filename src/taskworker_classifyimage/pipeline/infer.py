@@ -14,8 +14,8 @@ def infer(classifier: Classifier, image: npt.NDArray[np.uint8]) -> npt.NDArray[n
     """(S, S, 3) uint8 RGB to (C,) probabilities, 0 to 1, in the order of the classes.
 
     Raises:
-        NoAnswer: the model fails with this picture, or JSON could not say what it gives.
-        DeviceFailed: it fails with a blank picture, too, which it did not when it was loaded.
+        NoAnswer: the model fails with this picture, or returns NaN or infinity.
+        DeviceFailed: it fails with a blank picture too, which it did not when it was loaded.
     """
     model = classifier.model.name
     try:
@@ -41,9 +41,11 @@ def name_best(
 ) -> tuple[list[Prediction], list[str]]:
     """(C,) probabilities to the best predictions, most probable first, and the warnings."""
     warnings = list(request.warnings)
-    language, as_asked = labels.resolve(request.language)
-    if not as_asked:
-        warnings.append(f"targetlanguage: {request.language} is not there, names are in {language}")
+    language, is_as_requested = labels.resolve(request.language)
+    if not is_as_requested:
+        warnings.append(
+            f"targetlanguage: {request.language} is not available, names are in {language}"
+        )
     names, ids = labels.names(language), labels.ids
     predictions = [
         Prediction(ids[index], names[ids[index]], float(probabilities[index]))

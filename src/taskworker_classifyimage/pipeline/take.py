@@ -1,33 +1,51 @@
-"""take: the bridge's open tasks."""
+"""take: the bridge's oldest open task that this worker can do."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from taskworker_classifyimage.bridge_client.client import BridgeClient
-from taskworker_classifyimage.pipeline.abilities import Abilities
-from taskworker_classifyimage.tasks import TASK_TYPE, Task
+from taskworker_classifyimage.bridge_client.bridge import Bridge
+from taskworker_classifyimage.classify.base import Classifier
+from taskworker_classifyimage.classify.labels import labels_of
+from taskworker_classifyimage.tasks import Task
+
+#: What a worker can do, as a bridge that routes by requirements compares it. 3.1.0 and the embedded
+#: bridge give a task with `requirements` only to a worker whose abilities have all of these keys,
+#: with equal values. One value a key: a worker with two languages offers one of them at a time.
+Abilities = Mapping[str, str]
 
 
 class Taker:
-    """As whom tasks are taken, of which type, and with which abilities in turn."""
+    """Takes tasks, with one of several sets of abilities after the other."""
 
-    def __init__(
-        self, worker: str, offered: Sequence[Abilities] = ({},), task_type: str = TASK_TYPE
-    ) -> None:
-        self.worker = worker
-        self.task_type = task_type
-        self._turns = itertools.cycle(offered)
+    def __init__(self, bridge: Bridge, offers: Sequence[Abilities] = ({},)) -> None:
+        self._bridge = bridge
+        self._offers = itertools.cycle(offers)
 
-    def next_abilities(self) -> Abilities:
-        """Those of the next question; see `offers`."""
-        return next(self._turns)
+    async def take(self) -> Task | None:
+        """Takes the oldest open task, None if there is none; tries once.
+
+        Raises:
+            BridgeUnavailable: the bridge did not answer; it may have given us a task.
+        """
+        taken = await self._bridge.take(next(self._offers))
+        return None if taken is None else Task(*taken)
 
 
-async def take(client: BridgeClient, taker: Taker) -> Task | None:
-    """Takes the oldest open task, None when there is none.
+def offers_of(classifiers: Sequence[Classifier]) -> list[Abilities]:
+    """Every pair of a model and a language; both change from one offer to the next.
 
-    Raises:
-        BridgeUnavailable: see `BridgeClient`.
+    So a task that requires only one of them does not wait until all of the other had their turn.
     """
-    taken = await client.take(taker.task_type, taker.worker, taker.next_abilities())
-    return None if taken is None else Task(*taken)
+    by_model = [(classifier, labels_of(classifier.model).languages) for classifier in classifiers]
+    turns = max(len(languages) for _, languages in by_model)
+    return [
+        {
+            "model": classifier.model.name,
+            "library": classifier.library,
+            "device": classifier.device,
+            "targetlanguage": languages[(turn + number) % turns],
+        }
+        for turn in range(turns)
+        for number, (classifier, languages) in enumerate(by_model)
+        if (turn + number) % turns < len(languages)
+    ]

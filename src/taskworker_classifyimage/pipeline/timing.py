@@ -1,4 +1,4 @@
-"""What one task cost, by what it waited for."""
+"""What one task cost: time on the network, time on a core, size of its file."""
 
 import time
 from collections.abc import Iterator
@@ -12,8 +12,8 @@ class Timing:
 
     Attributes:
         network_s: take, fetch and report.
-        compute_s: decode and infer, waiting for a free core not counted; 0 for a repeated picture.
-        file_bytes: of the picture as it was fetched.
+        compute_s: decode and infer, without waiting for a free thread; 0 for a cached answer.
+        file_bytes: size of the encoded picture.
     """
 
     network_s: float = 0.0
@@ -22,14 +22,14 @@ class Timing:
 
     @contextmanager
     def network(self) -> Iterator[None]:
-        """Adds what happens inside to the network's time."""
+        """Adds the time of a block to the network's time."""
         start_s = time.perf_counter()
         yield
         self.network_s += time.perf_counter() - start_s
 
     @contextmanager
     def compute(self) -> Iterator[None]:
-        """Adds what happens inside to the computing time."""
+        """Adds the time of a block to the computing time."""
         start_s = time.perf_counter()
         yield
         self.compute_s += time.perf_counter() - start_s

@@ -1,8 +1,8 @@
-"""A worker's life: it asks for tasks, keeps several in flight, finds what was lost, and ends well.
+"""A worker's life: it takes tasks, keeps several in flight, finds lost ones, and ends in order.
 
-    recovery -> worker -> in_flight -> (pipeline)      while it runs
-    hand_back                                          when it stops
-    neighbours, rescue                                 other workers, dead or alive
+    own_name, recovery -> worker -> in_flight -> (pipeline)    while it runs
+    hand_back                                                  when it stops
+    rescue                                                     tasks of other workers, which died
 
-Here parts are joined in time; what is done to one task is in `pipeline`.
+Here tasks are scheduled; what is done to one task is in `pipeline`.
 """

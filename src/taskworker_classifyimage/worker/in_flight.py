@@ -5,15 +5,15 @@ import logging
 
 from taskworker_classifyimage.errors import TaskLeft, UserError
 from taskworker_classifyimage.pipeline.handle import Handler
-from taskworker_classifyimage.pipeline.slots import Slots
-from taskworker_classifyimage.tasks import UNKNOWN, Task
+from taskworker_classifyimage.tasks import Task
 from taskworker_classifyimage.worker.recovery import Recovery
+from taskworker_classifyimage.worker.slots import Slots
 
 _log = logging.getLogger(__name__)
 
 
 class InFlight:
-    """Has tasks handled; whoever begins one has acquired the slot that its end releases."""
+    """Runs tasks; the caller acquires a slot for each, and the task's end releases it."""
 
     def __init__(self, handler: Handler, slots: Slots, recovery: Recovery) -> None:
         self._handler = handler
@@ -24,28 +24,28 @@ class InFlight:
         self._faults: asyncio.Queue[UserError] = asyncio.Queue()
 
     def ids(self) -> set[str]:
-        """Ids of the tasks that were begun and have not ended."""
+        """Ids of the tasks that have begun and not ended."""
         return set(self._running.values())
 
     def begin(self, task: Task, take_s: float) -> None:
         """Starts to handle a task, and returns at once.
 
         Args:
-            task: from `take`, or with data `UNKNOWN`.
+            task: the task.
             take_s: seconds that its take took.
         """
-        # A client reopened it while we work on it, or 2.2.1 gave it to two questions at once.
-        before = {running for running, task_id in self._running.items() if task_id == task.id}
-        running = asyncio.create_task(self._handle(task, take_s, before))
+        # A client reopened it while we work on it, or 2.2.1 gave it to two takes at once.
+        twins = {running for running, task_id in self._running.items() if task_id == task.id}
+        running = asyncio.create_task(self._handle(task, take_s, twins))
         self._running[running] = task.id
         running.add_done_callback(self._note_end)
 
     async def fault(self) -> UserError:
-        """Waits until something is wrong with this installation, so that no task can be done."""
+        """Waits until an error shows that this installation cannot do any task."""
         return await self._faults.get()
 
     async def end(self, within_s: float) -> set[str]:
-        """Lets everything come to its end; gives the ids of what was not answered or cut off."""
+        """Waits for all tasks, then cancels the rest; returns the ids of all unanswered tasks."""
         if self._running:
             _, late = await asyncio.wait(set(self._running), timeout=within_s)
             self._unanswered.update(self._running[running] for running in late)
@@ -55,11 +55,11 @@ class InFlight:
                 await asyncio.wait(late)
         return self._unanswered
 
-    async def _handle(self, task: Task, take_s: float, before: set[asyncio.Task[None]]) -> None:
-        if before:
-            await asyncio.wait(before)
-            # Whether anything is left to do, the bridge says.
-            task = Task(task.id, UNKNOWN)
+    async def _handle(self, task: Task, take_s: float, twins: set[asyncio.Task[None]]) -> None:
+        if twins:
+            await asyncio.wait(twins)
+            # The bridge knows whether anything is left to do.
+            task = Task(task.id, is_resumed=True)
         try:
             timing = await self._handler.handle(task)
         except TaskLeft as err:
@@ -77,6 +77,6 @@ class InFlight:
     def _note_end(self, running: asyncio.Task[None]) -> None:
         task_id = self._running.pop(running)
         self._slots.release()
-        if not running.cancelled() and (error := running.exception()):
-            _log.error("task %r ended by a fault of this program", task_id, exc_info=error)
+        if not running.cancelled() and (err := running.exception()):
+            _log.error("task %r ended by a fault of this program", task_id, exc_info=err)
             self._recovery.note_left()

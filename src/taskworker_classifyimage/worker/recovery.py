@@ -1,21 +1,18 @@
-"""Finding the tasks that are ours and that we know nothing of.
+"""Finding the tasks that this worker has and does not know.
 
-A bridge never gives a taken task to anyone again, so who took it has to finish it. A worker that
-was killed, or that lost the answer to a take, finds such tasks in the bridge's list: in progress
-under its own name, and not in its hands. The list of a large bridge is long, so it is read only
-when there is a reason to.
+A bridge without leases never gives a taken task to anyone else, so the worker that took it has to
+finish it. A worker that was killed, or that lost the answer to a take, finds such tasks in the
+bridge's list: in progress under its own name, and not in hand. The list of a large bridge is long,
+so it is read only when there is a reason.
 """
 
 import logging
-import time
 from collections.abc import Callable, Container
 from typing import Final
 
-from taskworker_classifyimage.bridge_client.client import BridgeClient
-from taskworker_classifyimage.bridge_client.outage import Outage
+from taskworker_classifyimage.bridge_client.answers import IN_PROGRESS
+from taskworker_classifyimage.bridge_client.bridge import Bridge
 from taskworker_classifyimage.errors import BridgeRejected
-from taskworker_classifyimage.pipeline.insist import IN_PROGRESS
-from taskworker_classifyimage.pipeline.take import Taker
 
 _log = logging.getLogger(__name__)
 
@@ -23,27 +20,18 @@ _log = logging.getLogger(__name__)
 _SECOND_LOOK_S: Final = 60.0
 #: Until a task that could not be brought to its end is tried again.
 _LEFT_S: Final = 600.0
-#: Between two looks: so long at least, and so many times what a look takes.
+#: The pause between two looks: at least so long, and so many times the duration of a look.
 _LEAST_PAUSE_S: Final = 5.0
 _PAUSE_FACTOR: Final = 30.0
 
 
 class Recovery:
-    """Knows when there may be a task that is ours and not in our hands, and finds it."""
+    """Knows when this worker may have a task that it does not know, and finds it."""
 
-    def __init__(
-        self,
-        client: BridgeClient,
-        outage: Outage,
-        taker: Taker,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._client = client
-        self._outage = outage
-        self._taker = taker
+    def __init__(self, bridge: Bridge, *, clock: Callable[[], float]) -> None:
+        self._bridge = bridge
         self._clock = clock
-        #: An earlier life may have left something.
+        #: An earlier run may have left tasks behind.
         self._due_s = clock()
         self._not_before_s = self._due_s
         self._is_second_look_wanted = False
@@ -70,22 +58,22 @@ class Recovery:
     async def look(self, in_hand: Container[str]) -> list[str] | None:
         """Ids of the tasks that are in progress under our name and not in hand, oldest first.
 
-        No take may be under way meanwhile. Waits until the bridge is there.
+        No take may be under way meanwhile. Waits while the bridge is down.
 
         Args:
-            in_hand: ids of the tasks that were in our hands before this call.
+            in_hand: ids of the tasks that were in hand before this call.
 
         Returns:
-            The ids, None if the bridge refuses to tell.
+            The ids; None if the bridge does not list its tasks.
         """
         start_s = self._clock()
         try:
-            listed = await self._outage.outlast(self._client.tasks)
+            listed = await self._bridge.tasks()
         except BridgeRejected as err:
             _log.warning("cannot look for unfinished tasks: %s; is this a TaskBridge?", err)
             listed = None
         end_s = self._clock()
-        # A refusal may be that of a proxy whose bridge has not started yet.
+        # A refusal may come from a proxy whose bridge has not started yet.
         is_over = listed is not None and not self._is_second_look_wanted
         self._due_s = float("inf") if is_over else end_s + _SECOND_LOOK_S
         self._is_second_look_wanted = False
@@ -96,8 +84,8 @@ class Recovery:
             entry["id"]
             for entry in listed
             if isinstance(entry.get("id"), str)
-            and entry.get("type") == self._taker.task_type
+            and entry.get("type") == self._bridge.task_type
             and entry.get("status") == IN_PROGRESS
-            and entry.get("worker") == self._taker.worker
+            and entry.get("worker") == self._bridge.worker
             and entry["id"] not in in_hand
         ]

@@ -1,28 +1,28 @@
 """Reopening tasks whose worker is dead: a bridge without leases would never do it.
 
-A task is stuck when it has been in progress for too long. What a bridge tells of the time differs:
-2.2.1 notes no start, and no bridge's clock need be ours. Who runs for long measures for itself.
+A task is stuck when it has been in progress for too long. Bridges differ in what they say about
+the time: 2.2.1 stores no start, and no bridge's clock need be ours. A worker that runs for long
+measures itself.
 """
 
 import asyncio
 import logging
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from taskworker_classifyimage.bridge_client.answers import number
-from taskworker_classifyimage.bridge_client.client import BridgeClient
-from taskworker_classifyimage.bridge_client.outage import Outage
+from taskworker_classifyimage.bridge_client.answers import IN_PROGRESS, finite_number
+from taskworker_classifyimage.bridge_client.bridge import Bridge
 from taskworker_classifyimage.errors import BridgeRejected
-from taskworker_classifyimage.pipeline.insist import IN_PROGRESS, standing_of
-from taskworker_classifyimage.pipeline.take import Taker
 
 _log = logging.getLogger(__name__)
 
 _LONGEST_INTERVAL_S: Final = 60.0
-#: 2.2.1 forgets when it heard of a worker for the first time, and tells 292 years.
+#: 2.2.1 says 292 years for a worker whose first call it has forgotten.
 _NEVER_S: Final = 1e9
+
+#: Tasks and workers as the bridge lists them.
+Entries = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,8 @@ class Begun:
     """A task in progress, as the bridge's lists show it.
 
     Attributes:
-        worker: who took it; "" if the bridge does not tell.
-        age_s: for how long it has been in progress, at least.
+        worker: the worker that took it; "" if the bridge does not say.
+        age_s: how long it has been in progress, at least.
         silent_s: seconds since the bridge heard of the worker; infinite if it knows none.
         fingerprint: changes when anybody does anything with the task.
     """
@@ -43,104 +43,86 @@ class Begun:
     fingerprint: tuple[object, ...]
 
 
-async def begun_tasks(client: BridgeClient, task_type: str) -> list[Begun]:
+def begun_tasks(tasks: Entries, workers: Entries, task_type: str, now_s: float) -> list[Begun]:
     """The tasks of a type that are in progress, oldest first.
 
-    Raises:
-        BridgeUnavailable, BridgeRejected: see `BridgeClient`.
+    Args:
+        tasks: the bridge's list of tasks.
+        workers: the bridge's list of workers.
+        task_type: the type.
+        now_s: the bridge's clock, in seconds since the epoch.
     """
-    silent_s = _silences_s(await client.workers())
-    listed = await client.tasks()
-    return list(_begun(listed, task_type, silent_s, client.now_s))
-
-
-async def reopen(client: BridgeClient, task: Begun) -> bool:
-    """Reopens a task if it still is in progress with the same worker; whether it was reopened.
-
-    Raises:
-        BridgeUnavailable: see `BridgeClient`.
-    """
-    try:
-        if await standing_of(client, task.id, task.worker) != IN_PROGRESS:
-            return False
-        await client.restart(task.id)
-    except BridgeRejected:
-        return False
-    return True
+    silent_s = _silences_s(workers)
+    return [
+        _begun(entry, silent_s.get(str(entry.get("worker", "")), float("inf")), now_s)
+        for entry in tasks
+        if entry.get("type") == task_type
+        and entry.get("status") == IN_PROGRESS
+        and isinstance(entry.get("id"), str)
+    ]
 
 
 class Rescuer:
     """Reopens the tasks of dead workers for as long as this worker runs."""
 
-    def __init__(
-        self,
-        client: BridgeClient,
-        outage: Outage,
-        taker: Taker,
-        after_s: float,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._client = client
-        self._outage = outage
-        self._taker = taker
+    def __init__(self, bridge: Bridge, after_s: float, *, clock: Callable[[], float]) -> None:
+        self._bridge = bridge
         self._after_s = after_s
         self._clock = clock
         self._first_seen_s: dict[tuple[object, ...], float] = {}
 
     async def run(self) -> None:
-        """Checks now and then; never ends by itself."""
+        """Checks at intervals until cancelled."""
         while True:
             try:
-                await self._outage.outlast(self.check)
+                await self.check()
             except BridgeRejected as err:
                 _log.warning("cannot look for stuck tasks: %s", err)
             await asyncio.sleep(min(_LONGEST_INTERVAL_S, self._after_s / 4))
 
     async def check(self) -> None:
-        """Reopens what has not moved for too long, as far as we saw, while its worker was silent.
+        """Reopens each task that we saw unchanged for too long while its worker was silent.
 
         Raises:
-            BridgeUnavailable, BridgeRejected: see `BridgeClient`.
+            BridgeRejected: the bridge does not list its tasks or workers.
         """
-        now_s, begun = self._clock(), await begun_tasks(self._client, self._taker.task_type)
-        # Our own are recovery's: they are done, not reopened.
-        others = [task for task in begun if task.worker != self._taker.worker]
+        bridge = self._bridge
+        now_s, workers = self._clock(), await bridge.workers()
+        begun = begun_tasks(await bridge.tasks(), workers, bridge.task_type, bridge.now_s)
+        # Our own tasks are resumed by recovery, not reopened.
+        others = [task for task in begun if task.worker != bridge.worker]
         self._first_seen_s = {
             task.fingerprint: self._first_seen_s.get(task.fingerprint, now_s) for task in others
         }
         for task in others:
             age_s = now_s - self._first_seen_s[task.fingerprint]
-            if min(age_s, task.silent_s) >= self._after_s and await reopen(self._client, task):
+            if min(age_s, task.silent_s) >= self._after_s and await self._reopen(task):
                 _log.warning("task %r of the silent worker %r is reopened", task.id, task.worker)
 
-
-def _begun(
-    listed: list[dict[str, Any]], task_type: str, silent_s: dict[str, float], now_s: float
-) -> Iterator[Begun]:
-    for entry in listed:
-        task_id, worker = entry.get("id"), str(entry.get("worker", ""))
-        if (
-            entry.get("type") != task_type
-            or entry.get("status") != IN_PROGRESS
-            or not isinstance(task_id, str)
-        ):
-            continue
-        silence_s = silent_s.get(worker, float("inf"))
-        started_ms, created_ms = number(entry.get("startedat")), number(entry.get("createdat"))
-        if started_ms is not None:
-            age_s = now_s - started_ms / 1000
-        elif created_ms is not None:
-            # 2.2.1: whoever took it asked for it when it was heard last, or before.
-            age_s = min(now_s - created_ms / 1000, silence_s)
-        else:
-            age_s = 0.0
-        fingerprint = (task_id, worker, started_ms, str(entry.get("progress")))
-        yield Begun(task_id, worker, age_s, silence_s, fingerprint)
+    async def _reopen(self, task: Begun) -> bool:
+        try:
+            return await self._bridge.reopen(task.id, task.worker)
+        except BridgeRejected:
+            return False
 
 
-def _silences_s(workers: list[dict[str, Any]]) -> dict[str, float]:
-    """Seconds since each name was heard, with any type of task."""
+def _begun(entry: Mapping[str, Any], silent_s: float, now_s: float) -> Begun:
+    started_ms = finite_number(entry.get("startedat"))
+    created_ms = finite_number(entry.get("createdat"))
+    if started_ms is not None:
+        age_s = now_s - started_ms / 1000
+    elif created_ms is not None:
+        # 2.2.1: its worker took it when it was last heard, or before.
+        age_s = min(now_s - created_ms / 1000, silent_s)
+    else:
+        age_s = 0.0
+    worker = str(entry.get("worker", ""))
+    fingerprint = (entry["id"], worker, started_ms, str(entry.get("progress")))
+    return Begun(entry["id"], worker, age_s, silent_s, fingerprint)
+
+
+def _silences_s(workers: Entries) -> dict[str, float]:
+    """Seconds since the bridge heard of each name, with any type of task."""
     silent_s: dict[str, float] = {}
     for entry in workers:
         try:

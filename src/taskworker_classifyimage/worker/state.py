@@ -1,8 +1,8 @@
-"""What a worker keeps on its machine: a lock on its name, and results that were not delivered.
+"""The worker's state on disk: a lock on its name, and undelivered results.
 
-One folder for each bridge and worker's name. Without a place to write, as in a read-only container,
-the worker works all the same: it cannot see a second process of its name on this machine, and
-results that wait for a bridge are only in memory.
+There is one folder for each bridge and worker's name. Without a place to write, as in a read-only
+container, the worker works too, but it cannot notice a second process of its name on this machine,
+and undelivered results are kept in memory only.
 """
 
 import contextlib
@@ -22,11 +22,11 @@ _log = logging.getLogger(__name__)
 
 @contextmanager
 def own_folder(state: Path | None, url: str, worker: str) -> Iterator[Path | None]:
-    """Gives the folder of this worker's own and keeps other processes out of it.
+    """Locks this worker's folder for the time of the block; None without a place to write.
 
     Args:
-        state: the folder of all workers' folders, None if there is none.
-        url: the bridge's.
+        state: parent of all workers' folders; None if there is none.
+        url: the bridge's URL.
         worker: the worker's name.
 
     Raises:
@@ -36,7 +36,7 @@ def own_folder(state: Path | None, url: str, worker: str) -> Iterator[Path | Non
         _warn("there is no home folder")
         yield None
         return
-    # Neither a URL nor a name is fit for a file's name.
+    # A URL or a name may contain what file names must not.
     folder = state / hashlib.sha256(f"{url}\0{worker}".encode()).hexdigest()[:32]
     lock = FileLock(folder / "lock", timeout=0)
     try:
@@ -52,7 +52,7 @@ def own_folder(state: Path | None, url: str, worker: str) -> Iterator[Path | Non
         yield None
         return
     try:
-        # For a person who wonders what this folder is.
+        # Explains the folder to people.
         with contextlib.suppress(OSError):
             (folder / "about.txt").write_text(
                 f"worker {worker!r} for {url}, process {os.getpid()}\n", encoding="utf-8"
@@ -64,6 +64,6 @@ def own_folder(state: Path | None, url: str, worker: str) -> Iterator[Path | Non
 
 def _warn(reason: str) -> None:
     _log.warning(
-        "results that wait for a bridge are kept in memory only (%s); name a folder with --state",
+        "undelivered results are kept in memory only (%s); name a folder with --state",
         reason,
     )

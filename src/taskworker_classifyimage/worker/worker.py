@@ -1,7 +1,8 @@
-"""The worker's life: take up what was left over, take tasks until told to stop, leave none behind.
+"""The worker's loop: resume what was left over, take tasks until stopped, leave none behind.
 
-Order of the end, and why: stop taking (or it never ends), let what is begun finish (its result is
-nearly paid for), hand back what does not finish in time (a bridge would never do it by itself).
+The order of the end: stop taking (or it never ends), let begun tasks finish (their results are
+nearly paid for), hand back what does not finish in time (a bridge without leases would never
+reopen it).
 """
 
 import asyncio
@@ -9,92 +10,66 @@ import contextlib
 import logging
 import time
 from collections import deque
-from dataclasses import dataclass
+from typing import Final
 
-from taskworker_classifyimage.bridge_client.client import BridgeClient
-from taskworker_classifyimage.bridge_client.lease_keeper import keep_leases
-from taskworker_classifyimage.bridge_client.outage import Outage
+from taskworker_classifyimage.bridge_client.bridge import Bridge
 from taskworker_classifyimage.errors import BridgeUnavailable
 from taskworker_classifyimage.pipeline.handle import Handler
-from taskworker_classifyimage.pipeline.slots import Slots
-from taskworker_classifyimage.pipeline.take import Taker, take
-from taskworker_classifyimage.tasks import UNKNOWN, Task
+from taskworker_classifyimage.pipeline.take import Taker
+from taskworker_classifyimage.tasks import Task
 from taskworker_classifyimage.worker.hand_back import hand_back
 from taskworker_classifyimage.worker.in_flight import InFlight
 from taskworker_classifyimage.worker.recovery import Recovery
-from taskworker_classifyimage.worker.tally import log_tally
+from taskworker_classifyimage.worker.slots import Slots
 
 _log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True, slots=True)
-class WorkerLimits:
-    """How much at once, how often, how long.
-
-    Attributes:
-        threads: that compute, and are to be kept busy.
-        in_flight: tasks taken and not yet reported, at most; None: as many as the network needs.
-        poll_interval_s: pause after the bridge had nothing to do.
-        drain_s: how long begun tasks may go on after a stop.
-        hand_back_s: how long handing back may take after that.
-        tally_interval_s: how often the log says what was done.
-    """
-
-    threads: int
-    in_flight: int | None = None
-    poll_interval_s: float = 0.25
-    drain_s: float = 6.0
-    hand_back_s: float = 2.0
-    tally_interval_s: float = 60.0
+#: Pause after the bridge had no task.
+_POLL_INTERVAL_S: Final = 0.25
+#: How long begun tasks may go on after a stop, and then how long handing back may take.
+_DRAIN_S: Final = 6.0
+_HAND_BACK_S: Final = 2.0
+#: How often the log says how many pictures were classified.
+_SUMMARY_INTERVAL_S: Final = 60.0
 
 
 class Worker:
     """Takes tasks from one bridge and has them handled, several at a time."""
 
-    def __init__(
-        self,
-        client: BridgeClient,
-        outage: Outage,
-        handler: Handler,
-        taker: Taker,
-        limits: WorkerLimits,
-    ) -> None:
-        self._client = client
-        self._outage = outage
+    def __init__(self, bridge: Bridge, handler: Handler, taker: Taker, slots: Slots) -> None:
+        self._bridge = bridge
         self._handler = handler
         self._taker = taker
-        self._limits = limits
-        self._recovery = Recovery(client, outage, taker)
-        self._slots = Slots(limits.threads, limits.in_flight)
-        self._in_flight = InFlight(handler, self._slots, self._recovery)
+        self._recovery = Recovery(bridge, clock=asyncio.get_running_loop().time)
+        self._slots = slots
+        self._in_flight = InFlight(handler, slots, self._recovery)
         self._left_over: deque[str] = deque()
-        self._asking: set[asyncio.Task[None]] = set()
+        self._takes: set[asyncio.Task[None]] = set()
         self._is_busy = False
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Works until `stop` is set, then leaves no task behind that the bridge can be told of.
+        """Works until `stop` is set, then hands back what the bridge can be told of.
 
         Raises:
-            UserError: it cannot work any more; it sets `stop`, and others can do its tasks.
+            UserError: this installation cannot do any task; sets `stop`, for others can.
         """
         taking = asyncio.create_task(self._take_all(stop))
         stopping = asyncio.create_task(stop.wait())
         failing = asyncio.create_task(self._in_flight.fault())
-        tallying = asyncio.create_task(log_tally(self._handler, self._limits.tally_interval_s))
-        keeping = asyncio.create_task(keep_leases(self._client, self._outage, self.in_hand))
+        summing = asyncio.create_task(self._log_summaries())
+        keeping = asyncio.create_task(self._bridge.keep_leases(self.in_hand))
         try:
             first = {taking, stopping, failing}
             await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
             if failing.done():
                 stop.set()
         finally:
-            tallying.cancel()
-            stopping.cancel()
-            failing.cancel()
+            for task in (summing, stopping, failing):
+                task.cancel()
             await self._end(taking)
             keeping.cancel()
         if not taking.cancelled():
-            # Before a stop it ends only by a fault of this program, which is to be seen.
+            # Before a stop it ends only by a fault of this program, which must not be hidden.
             taking.result()
         if not failing.cancelled():
             raise failing.result()
@@ -104,54 +79,54 @@ class Worker:
         return self._in_flight.ids().union(self._left_over)
 
     def status(self) -> str:
-        """What it is at, in a line for people."""
-        tally, away = self._handler.tally, "; the bridge is away" if self._outage.is_down else ""
+        """What the worker is doing, in one line for people."""
+        tally, away = self._handler.tally, "; the bridge is away" if self._bridge.is_down else ""
         count = f"{tally.classified} classified, {tally.failed} failed"
         return f"{len(self.in_hand())} in flight, {count}{away}"
 
     async def _take_all(self, stop: asyncio.Event) -> None:
-        if await self._look():
-            await self._handler.forget_results_but(self._left_over)
+        if await self._find_left_over():
+            await self._handler.drop_results_except(self._left_over)
         while not stop.is_set():
             await self._slots.acquire()
             if self._recovery.is_due:
-                await self._look()
+                await self._find_left_over()
             if stop.is_set():
                 self._slots.release()
             elif self._left_over:
-                self._in_flight.begin(Task(self._left_over.popleft(), UNKNOWN), take_s=0.0)
+                self._in_flight.begin(Task(self._left_over.popleft(), is_resumed=True), take_s=0.0)
             else:
-                await self._take_open(stop)
+                await self._start_take(stop)
 
-    async def _look(self) -> bool:
-        """Finds what was taken under our name and is not in hand, if the bridge tells."""
-        if self._asking:
-            # What they are about to get would look like a task that was lost.
-            await asyncio.wait(self._asking)
+    async def _find_left_over(self) -> bool:
+        """Finds tasks that are ours and not in hand; returns whether the bridge lists its tasks."""
+        if self._takes:
+            # Tasks that a take is about to get would look like lost ones.
+            await asyncio.wait(self._takes)
         found = await self._recovery.look(self.in_hand())
         for task_id in found or []:
-            _log.info("task %r was taken and left unfinished, and is taken up", task_id)
+            _log.info("task %r was taken and left unfinished; it is resumed", task_id)
             self._left_over.append(task_id)
         return found is not None
 
-    async def _take_open(self, stop: asyncio.Event) -> None:
-        """Asks for a task for the slot that was acquired."""
-        asking = asyncio.create_task(self._ask())
-        self._asking.add(asking)
-        asking.add_done_callback(self._asking.discard)
+    async def _start_take(self, stop: asyncio.Event) -> None:
+        """Starts a take for the slot that was acquired."""
+        take = asyncio.create_task(self._take())
+        self._takes.add(take)
+        take.add_done_callback(self._takes.discard)
         if not self._is_busy:
-            # As long as there is nothing to do, one question at a time and then a pause.
-            await asyncio.wait({asking})
+            # While the bridge has nothing, one take at a time and then a pause.
+            await asyncio.wait({take})
             if not self._is_busy:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), self._limits.poll_interval_s)
+                    await asyncio.wait_for(stop.wait(), _POLL_INTERVAL_S)
 
-    async def _ask(self) -> None:
-        """Takes a task if there is one, and begins it in the slot that was acquired."""
+    async def _take(self) -> None:
+        """Takes a task, if there is one, and begins it in the slot that was acquired."""
         start_s = time.perf_counter()
         task = None
         try:
-            task = await self._outage.attempt(lambda: take(self._client, self._taker))
+            task = await self._taker.take()
         except BridgeUnavailable as err:
             if err.may_have_done_it:
                 self._recovery.note_lost_take()
@@ -165,32 +140,48 @@ class Worker:
             else:
                 self._in_flight.begin(task, time.perf_counter() - start_s)
 
+    async def _log_summaries(self) -> None:
+        """Logs at intervals what was done since the last line; runs until cancelled."""
+        tally, before = self._handler.tally, (0, 0, 0)
+        while True:
+            await asyncio.sleep(_SUMMARY_INTERVAL_S)
+            now = (tally.classified, tally.failed, self._handler.cache_hits)
+            if now != before:
+                done, failed, repeated = (new - old for new, old in zip(now, before, strict=True))
+                _log.info(
+                    "in the last %.0f s: %d pictures classified, %d of them seen before; %d failed",
+                    _SUMMARY_INTERVAL_S,
+                    done,
+                    repeated,
+                    failed,
+                )
+            before = now
+
     async def _end(self, taking: asyncio.Task[None]) -> None:
         _log.info("stopping, %d tasks are in flight", len(self.in_hand()))
         loop = asyncio.get_running_loop()
-        deadline_s = loop.time() + self._limits.drain_s
-        asking = {taking, *self._asking}
-        if not self._outage.is_down:
+        deadline_s = loop.time() + _DRAIN_S
+        takes = {taking, *self._takes}
+        if not self._bridge.is_down:
             # A take that is cut off may have got a task that nobody would ever know of.
-            await asyncio.wait(asking, timeout=self._limits.drain_s)
-        for each in asking:
-            each.cancel()
-        await asyncio.wait(asking)
+            await asyncio.wait(takes, timeout=_DRAIN_S)
+        for take in takes:
+            take.cancel()
+        await asyncio.wait(takes)
         cut_off = await self._in_flight.end(max(0.0, deadline_s - loop.time()))
         try:
-            async with asyncio.timeout(self._limits.hand_back_s):
+            async with asyncio.timeout(_HAND_BACK_S):
                 await self._hand_back(cut_off.union(self._left_over))
         except TimeoutError:
             _log.warning("the bridge did not answer in time while tasks were handed back")
 
     async def _hand_back(self, unfinished: set[str]) -> None:
-        """Hands back what did not finish, and what was taken without our ever hearing of it."""
-        worker = self._taker.worker
-        returning = asyncio.create_task(hand_back(self._client, self._outage, worker, unfinished))
+        """Hands back what did not finish, and tasks whose take we never heard an answer to."""
+        returning = asyncio.create_task(hand_back(self._bridge, unfinished))
         try:
             if self._recovery.is_wanted:
                 lost = await self._recovery.look(unfinished) or []
-                await hand_back(self._client, self._outage, worker, lost)
+                await hand_back(self._bridge, lost)
             await returning
         finally:
             returning.cancel()

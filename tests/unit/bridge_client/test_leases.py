@@ -99,16 +99,16 @@ def test_an_answer_without_a_proper_lease_is_none(answer: dict[str, Any]) -> Non
     """Whatever another server may have under these keys."""
     leases = Leases(clock=Clock())
     leases.note("a", answer, is_new=False)
-    assert leases.named("a") == {}
+    assert leases.as_json("a") == {}
     assert leases.due({"a"}) == []
 
 
 def test_what_is_in_hand_no_more_is_forgotten() -> None:
     leases = Leases(clock=Clock())
     leases.note("a", {"attempt": 3, "lease": 60}, is_new=False)
-    assert leases.named("a") == {"attempt": 3}
+    assert leases.as_json("a") == {"attempt": 3}
     assert leases.due(set()) == []
-    assert leases.named("a") == {}
+    assert leases.as_json("a") == {}
 
 
 # What the bridge sees
@@ -179,7 +179,7 @@ def test_a_lost_lease_is_told_once_and_not_renewed_again(
         keeping.cancel()
 
     with_client(bridge, use)
-    assert caplog.text.count("is ours no longer") == 1
+    assert caplog.text.count("is lost") == 1
 
 
 def test_a_bridge_that_is_away_ends_no_keeping(tmp_path: Path) -> None:

@@ -1,11 +1,9 @@
 import asyncio
 import logging
-import time
-from collections.abc import Coroutine
-from typing import Any
 
 import pytest
 
+from support.virtual_time import run_in_virtual_time
 from taskworker_classifyimage.bridge_client.outage import Outage
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable
 
@@ -19,7 +17,7 @@ class Bridge:
         self.calls_s: list[float] = []
 
     async def call(self) -> str:
-        self.calls_s.append(time.monotonic())
+        self.calls_s.append(asyncio.get_running_loop().time())
         was_up = self.is_up
         await asyncio.sleep(0)
         if not was_up:
@@ -27,35 +25,31 @@ class Bridge:
         return "answer"
 
 
-def run(coroutine: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(coroutine)
-
-
 def test_a_bridge_that_answers_is_asked_once() -> None:
     """No wait and no second call where nothing is wrong."""
     bridge = Bridge()
-    assert asyncio.run(Outage("http://x").outlast(bridge.call)) == "answer"
+    assert run_in_virtual_time(Outage("http://x").call_until_answered(bridge.call)) == "answer"
     assert len(bridge.calls_s) == 1
 
 
-def test_many_calls_wait_for_one_that_knocks(caplog: pytest.LogCaptureFixture) -> None:
+def test_many_calls_wait_for_one_that_probes(caplog: pytest.LogCaptureFixture) -> None:
     """50 tasks in flight cost a dead bridge a few requests, and the log one line each way."""
     bridge = Bridge()
     bridge.is_up = False
     down_calls = 0
 
-    async def outlast() -> list[str]:
+    async def wait() -> list[str]:
         nonlocal down_calls
         outage = Outage("http://x")
-        waiting = [asyncio.create_task(outage.outlast(bridge.call)) for _ in range(50)]
+        waiting = [asyncio.create_task(outage.call_until_answered(bridge.call)) for _ in range(50)]
         await asyncio.sleep(1.2)
         assert outage.is_down
         down_calls, bridge.is_up = len(bridge.calls_s), True
         return await asyncio.gather(*waiting)
 
     with caplog.at_level(logging.INFO, logger="taskworker_classifyimage"):
-        assert asyncio.run(outlast()) == ["answer"] * 50
-    # Each finds out once for itself; from then on one of them knocks.
+        assert run_in_virtual_time(wait()) == ["answer"] * 50
+    # Each finds out once for itself; from then on one of them probes.
     assert 50 < down_calls <= 50 + 5
     messages = [record.getMessage() for record in caplog.records]
     assert len(messages) == 2
@@ -71,13 +65,13 @@ def test_one_failure_is_no_outage_to_tell(caplog: pytest.LogCaptureFixture) -> N
         outage = Outage("http://x")
         bridge.is_up = False
         with pytest.raises(BridgeUnavailable):
-            await outage.attempt(bridge.call)
+            await outage.call(bridge.call)
         bridge.is_up = True
-        assert await outage.outlast(bridge.call) == "answer"
+        assert await outage.call_until_answered(bridge.call) == "answer"
         assert not outage.is_down
 
     with caplog.at_level(logging.INFO, logger="taskworker_classifyimage"):
-        run(fail_once())
+        run_in_virtual_time(fail_once())
     assert caplog.records == []
 
 
@@ -89,11 +83,11 @@ def test_the_first_retry_after_is_honoured() -> None:
     async def ask() -> None:
         outage = Outage("http://x")
         with pytest.raises(BridgeUnavailable):
-            await outage.attempt(bridge.call)
+            await outage.call(bridge.call)
         bridge.is_up = True
-        assert await outage.outlast(bridge.call) == "answer"
+        assert await outage.call_until_answered(bridge.call) == "answer"
 
-    run(ask())
+    run_in_virtual_time(ask())
     assert bridge.calls_s[1] - bridge.calls_s[0] >= 1.0
 
 
@@ -108,16 +102,16 @@ def test_an_answer_to_an_older_call_ends_no_outage() -> None:
             await released.wait()
             return "late"
 
-        download = asyncio.create_task(outage.attempt(slow))
+        download = asyncio.create_task(outage.call(slow))
         await asyncio.sleep(0)
         bridge.is_up = False
         with pytest.raises(BridgeUnavailable):
-            await outage.attempt(bridge.call)
+            await outage.call(bridge.call)
         released.set()
         assert await download == "late"
         assert outage.is_down
 
-    run(ask())
+    run_in_virtual_time(ask())
 
 
 def test_a_refusal_is_not_an_outage() -> None:
@@ -129,10 +123,10 @@ def test_a_refusal_is_not_an_outage() -> None:
     async def ask() -> None:
         outage = Outage("http://x")
         with pytest.raises(BridgeRejected):
-            await outage.outlast(refuse)
+            await outage.call_until_answered(refuse)
         assert not outage.is_down
 
-    run(ask())
+    run_in_virtual_time(ask())
 
 
 def test_a_limit_ends_what_takes_too_long() -> None:
@@ -143,7 +137,7 @@ def test_a_limit_ends_what_takes_too_long() -> None:
             async with Outage("http://x").limit(0.05):
                 await asyncio.sleep(30)
 
-    run(work())
+    run_in_virtual_time(work())
 
 
 def test_the_time_of_an_outage_is_not_the_tasks() -> None:
@@ -155,8 +149,8 @@ def test_the_time_of_an_outage_is_not_the_tasks() -> None:
 
         async def task() -> str:
             async with outage.limit(0.2):
-                await outage.outlast(bridge.call)
-                await outage.outlast(bridge.call)
+                await outage.call_until_answered(bridge.call)
+                await outage.call_until_answered(bridge.call)
                 try:
                     await asyncio.sleep(30)
                 except asyncio.CancelledError:
@@ -174,4 +168,4 @@ def test_the_time_of_an_outage_is_not_the_tasks() -> None:
             await working
         assert done == ["was long enough in the outage"]
 
-    run(work())
+    run_in_virtual_time(work())

@@ -220,9 +220,9 @@ def wrong_settings(folder: Path) -> list[tuple[Tls, str]]:
     certificate, key = Authority(folder).client()
     return [
         (Tls(ca_file=folder / "missing.pem"), "No such file"),
-        (Tls(ca_file=folder / "empty.pem"), "not the PEM"),
+        (Tls(ca_file=folder / "empty.pem"), "not a valid PEM"),
         (Tls(client_cert=folder / "missing.pem"), "No such file"),
-        (Tls(client_cert=key), "not the PEM"),
+        (Tls(client_cert=key), "not a valid PEM"),
         (Tls(client_cert=certificate, client_key=folder / "locked.pem"), "passphrase"),
         (Tls(client_key=key), "client-cert"),
         (Tls(ca_file=certificate, is_checked=False), "insecure"),

@@ -23,7 +23,7 @@ from taskworker_classifyimage.classify.device import Device
 from taskworker_classifyimage.classify.keras.networks import keras_networks
 from taskworker_classifyimage.classify.options import ModelOptions
 from taskworker_classifyimage.errors import ModelError
-from taskworker_classifyimage.pipeline.local import LocalFiles
+from taskworker_classifyimage.local.files import LocalFiles
 from taskworker_classifyimage.tasks import ClassifyRequest
 
 skip_without_tensorflow()

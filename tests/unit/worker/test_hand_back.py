@@ -4,8 +4,8 @@ import pytest
 
 from support.canned_server import CannedServer, http
 from taskworker_classifyimage.bridge_client.address import BridgeAddress
+from taskworker_classifyimage.bridge_client.bridge import Bridge
 from taskworker_classifyimage.bridge_client.client import BridgeClient
-from taskworker_classifyimage.bridge_client.outage import Outage
 from taskworker_classifyimage.errors import BridgeUnavailable
 from taskworker_classifyimage.worker.hand_back import hand_back
 
@@ -14,18 +14,17 @@ IDS = {f"task-{number}" for number in range(40)}
 
 def hand_all_back(server: CannedServer, *, was_down: bool) -> None:
     async def run() -> None:
-        outage = Outage(server.url)
         async with BridgeClient(BridgeAddress.parse(server.url)) as client:
+            bridge = Bridge(client, "w", "classifyimage")
             if was_down:
+                answer, server.answer = server.answer, b""
                 with pytest.raises(BridgeUnavailable):
-                    await outage.attempt(fail)
-            await hand_back(client, outage, "w", IDS)
+                    await bridge.take({})
+                server.answer = answer
+                server.connections = 0
+            await hand_back(bridge, IDS)
 
     asyncio.run(run())
-
-
-async def fail() -> None:
-    raise BridgeUnavailable("down")
 
 
 def test_a_bridge_that_is_down_still_is_asked_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,22 +1,21 @@
 import asyncio
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from support.clock import Clock
-from taskworker_classifyimage.bridge_client.client import BridgeClient
-from taskworker_classifyimage.bridge_client.outage import Outage
+from support.memory_bridge import MemoryBridge, bridge_of
 from taskworker_classifyimage.errors import BridgeRejected
-from taskworker_classifyimage.pipeline.take import Taker
 from taskworker_classifyimage.worker.recovery import Recovery
 
 OURS = {"type": "classifyimage", "status": "inprogress", "worker": "w"}
 
 
-class Bridge:
+class Bridge(MemoryBridge):
     """Has a list, or refuses to show it; each look takes some time."""
 
     def __init__(self, clock: Clock, *listed: dict[str, Any]) -> None:
+        super().__init__()
         self.listed: list[dict[str, Any]] | None = list(listed)
         self.look_s = 0.0
         self._clock = clock
@@ -29,8 +28,7 @@ class Bridge:
 
 
 def recovery(clock: Clock, bridge: Bridge) -> Recovery:
-    client = cast("BridgeClient", bridge)
-    return Recovery(client, Outage("http://x"), Taker("w"), clock=clock)
+    return Recovery(bridge_of(bridge), clock=clock)
 
 
 def look(recovery: Recovery, *in_hand: str) -> list[str] | None:

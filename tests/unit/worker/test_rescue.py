@@ -1,69 +1,96 @@
 """Finding and reopening stuck tasks, on bridges that tell nonsense about them."""
 
 import asyncio
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from taskworker_classifyimage.bridge_client.client import BridgeClient
-from taskworker_classifyimage.errors import TooLarge
-from taskworker_classifyimage.worker.rescue import Begun, begun_tasks, reopen
+from support.clock import Clock
+from support.memory_bridge import MemoryBridge, StoredTask, bridge_of
+from taskworker_classifyimage.errors import BridgeRejected, TooLarge
+from taskworker_classifyimage.worker.rescue import Begun, Rescuer, begun_tasks
 
 STUCK = {"id": "a", "type": "classifyimage", "status": "inprogress", "worker": "dead"}
 NO_NUMBERS = [10**400, float("nan"), float("inf"), -float("inf"), "soon", [], None]
 
 
-class Bridge:
-    """Shows one task; its details are too large to be read."""
-
-    now_s = 1000.0
-
-    def __init__(self, task: dict[str, Any], worker: dict[str, Any] | None = None) -> None:
-        self._task = task
-        self._worker = worker
-        self.reopened: list[str] = []
-
-    async def workers(self) -> list[dict[str, Any]]:
-        return [] if self._worker is None else [self._worker]
-
-    async def tasks(self) -> list[dict[str, Any]]:
-        return [self._task]
-
-    async def details(self, _task_id: str) -> dict[str, Any]:
-        raise TooLarge("the task's data are too large")
-
-    async def status(self, _task_id: str) -> str:
-        return str(self._task["status"])
-
-    async def restart(self, task_id: str) -> None:
-        self.reopened.append(task_id)
-
-
-def begun(bridge: Bridge) -> Begun:
-    [task] = asyncio.run(begun_tasks(cast("BridgeClient", bridge), "classifyimage"))
-    return task
+def begun(task: dict[str, Any], *workers: dict[str, Any]) -> Begun:
+    [found] = begun_tasks([task], workers, "classifyimage", now_s=1000.0)
+    return found
 
 
 @pytest.mark.parametrize("odd", NO_NUMBERS)
-def test_times_that_are_none_make_no_task_old(odd: object) -> None:
+def test_times_that_are_no_numbers_make_no_task_old(odd: object) -> None:
     """Nor do they end the program that asked."""
-    task = begun(Bridge({**STUCK, "startedat": odd, "progress": []}))
+    task = begun({**STUCK, "startedat": odd, "progress": []})
     assert task.age_s == 0.0
     assert hash(task.fingerprint)
 
 
 @pytest.mark.parametrize("odd", NO_NUMBERS)
-def test_a_worker_that_was_heard_at_no_time_is_one_that_the_bridge_does_not_know(
-    odd: object,
-) -> None:
-    """What cannot be reckoned with says nothing."""
-    task = begun(Bridge({**STUCK, "startedat": 0}, {"name": "dead", "lastping": odd}))
+def test_a_worker_without_a_valid_time_is_one_that_the_bridge_does_not_know(odd: object) -> None:
+    """A value that is no finite number says nothing."""
+    task = begun({**STUCK, "startedat": 0}, {"name": "dead", "lastping": odd})
     assert task.age_s == 1000.0
     assert task.silent_s == float("inf")
 
 
 def test_a_task_with_far_too_large_data_is_reopened_too() -> None:
-    """Nobody but its next worker has to read them."""
-    bridge = Bridge(STUCK)
-    assert asyncio.run(reopen(cast("BridgeClient", bridge), begun(bridge)))
-    assert bridge.reopened == ["a"]
+    """Only its next worker has to read them."""
+
+    class LargeData(MemoryBridge):
+        async def details(self, _task_id: str) -> dict[str, Any]:
+            raise TooLarge("the task's data are too large")
+
+    bridge = LargeData(a=StoredTask(status="inprogress", worker="dead"))
+    assert asyncio.run(bridge.reopen("a", "dead"))
+    assert bridge.tasks_by_id["a"].status == "open"
+
+
+def rescue_twice(bridge: MemoryBridge, pause_s: float) -> None:
+    """Two checks, ten minutes being too long."""
+    clock = Clock()
+    rescuer = Rescuer(bridge_of(bridge), after_s=600.0, clock=clock)
+
+    async def check_twice() -> None:
+        await rescuer.check()
+        clock.now_s += pause_s
+        await rescuer.check()
+
+    asyncio.run(check_twice())
+
+
+@pytest.mark.parametrize(
+    ("pause_s", "lastping_ms", "status"),
+    [
+        (600.0, 600_000, "open"),
+        (599.0, 600_000, "inprogress"),  # we have not watched it for long enough
+        (600.0, 599_000, "inprogress"),  # its worker was heard
+    ],
+)
+def test_what_does_not_move_while_its_worker_is_silent_is_reopened(
+    pause_s: float, lastping_ms: int, status: str
+) -> None:
+    """Only what this worker has seen itself counts, since clocks of bridges may be wrong."""
+    bridge = MemoryBridge(a=StoredTask(status="inprogress", worker="dead"))
+    bridge.workers_listed = [{"name": "dead", "lastping": lastping_ms}]
+    rescue_twice(bridge, pause_s)
+    assert bridge.tasks_by_id["a"].status == status
+
+
+def test_our_own_tasks_are_not_reopened() -> None:
+    """This worker resumes them itself."""
+    bridge = MemoryBridge(a=StoredTask(status="inprogress", worker="w"))
+    rescue_twice(bridge, 600.0)
+    assert bridge.tasks_by_id["a"].status == "inprogress"
+
+
+def test_a_task_that_is_removed_meanwhile_does_not_stop_the_others() -> None:
+    """Its reopening is refused; the next one goes on."""
+    bridge = MemoryBridge(
+        a=StoredTask(status="inprogress", worker="dead"),
+        b=StoredTask(status="inprogress", worker="dead"),
+    )
+    bridge.fail("restart", BridgeRejected("no such task", 404))
+    rescue_twice(bridge, 600.0)
+    assert [task.status for task in bridge.tasks_by_id.values()] == ["inprogress", "open"]

@@ -29,22 +29,22 @@ def received(manager: socket.socket) -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines)
 
 
-def keep_telling(systemd: Systemd, messages: int, manager: socket.socket) -> list[dict[str, str]]:
-    async def tell() -> list[dict[str, str]]:
+def keep_notifying(systemd: Systemd, messages: int, manager: socket.socket) -> list[dict[str, str]]:
+    async def notify() -> list[dict[str, str]]:
         stop = asyncio.Event()
-        telling = asyncio.create_task(systemd.keep_telling(lambda: "3 in flight", stop))
+        notifying = asyncio.create_task(systemd.keep_notifying(lambda: "3 in flight", stop))
         heard = [await asyncio.to_thread(received, manager) for _ in range(messages)]
         stop.set()
-        await telling
+        await notifying
         return [*heard, received(manager)]
 
-    return asyncio.run(tell())
+    return asyncio.run(notify())
 
 
 def test_systemd_hears_ready_alive_and_stopping(manager: socket.socket) -> None:
     """A watchdog of 0.3 s hears at least three signs of life in that time."""
     environ = {"NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": "300000"}
-    heard = keep_telling(Systemd(environ), 4, manager)
+    heard = keep_notifying(Systemd(environ), 4, manager)
     assert heard[0] == {"READY": "1"}
     assert heard[1:4] == [{"WATCHDOG": "1", "STATUS": "3 in flight"}] * 3
     assert heard[4]["STOPPING"] == "1"
@@ -56,7 +56,7 @@ def test_abstract_sockets_are_understood() -> None:
     name = f"classifyimage-test-{os.getpid()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
         listening.bind(f"\0{name}")
-        Systemd({"NOTIFY_SOCKET": f"@{name}"}).tell(READY="1")
+        Systemd({"NOTIFY_SOCKET": f"@{name}"}).notify(READY="1")
         assert listening.recv(100) == b"READY=1\n"
 
 
@@ -71,7 +71,7 @@ def test_abstract_sockets_are_understood() -> None:
 )
 def test_without_systemd_nothing_happens(environ: dict[str, str]) -> None:
     """Started by hand, in a container, or with a manager that has gone."""
-    Systemd(environ).tell(READY="1")
+    Systemd(environ).notify(READY="1")
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
-"""How many tasks are in flight: enough to hide the network, and no more.
+"""How many tasks are in flight: enough to hide the network's latency, and no more.
 
-A bridge without leases never gives a taken task to anyone else, so each task in flight is a debt
-that a kill leaves behind. By Little's law, threads that compute for c seconds a task over a network
-that takes n seconds a task, are all kept busy by threads * (1 + n / c) tasks; one more a thread
-covers what is uneven.
+A bridge without leases never gives a taken task to anyone else, so a kill strands each task in
+flight. By Little's law, threads that compute c seconds a task over a network that takes n seconds
+a task are all busy with threads * (1 + n / c) tasks in flight; one more for each thread absorbs
+variation.
 """
 
 import asyncio
@@ -11,18 +11,23 @@ import math
 from collections import deque
 from typing import Final
 
-#: Tasks whose times are remembered: the newest, so that a change of the network shows soon.
+#: Number of newest tasks whose times count, so that a change of the network shows soon.
 _REMEMBERED: Final = 64
-#: Even a picture that was seen before costs the calls to the bridge.
+#: A cached answer computes nothing, and its task still costs calls to the bridge.
 _LEAST_COMPUTE_S: Final = 1e-3
-#: However slow the network, a kill strands no more than this.
+#: Most tasks for each thread, however slow the network: a kill strands no more.
 _MOST_A_THREAD: Final = 32
-#: However slow the network, files that wait for a thread take about this much memory at most.
+#: Most memory, about, for files that wait for a thread, however slow the network.
 _FILES_BYTES: Final = 512 * 2**20
 
 
 class Slots:
-    """A semaphore whose size follows the measured times, unless it is given."""
+    """A semaphore whose size follows the measured times, unless it is fixed.
+
+    Args:
+        threads: that compute.
+        fixed: number of tasks in flight; None: as many as the network needs.
+    """
 
     def __init__(self, threads: int, fixed: int | None = None) -> None:
         self._threads = threads
@@ -41,8 +46,8 @@ class Slots:
         least = wanted = 2 * self._threads
         most = _MOST_A_THREAD * self._threads
         if self._network_s:
-            # The least is the network's own; anything above it is a queue, and a longer queue at
-            # a busy bridge would only ask for more of itself.
+            # The minimum is the network's own latency; anything above it is waiting in a queue,
+            # and more tasks in flight would only make the queue of a busy bridge longer.
             network_s = min(self._network_s)
             compute_s = sum(self._compute_s) / len(self._compute_s)
             wanted += math.ceil(self._threads * network_s / max(compute_s, _LEAST_COMPUTE_S))
@@ -51,19 +56,19 @@ class Slots:
         return min(wanted, most)
 
     def observe(self, network_s: float, compute_s: float, file_bytes: int) -> None:
-        """Notes what a finished task took on the network and on a thread, and its file's size."""
+        """Notes a finished task's seconds on the network and on a thread, and its file's size."""
         self._network_s.append(network_s)
         self._compute_s.append(compute_s)
         self._file_bytes.append(file_bytes)
 
     async def acquire(self) -> None:
-        """Waits for a free slot and takes it."""
+        """Waits for a free slot and occupies it."""
         while self._used >= self.limit:
             self._freed.clear()
             await self._freed.wait()
         self._used += 1
 
     def release(self) -> None:
-        """Gives a slot back."""
+        """Frees a slot."""
         self._used -= 1
         self._freed.set()

@@ -1,10 +1,11 @@
 from pathlib import Path
 
+from support.memory_bridge import MemoryBridge, bridge_of
 from support.packs import colour_network, write_pack
+from support.virtual_time import run_in_virtual_time
 from taskworker_classifyimage.classify import load_classifiers
 from taskworker_classifyimage.classify.labels import LabelFiles
-from taskworker_classifyimage.pipeline.abilities import offers
-from taskworker_classifyimage.pipeline.take import Taker
+from taskworker_classifyimage.pipeline.take import Taker, offers_of
 
 
 def test_every_model_is_offered_with_each_of_its_own_languages(tmp_path: Path) -> None:
@@ -12,7 +13,7 @@ def test_every_model_is_offered_with_each_of_its_own_languages(tmp_path: Path) -
     names = {language: ["a", "b", "c"] for language in ("de", "fr", "nl", "pt")}
     pack = write_pack(tmp_path / "pack", colour_network(), output__names=names)
     classifiers = load_classifiers(["EfficientNetLite0", str(pack)])
-    offered = offers(classifiers)
+    offered = offers_of(classifiers)
     pairs = [(each["model"], each["targetlanguage"]) for each in offered]
     expected = {("EfficientNetLite0", language) for language in LabelFiles().languages}
     expected |= {("Colours", language) for language in names}
@@ -24,13 +25,20 @@ def test_every_model_is_offered_with_each_of_its_own_languages(tmp_path: Path) -
 def test_neither_a_model_nor_a_language_waits_for_all_of_the_others(tmp_path: Path) -> None:
     """As long as both have languages left, model and language change from offer to offer."""
     pack = write_pack(tmp_path / "pack", colour_network())
-    offered = offers(load_classifiers(["EfficientNetLite0", str(pack)]))
+    offered = offers_of(load_classifiers(["EfficientNetLite0", str(pack)]))
     assert len({each["model"] for each in offered[:2]}) == 2
     assert len({each["targetlanguage"] for each in offered[:2]}) == 2
 
 
-def test_offers_take_turns_for_ever() -> None:
+def test_offers_take_turns() -> None:
     """After the last one the first one again."""
-    taker = Taker("w", [{"targetlanguage": "de"}, {"targetlanguage": "en"}])
-    asked = [taker.next_abilities()["targetlanguage"] for _ in range(5)]
-    assert asked == ["de", "en", "de", "en", "de"]
+    client = MemoryBridge()
+    taker = Taker(bridge_of(client), [{"targetlanguage": "de"}, {"targetlanguage": "en"}])
+
+    async def take_five_times() -> None:
+        for _ in range(5):
+            assert await taker.take() is None
+
+    run_in_virtual_time(take_five_times())
+    languages = [abilities["targetlanguage"] for abilities in client.abilities]
+    assert languages == ["de", "en", "de", "en", "de"]

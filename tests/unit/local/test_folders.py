@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from taskworker_classifyimage.pipeline.folders import walk
+from taskworker_classifyimage.local.folders import walk
 
 
 def fill(folder: Path, *names: str) -> list[Path]:

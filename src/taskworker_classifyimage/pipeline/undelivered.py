@@ -1,8 +1,8 @@
 """Results that could not be delivered yet, on disk: neither an outage nor a kill loses them.
 
-One file a result, written aside and renamed, so that whatever is found under its name is whole. A
-task's id comes from outside, so its hash is the name. There are about as many files as tasks in
-flight, and never more than a given number: without a place on disk a result waits in its slot.
+One file for each result, written atomically. A task's id comes from outside, so its hash is the
+file's name. There are about as many files as tasks in flight, and at most a given number: beyond
+that, or without a place on disk, a result waits in its slot.
 """
 
 import asyncio
@@ -18,17 +18,17 @@ from taskworker_classifyimage.atomic_file import write_atomically
 _log = logging.getLogger(__name__)
 
 
-class KeptResults:
-    """The results of one worker for one bridge; nobody else writes to the folder."""
+class UndeliveredResults:
+    """The undelivered results of one worker for one bridge; nobody else writes to the folder."""
 
-    def __init__(self, folder: Path | None, most: int = 1000) -> None:
-        """Names the folder, None if there is no place to write; nothing is read or made yet."""
+    def __init__(self, folder: Path | None, limit: int = 1000) -> None:
+        """Takes the folder, None if there is no place to write; reads and creates nothing yet."""
         self._folder = folder
-        self._most = most
+        self._limit = limit
 
     async def keep(self, task_id: str, result: dict[str, object]) -> bool:
-        """Whether the result is on disk now, and stays there whatever happens."""
-        if self._folder is None or await asyncio.to_thread(_count, self._folder) >= self._most:
+        """Writes a result to disk; returns whether it is there now, safe from a crash."""
+        if self._folder is None or await asyncio.to_thread(_count, self._folder) >= self._limit:
             return False
         content = json.dumps({"task": task_id, "result": result}).encode()
         try:
@@ -39,18 +39,18 @@ class KeptResults:
         return True
 
     async def find(self, task_id: str) -> dict[str, object] | None:
-        """A task's result, if it was kept."""
+        """The undelivered result of a task, if there is one."""
         if self._folder is None:
             return None
         return await asyncio.to_thread(_read, self._folder / _name(task_id), task_id)
 
     async def drop(self, task_id: str) -> None:
-        """Forgets a result."""
+        """Deletes a result, if it is there."""
         if self._folder is not None:
             await asyncio.to_thread(_delete, [self._folder / _name(task_id)])
 
     async def drop_all_but(self, task_ids: Iterable[str]) -> int:
-        """Forgets all results but those of some tasks; says how many it were."""
+        """Deletes all results except those of some tasks; returns how many were deleted."""
         if self._folder is None:
             return 0
         wanted = {_name(task_id) for task_id in task_ids}
@@ -79,7 +79,7 @@ def _read(path: Path, task_id: str) -> dict[str, object] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError) as err:
-        _log.warning("a kept result cannot be read and its task is done again: %s", err)
+        _log.warning("an undelivered result cannot be read; its task is done again: %s", err)
         return None
     if not isinstance(kept, dict) or kept.get("task") != task_id:
         return None
@@ -89,7 +89,7 @@ def _read(path: Path, task_id: str) -> dict[str, object] | None:
 
 def _delete(paths: Iterable[Path]) -> None:
     for path in paths:
-        # What cannot be deleted now is found again at the next start.
+        # A file that cannot be deleted now is found again at the next start.
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
 
@@ -98,7 +98,7 @@ def _delete_others(folder: Path, wanted: set[str]) -> int:
     try:
         others = [path for path in folder.iterdir() if path.name not in wanted]
     except OSError:
-        # There is none yet, or no way to look.
+        # The folder does not exist yet, or cannot be read.
         return 0
     _delete(others)
     return len(others)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taskworker_classifyimage.evaluation import (
+from taskworker_classifyimage.local.evaluation import (
     Outcome,
     bins,
     calibration_error,

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from taskworker_classifyimage.pipeline.slots import Slots
+from taskworker_classifyimage.worker.slots import Slots
 
 
 def limit_after(cores: int, network_s: float, compute_s: float, file_bytes: int = 100_000) -> int:

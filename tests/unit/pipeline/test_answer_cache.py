@@ -3,7 +3,8 @@ import asyncio
 import pytest
 
 from taskworker_classifyimage.errors import DamagedPicture
-from taskworker_classifyimage.pipeline.repeats import Repeats, content_key
+from taskworker_classifyimage.pipeline.answer_cache import AnswerCache
+from taskworker_classifyimage.pipeline.engine import sha256_of
 
 
 class Model:
@@ -26,25 +27,25 @@ def test_the_same_content_is_computed_once() -> None:
     """In flight together or one after the other: one inference, the same answer, hits counted."""
 
     async def run() -> None:
-        repeats, model = Repeats[float](), Model()
-        together = await asyncio.gather(*(repeats.get(b"a", model.compute) for _ in range(20)))
-        later = await repeats.get(b"a", model.compute)
+        cache, model = AnswerCache[float](), Model()
+        together = await asyncio.gather(*(cache.get("a", model.compute) for _ in range(20)))
+        later = await cache.get("a", model.compute)
         assert model.calls == 1
         assert all(answer is later for answer in together)
-        assert repeats.hits == 20
+        assert cache.hits == 20
 
     asyncio.run(run())
 
 
 def test_different_content_is_told_apart() -> None:
     """One changed byte is another picture."""
-    assert content_key(b"picture") != content_key(b"picturE")
+    assert sha256_of(b"picture") != sha256_of(b"picturE")
 
     async def run() -> None:
-        repeats, model = Repeats[float](), Model()
-        first = await repeats.get(b"a", model.compute)
-        second = await repeats.get(b"b", model.compute)
-        assert (model.calls, repeats.hits) == (2, 0)
+        cache, model = AnswerCache[float](), Model()
+        first = await cache.get("a", model.compute)
+        second = await cache.get("b", model.compute)
+        assert (model.calls, cache.hits) == (2, 0)
         assert first != second
 
     asyncio.run(run())
@@ -54,26 +55,26 @@ def test_a_failure_is_told_and_not_kept() -> None:
     """Whoever waited for the one that failed computes itself; later there may be an answer."""
 
     async def run() -> None:
-        repeats, model = Repeats[float](), Model()
+        cache, model = AnswerCache[float](), Model()
         model.fails = True
         answers = await asyncio.gather(
-            *(repeats.get(b"a", model.compute) for _ in range(3)), return_exceptions=True
+            *(cache.get("a", model.compute) for _ in range(3)), return_exceptions=True
         )
         assert [type(answer) for answer in answers] == [DamagedPicture] * 3
         model.fails = False
-        await repeats.get(b"a", model.compute)
-        assert repeats.hits == 0
+        await cache.get("a", model.compute)
+        assert cache.hits == 0
 
     asyncio.run(run())
 
 
 def test_one_that_is_cancelled_leaves_the_others_their_answer() -> None:
-    """A stop cuts off a task; its twins in flight are not left waiting for ever."""
+    """A stop cuts off a task; its twins in flight are not left waiting."""
 
     async def run() -> None:
-        repeats, model = Repeats[float](), Model()
-        first = asyncio.create_task(repeats.get(b"a", model.compute))
-        twin = asyncio.create_task(repeats.get(b"a", model.compute))
+        cache, model = AnswerCache[float](), Model()
+        first = asyncio.create_task(cache.get("a", model.compute))
+        twin = asyncio.create_task(cache.get("a", model.compute))
         await asyncio.sleep(0)
         first.cancel()
         assert await twin == 2.0
@@ -87,13 +88,13 @@ def test_no_more_than_so_many_are_kept() -> None:
     """Memory is bounded; what was used last stays."""
 
     async def run() -> None:
-        repeats, model = Repeats[float](kept=2), Model()
-        for key in (b"a", b"b", b"a", b"c"):
-            await repeats.get(key, model.compute)
-        assert (model.calls, repeats.hits) == (3, 1)
-        await repeats.get(b"a", model.compute)
-        assert repeats.hits == 2
-        await repeats.get(b"b", model.compute)
-        assert repeats.hits == 2
+        cache, model = AnswerCache[float](size=2), Model()
+        for key in ("a", "b", "a", "c"):
+            await cache.get(key, model.compute)
+        assert (model.calls, cache.hits) == (3, 1)
+        await cache.get("a", model.compute)
+        assert cache.hits == 2
+        await cache.get("b", model.compute)
+        assert cache.hits == 2
 
     asyncio.run(run())

@@ -1,24 +1,22 @@
 import asyncio
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from taskworker_classifyimage.bridge_client.client import BridgeClient
-from taskworker_classifyimage.bridge_client.outage import Outage
+from support.memory_bridge import MemoryBridge, bridge_of
+from support.virtual_time import run_in_virtual_time
 from taskworker_classifyimage.errors import BridgeRejected
-from taskworker_classifyimage.pipeline.take import Taker
-from taskworker_classifyimage.worker.neighbours import wait_for_own_name
+from taskworker_classifyimage.worker.own_name import wait_for_own_name
 
 Workers = list[dict[str, Any]]
 
 
-class Bridge:
+class Listing(MemoryBridge):
     """Lists workers as a function of how often it was asked."""
 
-    url = "http://x"
-
     def __init__(self, listed: Callable[[int], Workers]) -> None:
+        super().__init__()
         self._listed = listed
         self.asked = 0
 
@@ -29,13 +27,13 @@ class Bridge:
 
 def listen(listed: Callable[[int], Workers], within_s: float = 30.0) -> int:
     """How often the bridge was asked until the name was free."""
-    bridge = Bridge(listed)
+    bridge = Listing(listed)
 
     async def run() -> None:
         async with asyncio.timeout(within_s):
-            await wait_for_own_name(cast("BridgeClient", bridge), Outage("http://x"), Taker("w"))
+            await wait_for_own_name(bridge_of(bridge))
 
-    asyncio.run(run())
+    run_in_virtual_time(run())
     return bridge.asked
 
 
@@ -81,5 +79,5 @@ def test_old_news_keep_nobody_waiting_for_long(lastping: int) -> None:
 def test_a_living_neighbour_is_waited_for_and_told_once(caplog: pytest.LogCaptureFixture) -> None:
     """It asks again and again."""
     with pytest.raises(TimeoutError):
-        listen(lambda asked: [entry(200 if asked % 2 else 100)], within_s=5.5)
+        listen(lambda asked: [entry(200 if asked % 2 else 100)], within_s=3600)
     assert caplog.text.count("another worker with the name 'w' asks") == 1

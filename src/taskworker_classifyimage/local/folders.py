@@ -1,4 +1,4 @@
-"""Whole folders through `LocalFiles`, on all cores and in order."""
+"""Classifying whole folders, on all cores and in order."""
 
 import os
 from collections import deque
@@ -6,29 +6,28 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+from taskworker_classifyimage.local.files import LocalFiles
 from taskworker_classifyimage.machine import usable_cores
-from taskworker_classifyimage.pipeline.local import LocalFiles
 from taskworker_classifyimage.tasks import ClassifyRequest
 
 
 def walk(paths: Iterable[Path]) -> Iterator[Path]:
-    """Files as named, folders' files in the order of their names.
+    """The files as given, and the files in folders in the order of their names.
 
-    What the system does not let us look into or at is among them: it is told as a file that cannot
-    be read, not passed over.
+    Unreadable files and folders are included, so that they are reported instead of skipped.
     """
     for path in paths:
         if path.is_dir():
-            yield from sorted(_inside(path))
+            yield from sorted(_files_in(path))
         else:
             yield path
 
 
-def _inside(folder: Path) -> Iterator[Path]:
-    closed: list[OSError] = []
-    for root, _, names in os.walk(folder, onerror=closed.append):
+def _files_in(folder: Path) -> Iterator[Path]:
+    unreadable: list[OSError] = []
+    for root, _, names in os.walk(folder, onerror=unreadable.append):
         yield from (path for name in names if _may_be_file(path := Path(root, name)))
-    yield from (Path(err.filename) for err in closed)
+    yield from (Path(err.filename) for err in unreadable)
 
 
 def _may_be_file(path: Path) -> bool:
@@ -41,7 +40,7 @@ def _may_be_file(path: Path) -> bool:
 def classify_all(
     files: LocalFiles, paths: Iterable[Path], request: ClassifyRequest
 ) -> Iterator[tuple[Path, dict[str, object]]]:
-    """Results in the order of the paths, computed on all cores."""
+    """Yields the results in the order of the paths; they are computed on all cores."""
     cores = usable_cores()
     waiting: deque[tuple[Path, Future[dict[str, object]]]] = deque()
     with ThreadPoolExecutor(cores) as compute:

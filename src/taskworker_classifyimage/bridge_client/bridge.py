@@ -1,0 +1,235 @@
+"""One bridge for one worker: every call waits for a bridge that is down, and ends with its task.
+
+The pipeline and the worker's life know only this class: not the HTTP client, not the state of an
+outage, not the numbers of leases.
+"""
+
+import asyncio
+import itertools
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Final, TypeVar
+
+from taskworker_classifyimage.bridge_client.address import BridgeAddress
+from taskworker_classifyimage.bridge_client.answers import (
+    COMPLETED,
+    IN_PROGRESS,
+    REMOVED,
+    standing_in,
+)
+from taskworker_classifyimage.bridge_client.client import BridgeClient
+from taskworker_classifyimage.bridge_client.lease_keeper import keep_leases
+from taskworker_classifyimage.bridge_client.outage import Outage
+from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, TaskGone
+
+#: A call that a working bridge fails to answer so often is given up: after about a minute.
+_TRIES: Final = 10
+
+T = TypeVar("T")
+
+
+class Bridge:
+    """A bridge as one worker uses it.
+
+    Attributes:
+        worker: the worker's name.
+        task_type: the only type of task that is taken.
+    """
+
+    def __init__(self, client: BridgeClient, worker: str, task_type: str) -> None:
+        """Uses a client that the caller opens and closes."""
+        self._client = client
+        self._outage = Outage(client.url)
+        self.worker = worker
+        self.task_type = task_type
+
+    @property
+    def url(self) -> str:
+        """The bridge's root URL, without credentials."""
+        return self._client.url
+
+    @property
+    def now_s(self) -> float:
+        """The bridge's clock, in seconds since the epoch."""
+        return self._client.now_s
+
+    @property
+    def is_down(self) -> bool:
+        """Whether the last call found the bridge unavailable."""
+        return self._outage.is_down
+
+    def limit(self, seconds: float) -> AbstractAsyncContextManager[None]:
+        """Limits the time of a block; the clock stops while the bridge is down.
+
+        Raises:
+            TimeoutError: the time is over.
+        """
+        return self._outage.limit(seconds)
+
+    async def take(self, abilities: Mapping[str, str]) -> tuple[str, object] | None:
+        """Takes the oldest open task that the abilities suit: its id and data; tries once.
+
+        Raises:
+            BridgeUnavailable: the bridge did not answer; it may have given us a task.
+        """
+        return await self._outage.call(
+            lambda: self._client.take(self.task_type, self.worker, abilities)
+        )
+
+    async def file(self, task_id: str, limit_bytes: int) -> bytes:
+        """Downloads a task's file.
+
+        Raises:
+            TaskGone: the task was removed, reopened or completed in the meantime.
+            TooLarge: the file has more than `limit_bytes`.
+            BridgeRejected: the bridge has no file for this task.
+            BridgeUnavailable: the bridge answers other calls, and this one not after many tries.
+        """
+        try:
+            return await self._retry(task_id, lambda: self._client.file(task_id, limit_bytes))
+        except BridgeRejected:
+            await self._check_still_ours(task_id)
+            raise
+
+    async def data(self, task_id: str) -> object:
+        """What the client put into a task, if it is in progress with this worker.
+
+        Raises:
+            TaskGone: the task was removed, reopened or completed, or another worker has it.
+            TooLarge: the data are far larger than those of any task of ours.
+            BridgeUnavailable: the bridge answers other calls, and this one not after many tries.
+        """
+        try:
+            details = await self._retry(task_id, lambda: self._client.details(task_id))
+        except BridgeRejected:
+            raise TaskGone("it was removed") from None
+        standing = standing_in(details, self.worker)
+        if standing != IN_PROGRESS:
+            raise TaskGone(f"it is {standing}")
+        return details.get("data")
+
+    async def complete(self, task_id: str, result: dict[str, object]) -> bool:
+        """Reports a result once; returns whether the bridge has it now.
+
+        Raises:
+            TaskGone: the task was removed, or its lease ended and another worker has it.
+            BridgeRejected: the bridge refuses this result permanently.
+        """
+        try:
+            await self._outage.call(lambda: self._client.complete(task_id, result))
+        except BridgeUnavailable:
+            return False
+        except BridgeRejected as err:
+            if err.status == 404:
+                raise TaskGone("it was removed") from None
+            if err.status == 409:
+                raise TaskGone("its lease ended and another worker has it") from None
+            raise
+        return not self._client.loses_changes or await self._status(task_id) != IN_PROGRESS
+
+    async def complete_again(self, task_id: str, result: dict[str, object]) -> None:
+        """Repeats a report that failed until the bridge has the result.
+
+        Raises:
+            TaskGone: the task was removed or reopened, or another worker has it.
+            BridgeRejected: the bridge refuses this result permanently.
+        """
+        for delay_s in _delays_s():
+            standing = await self._standing(task_id)
+            if standing == COMPLETED:
+                # Only the answer to an earlier report was lost.
+                return
+            if standing != IN_PROGRESS:
+                raise TaskGone(f"it is {standing}")
+            await asyncio.sleep(delay_s)
+            if await self.complete(task_id, result):
+                return
+
+    async def hand_back(self, task_id: str) -> bool:
+        """Reopens a task that is in progress with this worker; tries once, during an outage too.
+
+        Returns:
+            Whether it was reopened.
+
+        Raises:
+            BridgeRejected: the task was removed.
+            BridgeUnavailable: the bridge did not answer.
+        """
+        return await self._client.reopen(task_id, self.worker)
+
+    async def reopen(self, task_id: str, worker: str) -> bool:
+        """Reopens a task that is in progress with another worker; returns whether it was reopened.
+
+        Raises:
+            BridgeRejected: the task was removed.
+        """
+        return await self._outage.call_until_answered(lambda: self._client.reopen(task_id, worker))
+
+    async def tasks(self) -> list[dict[str, Any]]:
+        """All tasks, as `BridgeClient.tasks` gives them.
+
+        Raises:
+            BridgeRejected: the bridge does not list its tasks.
+        """
+        return await self._outage.call_until_answered(self._client.tasks)
+
+    async def workers(self) -> list[dict[str, Any]]:
+        """The workers that asked for tasks lately, as `BridgeClient.workers` gives them.
+
+        Raises:
+            BridgeRejected: the bridge does not list its workers.
+        """
+        return await self._outage.call_until_answered(self._client.workers)
+
+    async def keep_leases(self, in_hand: Callable[[], Collection[str]]) -> None:
+        """Renews the leases of the tasks in hand until cancelled."""
+        await keep_leases(self._client, self._outage, in_hand)
+
+    async def _retry(self, task_id: str, call: Callable[[], Awaitable[T]]) -> T:
+        """Repeats a call about a task for as long as the task is still ours."""
+        problem = BridgeUnavailable("it was not called")
+        for delay_s in itertools.islice(_delays_s(), _TRIES):
+            while self.is_down:
+                # A small call finds out whether the bridge is back, not one that may take minutes.
+                await self._check_still_ours(task_id)
+            try:
+                return await self._outage.call(call)
+            except BridgeUnavailable as err:
+                problem = err
+            # 2.2.1 cuts the connection for a task that was removed, as a dead server would.
+            await self._check_still_ours(task_id)
+            await asyncio.sleep(delay_s)
+        raise problem
+
+    async def _check_still_ours(self, task_id: str) -> None:
+        status = await self._status(task_id)
+        if status != IN_PROGRESS:
+            raise TaskGone(f"it is {status}")
+
+    async def _status(self, task_id: str) -> str:
+        return await self._answer_or_removed(lambda: self._client.status(task_id))
+
+    async def _standing(self, task_id: str) -> str:
+        return await self._answer_or_removed(lambda: self._client.standing(task_id, self.worker))
+
+    async def _answer_or_removed(self, call: Callable[[], Awaitable[str]]) -> str:
+        try:
+            return await self._outage.call_until_answered(call)
+        except BridgeRejected:
+            return REMOVED
+
+
+@asynccontextmanager
+async def open_bridge(address: BridgeAddress, worker: str, task_type: str) -> AsyncIterator[Bridge]:
+    """Connects a worker to a bridge for the time of the block; nothing is sent yet."""
+    async with BridgeClient(address) as client:
+        yield Bridge(client, worker, task_type)
+
+
+def _delays_s() -> Iterator[float]:
+    """Pauses between calls that fail although the bridge answers others, longer and longer."""
+    usual_s = 0.1
+    while True:
+        yield usual_s * random.uniform(1.0, 1.5)  # noqa: S311 - jitter
+        usual_s = min(2 * usual_s, 15.0)

@@ -1,0 +1,117 @@
+"""Tasks in their slots: begun at once, ended once, never lost."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from support.memory_bridge import MemoryBridge, bridge_of
+from support.virtual_time import run_in_virtual_time
+from taskworker_classifyimage.errors import DeviceFailed, TaskLeft
+from taskworker_classifyimage.pipeline.handle import Handler
+from taskworker_classifyimage.pipeline.timing import Timing
+from taskworker_classifyimage.tasks import Task
+from taskworker_classifyimage.worker.in_flight import InFlight
+from taskworker_classifyimage.worker.recovery import Recovery
+from taskworker_classifyimage.worker.slots import Slots
+
+
+class Handling(Handler):
+    """Handles a task as the test says, and remembers which."""
+
+    def __init__(self, how: Callable[[Task], Awaitable[Timing | None]]) -> None:
+        self.handled: list[Task] = []
+        self._how = how
+
+    async def handle(self, task: Task) -> Timing | None:
+        self.handled.append(task)
+        return await self._how(task)
+
+
+class Parts:
+    def __init__(self, how: Callable[[Task], Awaitable[Timing | None]]) -> None:
+        self.handler = Handling(how)
+        self.slots = Slots(1, fixed=2)
+        self.recovery = Recovery(bridge_of(MemoryBridge()), clock=asyncio.get_running_loop().time)
+        self.in_flight = InFlight(self.handler, self.slots, self.recovery)
+
+    async def begin(self, *task_ids: str) -> None:
+        for task_id in task_ids:
+            await self.slots.acquire()
+            self.in_flight.begin(Task(task_id), take_s=0.1)
+
+
+async def take_a_second(_task: Task) -> Timing | None:
+    await asyncio.sleep(1.0)
+    return Timing(0.1, 0.1, 10)
+
+
+async def hang(_task: Task) -> Timing | None:
+    await asyncio.sleep(1e6)
+    return None
+
+
+def test_a_third_task_waits_for_one_of_two_slots() -> None:
+    async def run() -> None:
+        parts = Parts(take_a_second)
+        await parts.begin("a", "b")
+        assert parts.in_flight.ids() == {"a", "b"}
+        await parts.begin("c")
+        assert parts.in_flight.ids() == {"c"}
+        assert asyncio.get_running_loop().time() == pytest.approx(1.0)
+        assert await parts.in_flight.end(10.0) == set()
+
+    run_in_virtual_time(run())
+
+
+def test_the_same_task_twice_is_done_one_after_the_other() -> None:
+    """The second time the bridge is asked whether anything is left to do."""
+
+    async def run() -> None:
+        parts = Parts(take_a_second)
+        await parts.begin("a", "a")
+        await parts.in_flight.end(10.0)
+        assert [task.is_resumed for task in parts.handler.handled] == [False, True]
+        assert asyncio.get_running_loop().time() == pytest.approx(2.0)
+
+    run_in_virtual_time(run())
+
+
+def test_what_does_not_end_in_time_is_cut_off_and_named() -> None:
+    async def run() -> None:
+        parts = Parts(hang)
+        await parts.begin("a", "b")
+        assert await parts.in_flight.end(5.0) == {"a", "b"}
+        assert parts.in_flight.ids() == set()
+        await parts.begin("c", "d")
+
+    run_in_virtual_time(run())
+
+
+def test_an_operators_error_is_told_and_its_task_is_unanswered() -> None:
+    async def fail(_task: Task) -> Timing | None:
+        raise DeviceFailed("the GPU is gone")
+
+    async def run() -> None:
+        parts = Parts(fail)
+        await parts.begin("a")
+        assert str(await parts.in_flight.fault()) == "the GPU is gone"
+        assert await parts.in_flight.end(5.0) == {"a"}
+
+    run_in_virtual_time(run())
+
+
+@pytest.mark.parametrize("error", [TaskLeft("later"), ZeroDivisionError("a fault")])
+def test_a_task_that_is_left_is_a_reason_to_look_later(error: Exception) -> None:
+    async def fail(_task: Task) -> Timing | None:
+        raise error
+
+    async def run() -> None:
+        parts = Parts(fail)
+        await parts.recovery.look(set())
+        assert parts.recovery._due_s == float("inf")
+        await parts.begin("a")
+        assert await parts.in_flight.end(5.0) == set()
+        assert parts.recovery._due_s < float("inf")
+
+    run_in_virtual_time(run())
