@@ -1,11 +1,12 @@
 """A TaskBridge worker that classifies pictures into the 1000 classes of ILSVRC2012.
 
-The flow of one task is ``take -> fetch -> decode -> infer -> report``; `pipeline` has one file a
-step. `classify` knows what a model is, `taskbridge` how to call a bridge, `bridge` is the embedded
-one, `worker` joins them, and `commands` holds one file for each command of the command line.
+The flow of one task is ``take -> fetch -> decode -> infer -> report``; `pipeline` has one file for
+each step. `decode` turns bytes into pixels, in processes of `sandbox`; `classify` runs models;
+`bridge_client` calls a TaskBridge, and `bridge_server` is an embedded one; `worker` schedules
+tasks, `local` classifies files without a bridge; `commands` has one file for each command.
 """
 
 __version__ = "1.0.0"
 
-#: Named in every result, so that a reader of old evidence finds the code that made it.
+#: Part of every result, so that readers of old evidence find the code that made it.
 REPOSITORY = "https://github.com/hilderonny/taskworker-classifyimage"

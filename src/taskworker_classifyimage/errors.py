@@ -1,23 +1,23 @@
-"""Every error this program raises, sorted by who must act.
+"""The errors that this program's parts raise to each other, sorted by who must act.
 
     TaskworkerError
-    |-- UserError               the person at the keyboard: one line, then exit
-    |   |-- ConfigError             flags, environment, settings file, ports  (exit 2)
-    |   |-- ModelError              a model or label file is missing or wrong (exit 3)
-    |   |   `-- DeviceUnusable          a GPU or a runtime is not right: the CPU takes over
-    |   |       `-- DeviceMissing           it is not there at all: `auto` takes that as it is
-    |   |-- DecodersUnusable        no process that decodes comes up      (exit 1)
-    |   `-- DeviceFailed            what inferred does so no more         (exit 1)
+    |-- UserError               the operator: one line, then exit
+    |   |-- ConfigError             flags, environment, settings file, ports   (exit 2)
+    |   |-- ModelError              a model or label file is missing or wrong  (exit 3)
+    |   |   `-- DeviceUnusable          a GPU or runtime does not work; the CPU takes over
+    |   |       `-- DeviceMissing           there is none; `auto` then takes the CPU silently
+    |   |-- DecodersUnusable        no decoder process starts                  (exit 1)
+    |   `-- DeviceFailed            the device fails with every picture        (exit 1)
     |-- BridgeUnavailable       nobody: the worker waits and tries again
-    |-- BridgeRejected          nobody: this one call can never succeed, it is logged and dropped
-    |-- TaskGone                nobody: the client took the task back, it is dropped
-    |-- TaskLeft                nobody: the task cannot be brought to its end now, only later
+    |-- BridgeRejected          nobody: this one call can never succeed; it is logged and dropped
+    |-- TaskGone                nobody: the task is not ours any more; it is dropped
+    |-- TaskLeft                nobody: the task cannot be finished now; it is tried again later
     `-- TaskError               the client: sent as this task's result, with its `code`
         |-- BadRequest, FileMissing, EmptyFile, UnsupportedFormat, DamagedPicture,
         `-- TooLarge, TooSlow, Killed, DownloadFailed, NoAnswer
 
-Above `taskbridge.connection` nobody names the HTTP library, above `classify` nobody the model
-runtime.
+A module that needs a narrower error derives it from one of these. Above `bridge_client.connection`
+nobody names the HTTP library, above `classify` nobody the model runtime.
 """
 
 import sys
@@ -28,27 +28,27 @@ from typing import ClassVar
 class ErrorCode(StrEnum):
     """The closed list of codes in an error result; clients may switch on them."""
 
-    #: The task's data cannot be understood, such as a `numberofpredictions` of "abc".
+    #: The task's data are invalid, such as a `numberofpredictions` of "abc".
     BAD_REQUEST = "bad_request"
     #: The task has no file.
     FILE_MISSING = "file_missing"
     #: The file has no bytes.
     EMPTY_FILE = "empty_file"
-    #: The file is no picture, or one in a format that is not decoded.
+    #: The file is not a picture, or its format is not supported.
     UNSUPPORTED_FORMAT = "unsupported_format"
-    #: The file starts as a picture and cannot be decoded.
+    #: The file begins like a picture and cannot be decoded.
     DAMAGED = "damaged"
-    #: More bytes or pixels than the worker accepts, or more memory needed to decode it.
+    #: The file, its pixels, or the memory to decode it exceed the worker's limits.
     TOO_LARGE = "too_large"
     #: Decoding takes longer than the worker allows.
     TOO_SLOW = "too_slow"
-    #: The process that works on the picture dies of it, every time.
+    #: The decoder process dies of the picture, every time.
     KILLED = "killed"
     #: The bridge has the file and could not deliver it.
     DOWNLOAD_FAILED = "download_failed"
     #: The task took longer than the worker allows.
     TIMED_OUT = "timed_out"
-    #: A fault of this program, whose log has the details, or of the model.
+    #: A fault of this program, with details in its log, or of the model.
     INTERNAL = "internal"
 
 
@@ -57,7 +57,7 @@ class TaskworkerError(Exception):
 
 
 class UserError(TaskworkerError):
-    """Something that the person who started the program can mend; shown as one line."""
+    """Something that the operator can fix; shown as one line."""
 
     exit_code: ClassVar[int] = 1
 
@@ -69,17 +69,17 @@ class ConfigError(UserError):
 
 
 class ModelError(UserError):
-    """A model or a label file is missing, broken or not what it claims to be."""
+    """A model or a label file is missing, damaged or not what it claims to be."""
 
     exit_code = 3
 
 
 class DeviceUnusable(ModelError):
-    """The device that was asked for is not there, or does not run the model as it should."""
+    """The requested device is missing, or does not run the model correctly."""
 
 
 class DeviceMissing(DeviceUnusable):
-    """There is no such device here, or nothing that could run a network on one."""
+    """There is no such device, or no library that runs a network on it."""
 
 
 class DecodersUnusable(UserError):
@@ -87,15 +87,15 @@ class DecodersUnusable(UserError):
 
 
 class DeviceFailed(UserError):
-    """A device that ran the network does not run it any more, whatever the picture."""
+    """A device that ran the network before fails with every picture."""
 
 
 class BridgeUnavailable(TaskworkerError):
     """The bridge is down, slow, broken or refuses us for now; trying again later can help.
 
     Attributes:
-        retry_after_s: how long the bridge asks us to wait, in seconds; 0 if it does not say.
-        may_have_done_it: whether the bridge may have done what was asked, and its answer was lost.
+        retry_after_s: seconds that the bridge asks us to wait; 0 if it does not say.
+        may_have_done_it: whether the bridge may have executed the call and only its answer is lost.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class BridgeUnavailable(TaskworkerError):
 
 
 class BridgeRejected(TaskworkerError):
-    """The bridge understood this call and will never do it.
+    """The bridge understood this call and will never execute it.
 
     Attributes:
         status: the HTTP status.
@@ -119,21 +119,21 @@ class BridgeRejected(TaskworkerError):
 
 
 class TaskGone(TaskworkerError):
-    """The task was removed, restarted or finished by somebody else."""
+    """The task was removed or reopened, or another worker has completed it."""
 
 
 class TaskLeft(TaskworkerError):
-    """The bridge is there and yet does not let this task come to its end; later it may."""
+    """The bridge works and does not let this task be finished now; later it may."""
 
 
 class TaskError(TaskworkerError):
-    """This one task cannot be done; the message and the code go to the client."""
+    """This one task cannot be done; the message and the code are sent to the client."""
 
     code: ClassVar[ErrorCode] = ErrorCode.INTERNAL
 
 
 class BadRequest(TaskError):
-    """The task's data cannot be understood."""
+    """The task's data are invalid."""
 
     code = ErrorCode.BAD_REQUEST
 
@@ -151,19 +151,19 @@ class EmptyFile(TaskError):
 
 
 class UnsupportedFormat(TaskError):
-    """The file is no picture, or one in a format that is not decoded."""
+    """The file is not a picture, or its format is not supported."""
 
     code = ErrorCode.UNSUPPORTED_FORMAT
 
 
 class DamagedPicture(TaskError):
-    """The file starts as a picture and cannot be decoded."""
+    """The file begins like a picture and cannot be decoded."""
 
     code = ErrorCode.DAMAGED
 
 
 class TooLarge(TaskError):
-    """The file has more bytes, or the picture more pixels, than the worker accepts."""
+    """The file, its pixels, or the memory to decode it exceed the worker's limits."""
 
     code = ErrorCode.TOO_LARGE
 
@@ -175,13 +175,13 @@ class TooSlow(TaskError):
 
 
 class Killed(TaskError):
-    """Every process that worked on the picture died of it, and it is not tried again."""
+    """Every decoder process that worked on the picture died; it is not tried again."""
 
     code = ErrorCode.KILLED
 
 
 class NoAnswer(TaskError):
-    """The model fails with this picture, or gives no numbers: those of 16 bits may overflow."""
+    """The model failed or returned NaN; float16 can overflow."""
 
     code = ErrorCode.INTERNAL
 
@@ -194,7 +194,7 @@ class DownloadFailed(TaskError):
 
 def pip_install(what: str) -> str:
     """The command that installs a package where this program will find it."""
-    # Windows' cmd.exe knows no other quotes.
+    # cmd.exe of Windows understands double quotes only.
     return f'{sys.executable or "python"} -m pip install "{what}"'
 
 
@@ -204,11 +204,11 @@ def extra(name: str) -> str:
 
 
 def one_line(err: Exception) -> str:
-    """What a foreign error says, fit for one of our messages."""
+    """The text of a library's error, as one printable line."""
     return printable(str(err))
 
 
 def printable(text: str) -> str:
-    """Foreign text fit for a log or a terminal: bounded, one line, control codes escaped."""
+    """Untrusted text for a log or terminal: one line, at most 300 characters, no control codes."""
     line = " ".join(text[:1000].split())[:300]
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
