@@ -1,5 +1,5 @@
 @echo off
-rem Sets up what is needed, the first time, and works: taskworker-classifyimage work %*
+rem Runs taskworker-classifyimage work %*; the first start sets up .venv.
 setlocal
 set "here=%~dp0"
 set "venv=%here%.venv"

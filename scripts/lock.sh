@@ -1,10 +1,41 @@
 #!/bin/sh
-# Renews requirements.lock and requirements-test.lock; needs uv. They hold no addresses.
+# Renews the lock files; needs uv. They hold versions and hashes, and no addresses.
+#
+#   scripts/lock.sh [YYYY-MM-DD]
+#
+# Releases from that day on are left out, so the same day gives the same bytes. Without a day it is
+# the one in the head of requirements.lock; today's date takes up all that is new.
 set -eu
 cd -- "$(dirname -- "$0")/.."
-lock() {
-    uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-annotate \
-        --custom-compile-command scripts/lock.sh --upgrade "$@" pyproject.toml
-}
-lock --group install --output-file requirements.lock
-lock --group install --group test --output-file requirements-test.lock
+
+# A lock file, and the dependency groups that it has besides the product's own dependencies.
+locks='
+requirements.lock install
+requirements-test.lock install test
+'
+
+day=${1:-$(sed -n 's/^# *scripts\/lock\.sh \([0-9-]*\)$/\1/p' requirements.lock)}
+case $day in
+[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]) ;;
+*)
+    echo "scripts/lock.sh: which day? Name one: scripts/lock.sh 2026-01-31" >&2
+    exit 2
+    ;;
+esac
+
+echo "$locks" | while read -r file groups; do
+    [ -n "$file" ] || continue
+    flags=
+    for group in $groups; do
+        flags="$flags --group $group"
+    done
+    # shellcheck disable=SC2086 # several words each
+    uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+        --exclude-newer "${day}T00:00:00Z" --no-annotate --no-emit-index-url --no-emit-find-links \
+        --custom-compile-command "scripts/lock.sh $day" $flags --output-file "$file" pyproject.toml
+    if grep -n '://' "$file" >&2; then
+        echo "scripts/lock.sh: $file holds an address" >&2
+        exit 1
+    fi
+    echo "$file: $(grep -c '^[a-z0-9]' "$file") packages released before $day"
+done
