@@ -7,20 +7,23 @@ Any HTTP answer will do. Credentials are not sent, and certificates are left to 
 import os
 import ssl
 import sys
+from contextlib import closing
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from urllib.parse import urlsplit
 
+#: As the sibling workers' containers write it, and as is usual.
+_URL_NAMES = ("taskbridgeurl", "TASKBRIDGEURL")
 _TIMEOUT_S = 5.0
 
 
 def main() -> None:
     """Asks the bridge for its version, which every release of TaskBridge answers."""
-    given = os.environ.get("taskbridgeurl") or os.environ.get("TASKBRIDGEURL")
-    url = urlsplit(given or "http://127.0.0.1:42000/")
+    given = filter(None, map(os.environ.get, _URL_NAMES))
+    url = urlsplit(next(given, "http://127.0.0.1:42000/"))
     try:
-        connection = _connect(url.scheme, url.hostname or "", url.port)
-        connection.request("GET", f"{url.path.rstrip('/')}/api/version")
-        connection.getresponse()
+        with closing(_connect(url.scheme, url.hostname or "", url.port)) as connection:
+            connection.request("GET", f"{url.path.rstrip('/')}/api/version")
+            connection.getresponse()
     except (OSError, HTTPException, ValueError) as err:
         sys.exit(f"{url.hostname}: {err}")
 

@@ -1,18 +1,27 @@
+import hashlib
+import json
 import os
+import re
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
 from support.programs import ROOT, Program, clean_environment, free_port
+from taskworker_classifyimage import __version__
 
 MEBIBYTE = 2**20
+#: The text of the release, which is not one of its files.
+NOTES = "release-notes.md"
 
 
-def checkout(folder: Path) -> Path:
-    """A copy of what git has here, as a fresh clone would be."""
+def files_of_checkout() -> list[str]:
+    """The files that git has here, or would have with the next commit."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         cwd=ROOT,
@@ -20,12 +29,16 @@ def checkout(folder: Path) -> Path:
         check=True,
         encoding="utf-8",
     )
-    for name in filter(None, listed.stdout.split("\0")):
+    return [name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+def checkout(folder: Path) -> Path:
+    """A copy of what git has here, as a fresh clone would be."""
+    for name in files_of_checkout():
         source, copy = ROOT / name, folder / name
-        if source.is_file():
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_bytes(source.read_bytes())
-            copy.chmod(source.stat().st_mode)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(source.read_bytes())
+        copy.chmod(source.stat().st_mode)
     return folder
 
 
@@ -42,7 +55,7 @@ def test_one_command_from_a_fresh_checkout_to_a_classified_picture(tmp_path: Pat
     port = str(free_port())
     flags = ["--bridge-port", port, "--bridge-data", str(tmp_path / "data")]
     for start in ("first", "second"):
-        # pip has warnings of its own, which are not for this project to mend.
+        # pip itself warns, which this project cannot fix.
         with Program(
             *flags,
             command=[str(folder / "classifyimage.sh")],
@@ -87,15 +100,21 @@ def test_no_python_at_all_is_said_with_what_to_do(tmp_path: Path) -> None:
     assert "apt install" in ended.stderr
 
 
-def test_the_wheel_has_all_that_the_program_needs(tmp_path: Path) -> None:
-    """Models, labels, pages, the sample, their notices and the types travel in the wheel."""
-    flags = "--quiet --no-deps --no-build-isolation --disable-pip-version-check --wheel-dir"
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with all files of a release, built from this checkout."""
+    folder = tmp_path_factory.mktemp("release")
     subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", *flags.split(), str(tmp_path), str(ROOT)],
-        env=clean_environment(PYTHONWARNINGS="default"),
+        [sys.executable, str(ROOT / "tools" / "build_release.py"), str(folder)],
+        env=clean_environment(SOURCE_DATE_EPOCH="1700000000"),
         check=True,
     )
-    (wheel,) = tmp_path.glob("*.whl")
+    return folder
+
+
+def test_the_wheel_has_all_that_the_program_needs(release: Path) -> None:
+    """Models, labels, pages, the sample, their notices and the types travel in the wheel."""
+    (wheel,) = release.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         packed = {name for name in archive.namelist() if ".dist-info/" not in name}
         licences = [name for name in archive.namelist() if ".dist-info/licenses/" in name]
@@ -109,3 +128,54 @@ def test_the_wheel_has_all_that_the_program_needs(tmp_path: Path) -> None:
     assert "taskworker_classifyimage/py.typed" in packed
     assert len([name for name in licences if name.endswith("/NOTICE")]) == 5
     assert wheel.stat().st_size < 30 * MEBIBYTE
+
+
+def test_the_source_distribution_has_all_of_the_checkout_but_the_benchmarks(release: Path) -> None:
+    """Source, tests, documents and scripts, so that its tests run without the repository."""
+    (sdist,) = release.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        packed = {name.partition("/")[2] for name in archive.getnames()}
+    left_out = (".ci/", ".gitattributes", ".gitignore", "benchmarks/")
+    wanted = {name for name in files_of_checkout() if not name.startswith(left_out)}
+    assert packed - {"PKG-INFO"} == wanted
+    assert {"CHANGELOG.md", "docs/install.md", "tests/e2e/test_installation.py"} <= packed
+
+
+def test_the_sbom_lists_every_package_that_is_installed(release: Path) -> None:
+    """Each with the version of the lock, and nothing that only the installation needs."""
+    (path,) = release.glob("*.cdx.json")
+    text = path.read_text(encoding="utf-8")
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    sbom = json.loads(text)
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    locked = set(re.findall(r"^([a-z0-9-]+)==(\S+)", lock, re.MULTILINE))
+    listed = {(each["name"], each["version"]) for each in sbom["components"]}
+    assert {name for name, _ in locked - listed} == {"flit-core"}
+    assert listed <= locked
+    assert sbom["metadata"]["component"]["version"] == __version__
+    product = sbom["metadata"]["component"]["bom-ref"]
+    (needed,) = [each for each in sbom["dependencies"] if each["ref"] == product]
+    assert len(needed["dependsOn"]) == len(listed)
+
+
+def test_the_checksums_are_those_of_the_release_files(release: Path) -> None:
+    """Every file that is attached to the release has one."""
+    lines = (release / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
+    listed = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    files = [path for path in release.iterdir() if path.name not in ("SHA256SUMS", NOTES)]
+    assert listed == {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    assert (release / NOTES).stat().st_size > 100
+
+
+def test_a_tag_of_another_version_is_refused(tmp_path: Path) -> None:
+    """Nobody publishes one version under the name of another."""
+    ended = subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "build_release.py"), str(tmp_path), "--tag", "v0.1"],
+        env=clean_environment(),
+        capture_output=True,
+        check=False,
+        encoding="utf-8",
+    )
+    assert ended.returncode == 1
+    assert f"the tag is v0.1, the version {__version__}" in ended.stderr
+    assert list(tmp_path.iterdir()) == []
