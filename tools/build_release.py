@@ -44,7 +44,8 @@ def main() -> None:
     if any(folder.iterdir()):
         sys.exit(f"build_release: {folder} is not empty")
     # Both builders write this time into their archives.
-    os.environ.setdefault("SOURCE_DATE_EPOCH", _git("log", "-1", "--format=%ct"))
+    if "SOURCE_DATE_EPOCH" not in os.environ:
+        os.environ["SOURCE_DATE_EPOCH"] = _commit_time()
     os.chdir(ROOT)
     buildapi.build_sdist(str(folder))
     buildapi.build_wheel(str(folder))
@@ -120,8 +121,9 @@ def _checksums(folder: Path) -> Iterator[str]:
         yield f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n"
 
 
-def _git(*arguments: str) -> str:
-    command = ["git", "-C", str(ROOT), *arguments]
+def _commit_time() -> str:
+    """In seconds since 1970, as a text."""
+    command = ["git", "-C", str(ROOT), "log", "-1", "--format=%ct"]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
