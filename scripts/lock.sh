@@ -7,11 +7,14 @@
 # the one in the head of requirements.lock; today's date takes up all that is new.
 set -eu
 cd -- "$(dirname -- "$0")/.."
+PATH=$PWD/.venv-test/bin:$PATH
 
-# A lock file, and the dependency groups that it has besides the product's own dependencies.
+# A lock file, and the dependency groups in it besides the product's own dependencies. Each file has
+# the versions of the one above, so that what is tested is what users install.
 locks='
 requirements.lock install
 requirements-test.lock install test
+requirements-test-large.lock install test large
 '
 
 day=${1:-$(sed -n 's/^# *scripts\/lock\.sh \([0-9-]*\)$/\1/p' requirements.lock)}
@@ -23,9 +26,10 @@ case $day in
     ;;
 esac
 
+above=
 echo "$locks" | while read -r file groups; do
     [ -n "$file" ] || continue
-    flags=
+    flags=${above:+--constraint $above}
     for group in $groups; do
         flags="$flags --group $group"
     done
@@ -37,5 +41,6 @@ echo "$locks" | while read -r file groups; do
         echo "scripts/lock.sh: $file holds an address" >&2
         exit 1
     fi
+    above=$file
     echo "$file: $(grep -c '^[a-z0-9]' "$file") packages released before $day"
 done

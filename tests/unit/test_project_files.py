@@ -126,6 +126,16 @@ def test_locks_hold_hashes_and_no_addresses(lock: Path) -> None:
     assert [each for each in packages if "--hash=sha256:" not in each] == []
 
 
+def test_every_dependency_group_is_locked() -> None:
+    """An environment that is set up from a lock file would lack what is not in it."""
+    (table,) = re.findall(
+        r"^locks='\n(.*?)^'", text_of("scripts/lock.sh"), re.DOTALL | re.MULTILINE
+    )
+    rows = [line.split() for line in table.splitlines()]
+    assert set(project()["dependency-groups"]) <= {group for row in rows for group in row[1:]}
+    assert {path.name for path in LOCKS} <= {row[0] for row in rows}
+
+
 def test_the_lock_satisfies_the_bounds_of_the_dependencies() -> None:
     """A bound that is raised for a flaw reaches installations only with a new lock."""
     locked = [
