@@ -152,7 +152,7 @@ def test_a_proxy_that_finds_no_bridge_behind_it_loses_no_task(
         api = Api(served.url)
         with worker(proxy.url, "w", "--model", str(pack)) as program:
             task_id, right = add_picture(api)
-            program.wait_for("and to all else; trying again")
+            program.wait_for("and to everything else; trying again")
             is_back.set()
             assert api.wait_for_result(task_id)["predictions"][0]["class"] == right
 
@@ -270,7 +270,8 @@ def test_a_task_over_its_time_is_an_error_result(tmp_path: Path, colours: list[C
     with serving(tmp_path / "bridge") as served, FaultyProxy(served.url, choose) as proxy:
         api = Api(served.url)
         slow, _ = add_picture(api)
-        with working(proxy.url, colours, task_limit_s=1, in_flight=1):
+        # Long enough for the next task on a busy machine.
+        with working(proxy.url, colours, task_limit_s=5, in_flight=1):
             next_id, right = add_picture(api, 2)
             assert api.wait_for_result(next_id)["predictions"][0]["class"] == right
         assert api.result(slow)["code"] == "timed_out"
