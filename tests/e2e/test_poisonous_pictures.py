@@ -43,13 +43,13 @@ def poisonable_worker(running: RunningBridge, folder: Path, *flags: str) -> Prog
 def test_each_deed_ends_its_own_task_with_its_code(
     running_bridge: RunningBridge, tmp_path: Path
 ) -> None:
-    """The neighbours are classified, the decoders are replaced, nothing is left behind."""
+    """Other pictures are classified, decoders are replaced, nothing is left behind."""
     api = running_bridge.api
-    with poisonable_worker(running_bridge, tmp_path, "--decode-timeout", "2") as program:
+    with poisonable_worker(running_bridge, tmp_path, "--decode-timeout", "5") as program:
         deeds, neighbours = {}, []
         for number, deed in enumerate(DEEDS):
             deeds[deed] = api.add({}, deed)
-            # No two alike, so each is decoded.
+            # Different contents, so that all of them are decoded.
             neighbours.append(api.add({}, FINE + b" %d" % number))
         for deed, task_id in deeds.items():
             assert api.wait_for_result(task_id).get("code") == DEEDS[deed], deed
@@ -79,7 +79,7 @@ def test_a_worker_stops_in_time_although_a_decoder_hangs(
 def test_a_killed_worker_takes_its_decoders_along(
     running_bridge: RunningBridge, tmp_path: Path
 ) -> None:
-    """Or a machine would fill with processes that hang."""
+    """Otherwise a machine would fill with processes that hang."""
     api = running_bridge.api
     task_id = api.add({}, b"hang")
     with poisonable_worker(running_bridge, tmp_path) as program:

@@ -1,4 +1,4 @@
-"""What this kernel has, found out in other ways than the program's."""
+"""What this kernel supports, found out in other ways than the program does."""
 
 import ctypes
 import sys
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def landlock_abi() -> int:
-    """0 or less if it has no Landlock."""
+    """The version of Landlock; 0 or less if there is none."""
     if sys.platform != "linux":
         return 0
     create_ruleset, ask_version = 444, 1

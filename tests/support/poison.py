@@ -1,4 +1,4 @@
-"""A decoder that does what a picture's bytes say, as one would that a picture has taken over."""
+"""A decoder that does what a picture says, like one that a hostile picture has taken over."""
 
 import codecs
 import ctypes
@@ -23,23 +23,23 @@ SPEC = InputSpec(size=16, crop=None)
 DECODE = "support.poison:decode"
 FINE = b"fine"
 
-#: Said by a decoder that got away with what it tried.
+#: The answer of a decoder that succeeded with what it should not be able to do.
 DONE = "got away with it"
 
 
 def decode(encoded: bytes, spec: InputSpec, _limits: DecodeLimits) -> Decoded:
     word, _, argument = encoded.decode().partition(" ")
     try:
-        told = DEEDS[word](argument)
+        answer = DEEDS[word](argument)
     except OSError as err:
-        # What is refused to a decoder costs it the picture, like anything else that goes wrong.
+        # A refused system call ends in a damaged picture, like any other problem in decoding.
         raise DamagedPicture(str(err)) from err
     pixels = np.full((spec.size, spec.size, 3), len(encoded) % 256, np.uint8)
-    return Decoded(pixels, PictureFacts("POISON", 1, 2, 1, "test", tuple(told or ())))
+    return Decoded(pixels, PictureFacts("POISON", 1, 2, 1, "test", tuple(answer or ())))
 
 
 def preload_decoders() -> None:
-    """What the deeds need is imported above; this is for names of hosts."""
+    """Loads what looking up names of hosts needs; all else is imported above."""
     codecs.lookup("idna")
 
 
@@ -56,7 +56,7 @@ def abort(_argument: str) -> None:
 
 
 def hang(_argument: str) -> None:
-    # Deaf to everything that can be ignored.
+    # Ignores every signal that can be ignored.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     while True:
@@ -131,17 +131,17 @@ def trace(pid: str) -> list[str]:
 
 
 def use_threads(_argument: str) -> list[str]:
-    told: list[str] = []
-    threads = [threading.Thread(target=told.append, args=(DONE,)) for _ in range(4)]
+    answers: list[str] = []
+    threads = [threading.Thread(target=answers.append, args=(DONE,)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return told
+    return answers
 
 
 def import_late(name: str) -> list[str]:
-    """As a careless decoder: it takes what it lacks for damage."""
+    """Takes a failed import for damage, as a careless decoder would."""
     try:
         importlib.import_module(name)
     except ImportError as err:
@@ -166,19 +166,19 @@ def tell_pid(_argument: str) -> list[str]:
 
 
 def babble(_argument: str) -> None:
-    """Noise instead of an answer."""
-    _say(b"\x02" + os.urandom(500))
+    """Sends noise instead of an answer."""
+    _send_to_all(b"\x02" + os.urandom(500))
 
 
 def lie(content: str) -> None:
-    """Facts that are none."""
+    """Sends facts that are wrong."""
     encoded = content.encode()
-    _say(struct.pack("!BI", 2, len(encoded)) + encoded + bytes(16 * 16 * 3))
+    _send_to_all(struct.pack("!BI", 2, len(encoded)) + encoded + bytes(16 * 16 * 3))
 
 
 def boast(_argument: str) -> None:
-    """An answer that says it is 4 GB long."""
-    _say(struct.pack("!BI", 2, 2**32 - 1))
+    """Sends an answer that claims to be 4 GB long."""
+    _send_to_all(struct.pack("!BI", 2, 2**32 - 1))
 
 
 def nest(_argument: str) -> None:
@@ -186,18 +186,18 @@ def nest(_argument: str) -> None:
 
 
 def dribble(_argument: str) -> None:
-    """A byte of an answer now and then."""
+    """Sends an answer byte by byte, slowly."""
     for byte in struct.pack("!BI", 2, 1000) + b"[" * 1000:
-        _say(bytes([byte]))
+        _send_to_all(bytes([byte]))
         time.sleep(0.3)
 
 
 def fine(_argument: str) -> None:
-    """A picture like others."""
+    """Does nothing, like most pictures."""
 
 
-def _say(content: bytes) -> None:
-    """Whatever number the channel has."""
+def _send_to_all(content: bytes) -> None:
+    """Writes to every descriptor, as the channel may be any of them."""
     for descriptor in range(1, 32):
         try:
             os.write(descriptor, content)

@@ -1,4 +1,4 @@
-"""The whole program with a decoder that does what a picture says, see `poison`."""
+"""The whole program with decoders that do what a picture says, see `poison`."""
 
 import sys
 from functools import partial
@@ -9,5 +9,5 @@ from taskworker_classifyimage.commands import decoders
 from taskworker_classifyimage.sandbox.pool import native_launcher
 
 if __name__ == "__main__":
-    setattr(decoders, "native_launcher", partial(native_launcher, decode=poison.DECODE))  # noqa: B010 - an import of theirs
+    setattr(decoders, "native_launcher", partial(native_launcher, decode=poison.DECODE))  # noqa: B010 - a name that it imports
     sys.exit(main())

@@ -1,18 +1,17 @@
-"""Pools of decoders: real ones, and such that do what a picture says, see `poison`."""
+"""Pools of decoders: real ones, and ones that do what a picture says, see `poison`."""
 
 import sys
 from pathlib import Path
 from typing import Final
 
 from support import poison
-from taskworker_classifyimage.decode import DecodeLimits
 from taskworker_classifyimage.errors import TaskError
 from taskworker_classifyimage.sandbox.forking import ForkLauncher
-from taskworker_classifyimage.sandbox.limits import ProcessLimits
+from taskworker_classifyimage.sandbox.lockdown import ProcessLimits
 from taskworker_classifyimage.sandbox.pool import DecoderPool, native_launcher
 from taskworker_classifyimage.sandbox.spawning import SpawnLauncher
 
-#: What is used on this system, and what is used on others and runs here as well.
+#: The launcher of this system, and on Linux also that of other systems.
 LAUNCHERS: Final[tuple[type[ForkLauncher | SpawnLauncher], ...]] = (
     (ForkLauncher, SpawnLauncher) if sys.platform == "linux" else (SpawnLauncher,)
 )
@@ -21,9 +20,9 @@ MEMORY_BYTES: Final = 2**28
 
 
 def real_pool(processes: int = 2) -> DecoderPool:
-    """As the program has it; to be entered."""
+    """A pool as the program has it; to be entered."""
     limits = ProcessLimits(time_s=60.0, memory_bytes=2**31)
-    return DecoderPool(native_launcher(limits), DecodeLimits(), limits, processes=processes)
+    return DecoderPool(native_launcher(limits), processes=processes)
 
 
 def poison_pool(
@@ -33,15 +32,13 @@ def poison_pool(
     processes: int = 2,
     notes: Path | None = None,
 ) -> DecoderPool:
-    """To be entered."""
+    """A pool whose decoders do what a picture says; to be entered."""
     limits = ProcessLimits(time_s, MEMORY_BYTES)
-    return DecoderPool(
-        launcher(poison.DECODE, limits), DecodeLimits(), limits, processes=processes, notes=notes
-    )
+    return DecoderPool(launcher(poison.DECODE, limits), processes=processes, notes=notes)
 
 
 def outcome(pool: DecoderPool, picture: bytes) -> tuple[str, ...]:
-    """What a picture's decoder told, or the code that its task would end with, and the message."""
+    """What a picture's decoder answers, or the code and the message of its error."""
     try:
         return pool.decode(picture, poison.SPEC).facts.warnings
     except TaskError as err:

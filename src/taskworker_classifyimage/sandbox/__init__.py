@@ -1,14 +1,20 @@
-"""Pictures are decoded in expendable processes: whatever a file does there, the worker goes on.
+"""Decodes pictures in expendable processes, so that no file can harm the worker.
 
     worker: bridge, model, DecoderPool
-      |  pictures, one at a time, to each decoder; pixels and facts back, checked
+      |  sends pictures, one at a time per decoder; checks the pixels and facts that come back
       |
-      +-- decoder   locked down: no files, no programs, no network; limits on memory and time
+      +-- decoder   locked down: no files, programs or network; limited memory and time
       +-- decoder
-      `-- template  Linux only: has the decoders loaded, forks them in milliseconds, sees no picture
+      `-- template  Linux only: has loaded the decoding libraries and forks decoders in milliseconds
 
-A decoder that crashes, hangs or breaks a rule is killed and replaced; only the picture that it was
-decoding is to blame. Nothing that a decoder sends is unpickled.
+For one decoder process, the worker holds
 
-Here nothing is imported: decoders would have to load what only the worker needs.
+    DecoderPool -> WorkerSlot -> DecoderProcess -> Launcher (-> template)
+
+The pool hands out free slots. A slot replaces a decoder that crashes, hangs or breaks the protocol,
+and blames only the picture that it was decoding. `DecoderProcess` is one process with its deadline.
+A launcher starts and reaps processes in the way of the platform. Nothing that a decoder sends is
+unpickled.
+
+This module imports nothing, so that decoders do not load what only the worker needs.
 """

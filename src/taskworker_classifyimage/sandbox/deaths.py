@@ -1,7 +1,8 @@
-"""How many decoders a picture has killed so far, kept while it is tried again.
+"""Counts how many decoders a picture has killed, until there is an answer for it.
 
-A worker that is killed between the first death and the second finds the note in its next life, so
-no picture goes on killing for ever. Known by their SHA-256, pictures leave no other trace.
+The counts are also kept in files, so that a picture which kills a decoder does not start again at
+zero when the worker is killed between two attempts. A file's name is the SHA-256 of the picture,
+which leaves no other trace.
 """
 
 import contextlib
@@ -16,16 +17,22 @@ _log = logging.getLogger(__name__)
 
 
 class Deaths:
-    """Counts by content; one file a picture, which is gone when there is an answer."""
+    """The counts by picture; may be used from several threads at once."""
 
     def __init__(self, folder: Path | None) -> None:
+        """Reads and creates nothing.
+
+        Args:
+            folder: has one file per picture; None: counts are in memory only.
+        """
         self._folder = folder
         self._counts: dict[str, int] = {}
-        self._noted: set[str] | None = None
+        #: Files of earlier runs that may have to be deleted; None: not listed yet.
+        self._leftover: set[str] | None = None
         self._lock = threading.Lock()
 
     def add(self, encoded: bytes) -> int:
-        """Notes that a decoder died of a picture; says how many it is now."""
+        """Records that a decoder died decoding a picture; returns how many did so far."""
         name = hashlib.sha256(encoded).hexdigest()
         with self._lock:
             count = max(self._counts.get(name, 0), self._read(name)) + 1
@@ -34,26 +41,25 @@ class Deaths:
         return count
 
     def forget(self, encoded: bytes) -> None:
-        """There is an answer now; costs next to nothing as long as nothing is noted."""
+        """Deletes the count of a picture that has its answer; cheap if there are no counts."""
         with self._lock:
-            if self._noted is None:
-                self._noted = self._left_behind()
-            if not self._counts and not self._noted:
+            if self._leftover is None:
+                self._leftover = self._list_files()
+            if not self._counts and not self._leftover:
                 return
         name = hashlib.sha256(encoded).hexdigest()
         with self._lock:
             self._counts.pop(name, None)
-            self._noted.discard(name)
+            self._leftover.discard(name)
             if self._folder is not None:
                 with contextlib.suppress(OSError):
                     (self._folder / name).unlink(missing_ok=True)
 
-    def _left_behind(self) -> set[str]:
-        """What earlier lives have noted."""
+    def _list_files(self) -> set[str]:
         if self._folder is None:
             return set()
         with contextlib.suppress(OSError):
-            return {note.name for note in self._folder.iterdir()}
+            return {file.name for file in self._folder.iterdir()}
         return set()
 
     def _read(self, name: str) -> int:
@@ -71,4 +77,4 @@ class Deaths:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             write_atomically(self._folder / name, b"%d" % count)
         except OSError as err:
-            _log.warning("that a decoder died is not noted: %s: %s", self._folder, err.strerror)
+            _log.warning("%s: cannot record a decoder's death: %s", self._folder, err.strerror)

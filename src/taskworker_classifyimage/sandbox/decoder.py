@@ -1,4 +1,4 @@
-"""The decoder process itself: one picture after the other, until the worker closes the channel."""
+"""What runs in a decoder process: decodes one picture after another until the worker is gone."""
 
 import codecs
 import contextlib
@@ -14,9 +14,8 @@ from typing import Final
 from taskworker_classifyimage.decode import Decoded, DecodeLimits
 from taskworker_classifyimage.errors import DamagedPicture, TaskError, TooLarge, one_line
 from taskworker_classifyimage.input_spec import InputSpec
-from taskworker_classifyimage.sandbox.channel import Broken, Channel
-from taskworker_classifyimage.sandbox.limits import ProcessLimits
-from taskworker_classifyimage.sandbox.lockdown import lock_down
+from taskworker_classifyimage.sandbox.channel import Channel, ChannelBroken
+from taskworker_classifyimage.sandbox.lockdown import ProcessLimits, lock_down
 from taskworker_classifyimage.sandbox.messages import (
     Job,
     Kind,
@@ -27,28 +26,28 @@ from taskworker_classifyimage.sandbox.messages import (
 
 Decode = Callable[[bytes, InputSpec, DecodeLimits], Decoded]
 
-#: What a module that decodes may have besides: imports all that it will ever need.
+#: Optional function beside the one that decodes: imports everything that decoding will need.
 _PRELOAD: Final = "preload_decoders"
-#: Those of texts inside of pictures: Python imports an encoding when it is first used.
+#: Encodings of texts in pictures: Python imports an encoding when it is first used.
 _ENCODINGS: Final = ("ascii", "latin-1", "utf-8", "utf-16", "utf-16-le", "utf-16-be", "cp1252")
 
 
-class _Refused(importlib.abc.MetaPathFinder):
-    """Takes note of what is to be imported when nothing can be any more."""
+class _LateImports(importlib.abc.MetaPathFinder):
+    """Records imports that are tried after the lock-down, when every import fails."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
 
-    def find_spec(self, name: str, path: object = None, target: object = None) -> None:  # noqa: ARG002 - as Python calls it
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:  # noqa: ARG002 - the interface of finders
         """Finds nothing."""
         self.names.append(name)
 
 
-_refused: Final = _Refused()
+_late_imports: Final = _LateImports()
 
 
-def load(path: str) -> Decode:
-    """The function at "module:name", with all loaded that it will ever import."""
+def load_decode(path: str) -> Decode:
+    """Imports the function at "module:name" and everything that it will ever import."""
     module_name, _, name = path.partition(":")
     module = importlib.import_module(module_name)
     getattr(module, _PRELOAD, lambda: None)()
@@ -60,29 +59,29 @@ def load(path: str) -> Decode:
 
 def serve(channel: Channel, decode: Decode, limits: ProcessLimits) -> None:
     """Locks this process down and decodes until the worker is gone."""
-    _silence()
-    with contextlib.suppress(Broken):
+    _discard_output()
+    with contextlib.suppress(ChannelBroken):
         try:
-            holds = lock_down(limits)
-        except Exception as err:  # noqa: BLE001 - the worker tells the operator
+            protections = lock_down(limits)
+        except Exception as err:  # noqa: BLE001 - the worker reports it to the operator
             send_answer(channel, Kind.FAULT, one_line(err))
             return
-        if holds:
-            sys.meta_path.insert(0, _refused)
-        send_answer(channel, Kind.READY, holds)
+        if protections:
+            sys.meta_path.insert(0, _late_imports)
+        send_answer(channel, Kind.READY, protections)
         while True:
             _answer(channel, read_job(channel), decode, limits)
 
 
 def _answer(channel: Channel, job: Job, decode: Decode, limits: ProcessLimits) -> None:
-    _refused.names.clear()
+    _late_imports.names.clear()
     try:
-        with _timed(limits.time_s):
+        with _limit_time(limits.time_s):
             decoded = decode(job.encoded, job.spec, job.limits)
     except TaskError as err:
-        if isinstance(err, DamagedPicture) and _refused.names:
-            # Not the picture's fault: something is missing from what was loaded beforehand.
-            send_answer(channel, Kind.FAULT, f"{_refused.names} was to be imported: {err}")
+        if isinstance(err, DamagedPicture) and _late_imports.names:
+            # The picture may be intact: `load_decode` has missed something that it needs.
+            send_answer(channel, Kind.FAULT, f"not preloaded: {_late_imports.names}: {err}")
         else:
             send_answer(channel, Kind.REFUSED, (err.code, str(err)))
     except MemoryError:
@@ -94,13 +93,13 @@ def _answer(channel: Channel, job: Job, decode: Decode, limits: ProcessLimits) -
 
 
 @contextlib.contextmanager
-def _timed(limit_s: float) -> Iterator[None]:
-    """Ends this process if what happens inside takes too long; the worker watches besides."""
+def _limit_time(limit_s: float) -> Iterator[None]:
+    """Ends this process if what happens inside takes too long, as the worker's deadline does."""
     if hasattr(signal, "setitimer"):
-        # CPU time, of all threads. Nothing handles the signal, so it ends the process.
+        # Counts CPU time of all threads. Nothing handles its signal, so it ends the process.
         signal.setitimer(signal.ITIMER_PROF, limit_s)
     if sys.platform != "linux":
-        # Nothing else there ends a decoder that hangs after its worker was killed.
+        # Nothing else ends a decoder there that hangs after its worker was killed.
         faulthandler.dump_traceback_later(2 * limit_s, exit=True, file=2)
     try:
         yield
@@ -111,10 +110,10 @@ def _timed(limit_s: float) -> Iterator[None]:
             faulthandler.cancel_dump_traceback_later()
 
 
-def _silence() -> None:
-    """What decoders print of damaged files is nothing that anybody could use."""
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for standard in range(3):
-        os.dup2(nowhere, standard)
-    os.close(nowhere)
+def _discard_output() -> None:
+    """Discards what libraries print about damaged files, and disconnects the standard files."""
+    null_device = os.open(os.devnull, os.O_RDWR)
+    for descriptor in range(3):
+        os.dup2(null_device, descriptor)
+    os.close(null_device)
     warnings.simplefilter("ignore")

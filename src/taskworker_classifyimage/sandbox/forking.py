@@ -1,7 +1,7 @@
-"""Linux: decoders are forked from a template process, in milliseconds and on shared memory.
+"""Linux: decoders are forked from a template process, in milliseconds and sharing its memory.
 
-The worker itself has threads and cannot fork safely; the template has one thread, and never sees a
-picture. `template` is its side.
+The worker has threads, so it cannot fork safely. The template has one thread and never sees a
+picture. `template` is the other side of this protocol.
 """
 
 import contextlib
@@ -13,32 +13,38 @@ import socket
 import struct
 import subprocess
 import threading
-from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 from taskworker_classifyimage.sandbox import interpreter
 from taskworker_classifyimage.sandbox.channel import Channel
-from taskworker_classifyimage.sandbox.limits import ProcessLimits
+from taskworker_classifyimage.sandbox.lockdown import ProcessLimits
+from taskworker_classifyimage.sandbox.process import DecoderProcess
 
-#: What is asked of the template: a verb and, of BURY, the process.
+#: A request to the template: a verb, and the process ID for REAP.
 REQUEST: Final = struct.Struct("!ci")
 FORK: Final = b"f"
-BURY: Final = b"b"
-#: Its reply: an error's number or 0; the new process, or the exit code of the buried one.
+REAP: Final = b"r"
+#: Its reply: an errno or 0; the new process ID, or the exit code of the reaped process.
 REPLY: Final = struct.Struct("!ii")
 
-#: To load the decoders from a disk that is very busy.
+#: Enough to load the decoding libraries from a very busy disk.
 _REPLY_S: Final = 60.0
 _END_S: Final = 5.0
 
 
 class ForkLauncher:
-    """A `Launcher` with a template process, which is started again should it have died."""
+    """A `Launcher` that owns a template process and starts a new one if it has died.
 
-    def __init__(self, decode: str, limits: ProcessLimits, *, reply_s: float = _REPLY_S) -> None:
+    Attributes:
+        limits: what one picture may cost a decoder.
+        reply_s: how long the template may take for a reply.
+    """
+
+    def __init__(self, decode: str, limits: ProcessLimits) -> None:
+        self.limits = limits
+        self.reply_s = _REPLY_S
         self._decode = decode
-        self._limits = limits
-        self._reply_s = reply_s
         self._lock = threading.Lock()
         self._template: _Template | None = None
         self._is_closed = False
@@ -46,32 +52,25 @@ class ForkLauncher:
     def open(self) -> None:
         """Starts the template; does not wait until it is up."""
         with self._lock:
-            self._running_template()
+            self._get_template()
 
-    def launch(self) -> "ForkedDecoder":
-        """A new decoder.
+    def launch(self) -> DecoderProcess:
+        """Forks a decoder.
 
         Raises:
-            OSError: the system has no process to give, or the template does not start.
+            OSError: the system cannot start a process, or the template does not start.
         """
         ours, theirs = socket.socketpair()
         with theirs, self._lock:
             try:
-                pid = self._running_template().ask(FORK, handed_over=[theirs.fileno()])
+                pid = self._get_template().request(FORK, self.reply_s, channel=theirs)
             except BaseException:
                 ours.close()
                 raise
-        both = io.FileIO(ours.detach(), "r+")
-        return ForkedDecoder(self, pid, Channel(both, both))
-
-    def bury(self, pid: int) -> int:
-        """Kills a decoder and gives its exit code."""
-        with self._lock:
-            if self._template is not None:
-                with contextlib.suppress(OSError):
-                    return self._template.ask(BURY, pid)
-        # Decoders die with the template that they are from.
-        return -signal.SIGKILL
+        file = io.FileIO(ours.detach(), "r+")
+        return DecoderProcess(
+            Channel(file, file), kill=partial(_kill, pid), reap=partial(self._reap, pid)
+        )
 
     def close(self) -> None:
         """Ends the template, which ends its decoders first."""
@@ -81,82 +80,74 @@ class ForkLauncher:
                 self._template.close()
                 self._template = None
 
-    def _running_template(self) -> "_Template":
+    def _get_template(self) -> "_Template":
         if self._is_closed:
             raise OSError(errno.ESHUTDOWN, os.strerror(errno.ESHUTDOWN))
         if self._template is not None and self._template.has_ended:
             self._template.close()
             self._template = None
         if self._template is None:
-            self._template = _Template(self._decode, self._limits, self._reply_s)
+            self._template = _Template(self._decode, self.limits)
         return self._template
 
-
-class ForkedDecoder:
-    """A decoder that the template has forked.
-
-    Attributes:
-        channel: to talk to it.
-    """
-
-    def __init__(self, launcher: ForkLauncher, pid: int, channel: Channel) -> None:
-        self._launcher = launcher
-        self._pid = pid
-        self.channel = channel
-
-    def kill(self) -> None:
-        """Ends it at once; until it is buried no other process gets its number."""
-        # A template that died took it along.
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self._pid, signal.SIGKILL)
-
-    def bury(self) -> int:
-        """Kills it if it lives; gives its exit code."""
-        self.channel.close()
-        return self._launcher.bury(self._pid)
+    def _reap(self, pid: int) -> int:
+        with self._lock, contextlib.suppress(OSError):
+            if self._template is not None:
+                return self._template.request(REAP, self.reply_s, pid=pid)
+        # Decoders die with their template.
+        return -signal.SIGKILL
 
 
 class _Template:
-    """The template process; used by one thread at a time."""
+    """A template process; used by one thread at a time."""
 
-    def __init__(self, decode: str, limits: ProcessLimits, reply_s: float) -> None:
-        self._is_late = False
+    def __init__(self, decode: str, limits: ProcessLimits) -> None:
         self._control, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
-        self._control.settimeout(reply_s)
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - this program itself
-                [*interpreter.command("template", decode, limits), str(theirs.fileno())],
-                env=interpreter.environment(),
+                [*interpreter.build_command("template", decode, limits), str(theirs.fileno())],
+                env=interpreter.build_environment(),
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
             )
 
     @property
     def has_ended(self) -> bool:
-        """Whether it is gone, for whatever reason, or of no use any more."""
-        return self._is_late or self._process.poll() is not None
+        """Whether the process is gone, for whatever reason."""
+        return self._process.poll() is not None
 
-    def ask(self, verb: bytes, pid: int = 0, handed_over: Sequence[int] = ()) -> int:
-        """Raises `OSError` if it is gone or cannot."""
+    def request(
+        self, verb: bytes, reply_s: float, *, pid: int = 0, channel: socket.socket | None = None
+    ) -> int:
+        """Asks the process; raises `OSError` if it has ended, fails or does not reply in time."""
+        handed_over = [] if channel is None else [channel.fileno()]
+        self._control.settimeout(reply_s)
         try:
             socket.send_fds(self._control, [REQUEST.pack(verb, pid)], handed_over)
             reply = self._control.recv(REPLY.size)
         except TimeoutError:
-            # What it says yet would be taken for the answer to the next question.
-            self._is_late = True
+            # A late reply would be taken for the answer to the next request.
+            self._process.kill()
+            self._process.wait()
             raise
         if not reply:
-            raise OSError(errno.ECHILD, "the process that decoders are made from has ended")
+            raise OSError(errno.ECHILD, "the template process of the decoders has ended")
         error, number = REPLY.unpack(reply)
         if error:
             raise OSError(error, os.strerror(error))
         return int(number)
 
     def close(self) -> None:
-        """Ends it and its decoders; may be called when it has ended."""
+        """Ends the process and its decoders, unless they have ended already."""
         self._control.close()
         try:
             self._process.wait(_END_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def _kill(pid: int) -> None:
+    # It is gone if its template has died; until the template reaps it, its ID is not used again.
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)

@@ -1,43 +1,41 @@
-"""How another Python with this program is started."""
+"""Starting another Python that runs a module of this package."""
 
 import os
 import signal
 import sys
 from typing import Final
 
-from taskworker_classifyimage.sandbox.limits import ProcessLimits
+from taskworker_classifyimage.sandbox.lockdown import ProcessLimits
 
-#: Hold passwords, or may.
+#: Environment variables that may hold passwords.
 _SECRET: Final = ("taskbridgeurl", "taskbridgeauth", "bridgetoken")
 
-#: Libraries that numpy brings along start a thread a core otherwise, which is idle and in the way
-#: of a fork.
+#: By default numpy's libraries start one thread per core; they would be idle, and forking a process
+#: with threads is not safe.
 _ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
-def command(module: str, decode: str, limits: ProcessLimits) -> list[str]:
-    """Runs that module of this package, which finds its orders by `orders`.
-
-    Nothing is imported from the current folder, which may be one with evidence.
-    """
+def build_command(module: str, decode: str, limits: ProcessLimits) -> list[str]:
+    """The command that runs a module of this package, which calls `read_arguments`."""
     name = f"{__package__}.{module}"
+    # -P: imports nothing from the current folder, which may hold evidence.
     return [sys.executable, "-P", "-m", name, decode, str(limits.time_s), str(limits.memory_bytes)]
 
 
-def orders() -> tuple[str, ProcessLimits]:
-    """What this process was told by `command`: the function that decodes, and its limits."""
+def read_arguments() -> tuple[str, ProcessLimits]:
+    """The arguments of `build_command`: the function that decodes, and its limits."""
     decode, time_s, memory_bytes = sys.argv[1:4]
     return decode, ProcessLimits(float(time_s), int(memory_bytes))
 
 
-def environment() -> dict[str, str]:
-    """This process's environment without secrets, with what this process imports from."""
+def build_environment() -> dict[str, str]:
+    """This process's environment and import path, without secrets."""
     kept = {name: text for name, text in os.environ.items() if name.lower() not in _SECRET}
     return {**kept, **_ONE_THREAD, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
-def ignore_stops() -> None:
-    """Ctrl-C, and a stop of a whole service, reach every process; the worker decides what ends."""
+def ignore_stop_signals() -> None:
+    """Ignores Ctrl-C and service stops, which reach every process: the worker ends its decoders."""
     for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)

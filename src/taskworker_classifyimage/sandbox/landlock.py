@@ -1,6 +1,6 @@
-"""Landlock: from now on this process opens no file and no TCP connection.
+"""Landlock: keeps this process from opening files and TCP connections.
 
-Numbers are those of linux/landlock.h; what each kernel knows is in its documentation
+The numbers are from linux/landlock.h; the kernel's documentation says which ABI supports what
 (https://docs.kernel.org/userspace-api/landlock.html).
 """
 
@@ -10,16 +10,17 @@ from typing import Final
 
 from taskworker_classifyimage.sandbox.linux import syscall
 
-#: The same on x86-64 and on ARM64.
+#: System calls; they have the same numbers on x86-64 and ARM64.
 _CREATE_RULESET: Final = 444
 _RESTRICT_SELF: Final = 446
-_ASK_VERSION: Final = 1
+#: Flag of `_CREATE_RULESET`: returns the kernel's ABI instead.
+_GET_VERSION: Final = 1
 
-#: How many kinds of access to files each ABI knows; what later ones add concerns sockets.
+#: How many kinds of file access each ABI knows; later ABIs add none.
 _FILE_ACCESSES: Final = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
-#: Bind and connect, TCP.
+#: The first ABI that restricts TCP bind and connect.
 _NETWORK_ABI: Final = 4
-#: Abstract UNIX sockets of others, and signals to others.
+#: The first ABI that restricts signals to other processes and their abstract UNIX sockets.
 _SCOPES_ABI: Final = 6
 
 
@@ -31,17 +32,17 @@ class _Ruleset(ctypes.Structure):
     )
 
 
-def close_files_and_network() -> int:
-    """Forbids whatever this kernel's Landlock can forbid, for good; needs `no_new_privs`.
+def deny_files_and_network() -> int:
+    """Denies permanently all that this kernel's Landlock can deny; needs `no_new_privs`.
 
     Returns:
-        The kernel's ABI, 1 or more.
+        The kernel's Landlock ABI, 1 or more.
 
     Raises:
-        OSError: the kernel has no Landlock, or it is off.
+        OSError: the kernel has no Landlock, or it is disabled.
     """
-    abi = syscall(_CREATE_RULESET, None, 0, _ASK_VERSION)
-    # What is named here and allowed by no rule is forbidden, and there are no rules.
+    abi = syscall(_CREATE_RULESET, None, 0, _GET_VERSION)
+    # A kind of access that is handled and that no rule allows is denied; there are no rules.
     ruleset = _Ruleset((1 << _FILE_ACCESSES[min(abi, max(_FILE_ACCESSES))]) - 1)
     size = 8
     if abi >= _NETWORK_ABI:

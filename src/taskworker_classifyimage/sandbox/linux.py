@@ -1,4 +1,4 @@
-"""The two calls of Linux that Python has no function for."""
+"""The two system calls of Linux for which Python has no function."""
 
 import ctypes
 import os
@@ -16,24 +16,24 @@ def _libc() -> ctypes.CDLL:
 
 
 def prctl(option: int, *arguments: object) -> None:
-    """Changes this process; raises `OSError` if the kernel will not.
+    """Changes an attribute of this process; raises `OSError` if the kernel refuses.
 
     Args:
-        option: what to change.
-        arguments: up to four, as the option wants them.
+        option: which attribute.
+        arguments: up to four; what they mean depends on the option.
     """
-    wide = [ctypes.c_ulong(each) if isinstance(each, int) else each for each in arguments]
+    wide = [ctypes.c_ulong(arg) if isinstance(arg, int) else arg for arg in arguments]
     wide += [ctypes.c_ulong(0)] * (4 - len(wide))
-    _checked(_libc().prctl(ctypes.c_int(option), *wide))
+    _check(_libc().prctl(ctypes.c_int(option), *wide))
 
 
 def syscall(number: int, *arguments: object) -> int:
     """Calls the kernel by number; raises `OSError` if it refuses."""
-    wide = [ctypes.c_long(each) if isinstance(each, int) else each for each in arguments]
-    return _checked(_libc().syscall(ctypes.c_long(number), *wide))
+    wide = [ctypes.c_long(arg) if isinstance(arg, int) else arg for arg in arguments]
+    return _check(_libc().syscall(ctypes.c_long(number), *wide))
 
 
-def _checked(result: int) -> int:
+def _check(result: int) -> int:
     if result < 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))

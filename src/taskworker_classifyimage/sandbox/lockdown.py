@@ -1,63 +1,76 @@
-"""What keeps a decoder in, as far as this machine can; nothing of it can be taken back."""
+"""Restricts a decoder process as far as this machine can; no restriction can be taken back."""
 
 import contextlib
 import mmap
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-
-from taskworker_classifyimage.sandbox.limits import ProcessLimits
 
 MEMORY: Final = "memory limit"
 SECCOMP: Final = "seccomp"
 LANDLOCK: Final = "Landlock"
-#: What there is to hold.
+#: All restrictions that there are.
 ALL: Final = (MEMORY, LANDLOCK, SECCOMP)
 
 
-def lock_down(limits: ProcessLimits) -> tuple[str, ...]:
-    """Limits this process and takes from it what decoding does not need.
+@dataclass(frozen=True, slots=True)
+class ProcessLimits:
+    """What decoding one picture may cost a process; `DecodeLimits` bounds its bytes and pixels.
 
-    Everything that decoding imports has to be there before.
+    Attributes:
+        time_s: in real time, and in CPU time of all threads of the decoder together.
+        memory_bytes: of the whole decoder process; enforced on Linux only.
+    """
+
+    time_s: float
+    memory_bytes: int
+
+
+def lock_down(limits: ProcessLimits) -> tuple[str, ...]:
+    """Limits this process's memory and takes away what decoding does not need.
+
+    All that decoding imports has to be imported before.
 
     Returns:
-        What holds from now on; what this machine lacks is left out.
+        The restrictions in force; those that this machine lacks are left out.
     """
     if sys.platform != "linux":
         return ()
-    # What of Linux is imported here is there on Linux only.
+    # These modules work on Linux only.
     from taskworker_classifyimage.sandbox import landlock, linux, seccomp  # noqa: PLC0415
 
-    _die_first()
-    holds = [MEMORY] if _limit_memory(limits.memory_bytes) else []
+    _prefer_for_oom_kill()
+    protections = [MEMORY] if _limit_memory(limits.memory_bytes) else []
     with contextlib.suppress(OSError):
         linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
         with contextlib.suppress(OSError):
-            holds.append(f"{LANDLOCK} {landlock.close_files_and_network()}")
+            protections.append(f"{LANDLOCK} {landlock.deny_files_and_network()}")
         with contextlib.suppress(OSError):
-            seccomp.refuse_system_calls()
-            holds.append(SECCOMP)
-    return tuple(holds)
+            seccomp.install_filter()
+            protections.append(SECCOMP)
+    return tuple(protections)
 
 
-def _die_first() -> None:
-    """When memory runs out, decoders die before the worker and whatever else there is."""
+def _prefer_for_oom_kill() -> None:
+    """Makes the kernel kill decoders before all other processes when memory runs out."""
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
 
 
 def _limit_memory(limit_bytes: int) -> bool:
-    import resource  # noqa: PLC0415 - there is none on Windows
+    """Sets the limit; returns whether the kernel enforces it."""
+    import resource  # noqa: PLC0415 - not on Windows
 
-    # A dump would be a copy of evidence.
+    # A core dump would be a copy of evidence.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _, most = resource.getrlimit(resource.RLIMIT_DATA)
-    if most != resource.RLIM_INFINITY:
-        limit_bytes = min(limit_bytes, most)
+    _, hard_limit = resource.getrlimit(resource.RLIMIT_DATA)
+    if hard_limit != resource.RLIM_INFINITY:
+        limit_bytes = min(limit_bytes, hard_limit)
     resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, limit_bytes))
     try:
         mmap.mmap(-1, limit_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
     except OSError:
         return True
-    # Some take the limit and do not keep it, such as Linux before 4.7 and gVisor.
+    # Some kernels accept the limit and ignore it, such as Linux before 4.7 and gVisor.
     return False

@@ -1,10 +1,10 @@
-"""What the worker and a decoder say to each other.
+"""The protocol between the worker and a decoder.
 
-    job     lengths of the two parts | pickled (InputSpec, DecodeLimits) | encoded picture
-    answer  kind, length of the JSON | JSON | of a decoded picture: (S, S, 3) pixels
+    job     lengths of the next two parts | pickled (InputSpec, DecodeLimits) | encoded picture
+    answer  kind, length of the JSON | JSON | for a decoded picture: (S, S, 3) pixels
 
 A job comes from the worker, so it may be pickled. An answer comes from a process that a picture may
-have taken over: no length, type or text in it is believed.
+have taken over, so every length, type and text in it is checked.
 """
 
 import json
@@ -19,25 +19,25 @@ import numpy as np
 from taskworker_classifyimage.decode import Decoded, DecodeLimits, PictureFacts
 from taskworker_classifyimage.errors import ErrorCode, TaskError
 from taskworker_classifyimage.input_spec import InputSpec
-from taskworker_classifyimage.sandbox.channel import Broken, Channel
-from taskworker_classifyimage.sandbox.checked import checked_json
+from taskworker_classifyimage.sandbox.channel import Channel, ChannelBroken
+from taskworker_classifyimage.sandbox.untrusted_json import parse_untrusted
 
 _JOB: Final = struct.Struct("!IQ")
 _ANSWER: Final = struct.Struct("!BI")
 
-#: Facts are a few hundred bytes; whoever sends more has nothing good in mind.
-_MOST_JSON_BYTES: Final = 2**16
+#: Facts take a few hundred bytes.
+_MAX_JSON_BYTES: Final = 2**16
 
-#: What is wrong with a picture; a fault of this program is told otherwise.
+#: What can be wrong with a picture. A fault of this program is no error that a decoder may name.
 _ERRORS: Final[dict[ErrorCode, type[TaskError]]] = {
-    each.code: each for each in TaskError.__subclasses__() if each.code != ErrorCode.INTERNAL
+    error.code: error for error in TaskError.__subclasses__() if error.code != ErrorCode.INTERNAL
 }
 
 
 class Kind(IntEnum):
-    """What an answer is, and what its JSON holds."""
+    """The kind of an answer, which decides what its JSON holds."""
 
-    #: The decoder is up: what keeps it in, a list of texts.
+    #: The decoder is up: a list of what restricts it.
     READY = 1
     #: The facts; the pixels follow.
     DECODED = 2
@@ -57,64 +57,64 @@ class Job:
 
 
 def send_job(channel: Channel, job: Job) -> None:
-    """Worker to decoder; raises `Broken` if it is gone."""
-    how = pickle.dumps((job.spec, job.limits))
-    channel.send(_JOB.pack(len(how), len(job.encoded)) + how)
+    """Sends a job to a decoder; raises `ChannelClosed` if it is gone."""
+    options = pickle.dumps((job.spec, job.limits))
+    channel.send(_JOB.pack(len(options), len(job.encoded)) + options)
     channel.send(job.encoded)
 
 
 def read_job(channel: Channel) -> Job:
-    """The decoder's next job; raises `Broken` when the worker is gone."""
-    how_bytes, encoded_bytes = _JOB.unpack(channel.read(_JOB.size))
-    # From the worker, which this process has every reason to trust; never the other way round.
-    spec, limits = pickle.loads(channel.read(how_bytes))  # noqa: S301
+    """Reads a decoder's next job; raises `ChannelClosed` when the worker is gone."""
+    options_bytes, encoded_bytes = _JOB.unpack(channel.read(_JOB.size))
+    # A decoder trusts its worker, never the other way round.
+    spec, limits = pickle.loads(channel.read(options_bytes))  # noqa: S301 - from the worker
     return Job(channel.read(encoded_bytes), spec, limits)
 
 
 def send_answer(channel: Channel, kind: Kind, content: object) -> None:
-    """Decoder to worker; raises `Broken` if it is gone."""
+    """Sends an answer to the worker; raises `ChannelClosed` if it is gone."""
     encoded = json.dumps(content).encode()
     channel.send(_ANSWER.pack(kind, len(encoded)) + encoded)
 
 
 def send_decoded(channel: Channel, decoded: Decoded) -> None:
-    """Decoder to worker: facts and pixels."""
+    """Sends facts and pixels to the worker; raises `ChannelClosed` if it is gone."""
     send_answer(channel, Kind.DECODED, asdict(decoded.facts))
     channel.send(np.ascontiguousarray(decoded.pixels).data.cast("B"))
 
 
 def read_ready(channel: Channel) -> tuple[str, ...]:
-    """What a new decoder says that keeps it in.
+    """Waits until a new decoder is up; returns what restricts it.
 
     Raises:
-        RuntimeError: a fault of this program keeps it from coming up.
-        Broken: it is gone or breaks the rules.
+        RuntimeError: a fault of this program keeps it from starting.
+        ChannelBroken: it is gone or sends something invalid.
     """
     kind, content = _read_answer(channel)
     if kind == Kind.FAULT:
-        raise RuntimeError(f"a decoder does not start: {_as(str, content)}")
+        raise RuntimeError(f"a decoder does not start: {_parse(str, content)}")
     if kind != Kind.READY:
-        raise Broken("an answer before it is up")
-    holds: tuple[str, ...] = _as(tuple[str, ...], content)
-    return holds
+        raise ChannelBroken("an answer before the decoder is up")
+    protections: tuple[str, ...] = _parse(tuple[str, ...], content)
+    return protections
 
 
 def read_decoded(channel: Channel, spec: InputSpec) -> Decoded:
-    """The answer to a job.
+    """Reads the answer to a job.
 
     Raises:
         TaskError: the picture cannot be decoded.
         RuntimeError: a fault of this program.
-        Broken: the decoder is gone or breaks the rules.
+        ChannelBroken: the decoder is gone or sends something invalid.
     """
     kind, content = _read_answer(channel)
     if kind == Kind.REFUSED:
-        raise _error(_as(tuple[str, ...], content))
+        raise _build_error(_parse(tuple[str, ...], content))
     if kind == Kind.FAULT:
-        raise RuntimeError(f"in a decoder: {_as(str, content)}")
+        raise RuntimeError(f"in a decoder: {_parse(str, content)}")
     if kind != Kind.DECODED:
-        raise Broken("no answer to the job")
-    facts = _as(PictureFacts, content)
+        raise ChannelBroken("no answer to the job")
+    facts = _parse(PictureFacts, content)
     pixels = np.empty((spec.size, spec.size, 3), dtype=np.uint8)
     channel.fill(pixels.data.cast("B"))
     return Decoded(pixels, facts)
@@ -122,19 +122,20 @@ def read_decoded(channel: Channel, spec: InputSpec) -> Decoded:
 
 def _read_answer(channel: Channel) -> tuple[int, bytes]:
     kind, count = _ANSWER.unpack(channel.read(_ANSWER.size))
-    if count > _MOST_JSON_BYTES:
-        raise Broken(f"{count} bytes of JSON")
+    if count > _MAX_JSON_BYTES:
+        raise ChannelBroken(f"{count} bytes of JSON")
     return kind, channel.read(count)
 
 
-def _as(kind: Any, content: bytes) -> Any:
+def _parse(kind: Any, content: bytes) -> Any:
     try:
-        return checked_json(content, kind)
+        return parse_untrusted(content, kind)
     except ValueError as err:
-        raise Broken(str(err)) from None
+        raise ChannelBroken(str(err)) from None
 
 
-def _error(told: tuple[str, ...]) -> TaskError:
-    if len(told) != 2 or told[0] not in _ERRORS:
-        raise Broken("an error of an unknown kind")
-    return _ERRORS[ErrorCode(told[0])](told[1])
+def _build_error(fields: tuple[str, ...]) -> TaskError:
+    if len(fields) != 2 or fields[0] not in _ERRORS:
+        raise ChannelBroken("an error of an unknown kind")
+    code, message = fields
+    return _ERRORS[ErrorCode(code)](message)

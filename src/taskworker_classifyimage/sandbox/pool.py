@@ -1,4 +1,4 @@
-"""All decoders of a program: whoever has a picture gets the next one that is free."""
+"""All decoder processes of a program; each picture goes to the next one that is free."""
 
 import queue
 import sys
@@ -6,7 +6,6 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 from taskworker_classifyimage.decode import Decoded, DecodeLimits
@@ -14,15 +13,15 @@ from taskworker_classifyimage.input_spec import InputSpec
 from taskworker_classifyimage.machine import usable_cores
 from taskworker_classifyimage.sandbox.deaths import Deaths
 from taskworker_classifyimage.sandbox.forking import ForkLauncher
-from taskworker_classifyimage.sandbox.launcher import Launcher
-from taskworker_classifyimage.sandbox.limits import ProcessLimits
+from taskworker_classifyimage.sandbox.lockdown import ProcessLimits
 from taskworker_classifyimage.sandbox.messages import Job
-from taskworker_classifyimage.sandbox.seat import Seat
+from taskworker_classifyimage.sandbox.process import Launcher
 from taskworker_classifyimage.sandbox.spawning import SpawnLauncher
+from taskworker_classifyimage.sandbox.worker_slot import WorkerSlot
 
-#: How exact time limits are.
+#: How often deadlines are checked, and so how exact they are.
 _CHECK_S: Final = 0.2
-#: A killed process is gone at once, unless the kernel is busy with it.
+#: A killed process ends at once unless the kernel is busy with it.
 _CLOSE_S: Final = 2.0
 
 #: The function that decoders run, as "module:name".
@@ -32,116 +31,104 @@ DECODE: Final = "taskworker_classifyimage.decode:decode"
 class DecoderPool:
     """Decodes pictures in other processes; may be used from several threads at once.
 
-    A context manager: entering starts what takes time to start, and waits for nothing.
+    A context manager: entering it starts what takes time to start, and does not wait for it.
 
     Attributes:
-        limits: what is decoded at all.
+        limits: bytes and pixels that a picture may have.
         process_limits: what a picture may cost a decoder.
     """
 
     def __init__(
-        self,
-        launcher: Launcher,
-        limits: DecodeLimits,
-        process_limits: ProcessLimits,
-        *,
-        processes: int | None = None,
-        notes: Path | None = None,
+        self, launcher: Launcher, *, processes: int | None = None, notes: Path | None = None
     ) -> None:
-        """Nothing is started yet.
+        """Starts nothing.
 
         Args:
-            launcher: how decoders are started, see `native_launcher`.
-            limits: what is decoded at all.
-            process_limits: what a picture may cost a decoder.
-            processes: how many decoders; None: one a core.
-            notes: folder for what decoders died of, see `deaths`; None: in memory only.
+            launcher: starts the decoders, see `native_launcher`.
+            processes: how many decoders; None: one per core.
+            notes: folder that keeps counts of killed decoders, see `deaths`; None: memory only.
         """
-        self.limits = limits
-        self.process_limits = process_limits
+        self.limits = DecodeLimits()
+        self.process_limits = launcher.limits
         self._launcher = launcher
         deaths = Deaths(notes)
-        self._seats = [
-            Seat(launcher, process_limits, deaths) for _ in range(processes or usable_cores())
-        ]
-        self._free: queue.SimpleQueue[Seat] = queue.SimpleQueue()
-        for seat in self._seats:
-            self._free.put(seat)
+        self._slots = [WorkerSlot(launcher, deaths) for _ in range(processes or usable_cores())]
+        self._free: queue.SimpleQueue[WorkerSlot] = queue.SimpleQueue()
+        for slot in self._slots:
+            self._free.put(slot)
         self._closed = threading.Event()
-        self._watch = threading.Thread(target=self._watch_time, name="decoder-watch", daemon=True)
+        self._watch = threading.Thread(
+            target=self._check_deadlines, name="decoder-watch", daemon=True
+        )
 
     def __enter__(self) -> Self:
         self._launcher.open()
         self._watch.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     @property
     def processes(self) -> int:
-        """How many decoders there are."""
-        return len(self._seats)
+        """The number of decoders."""
+        return len(self._slots)
 
     def start(self) -> tuple[str, ...]:
         """Waits until all decoders are up.
 
         Returns:
-            What keeps each of them in, see `lockdown`.
+            What restricts each of them, see `lockdown`.
 
         Raises:
             DecodersUnusable: they do not come up.
         """
-        with ThreadPoolExecutor(len(self._seats)) as threads:
-            list(threads.map(lambda seat: seat.start(), self._seats))
-        return self._seats[0].holds
+        with ThreadPoolExecutor(len(self._slots)) as threads:
+            list(threads.map(lambda slot: slot.start(), self._slots))
+        return self._slots[0].protections
 
     def decode(self, encoded: bytes, spec: InputSpec) -> Decoded:
-        """An encoded picture to a square of `spec.size`; waits until a decoder is free.
+        """Decodes a picture to a square of `spec.size`; waits until a decoder is free.
 
         Raises:
             TaskError: it cannot be decoded, takes too much time or memory, or kills every decoder.
+            DecodersUnusable: no decoder starts.
         """
-        seat = self._free.get()
+        slot = self._free.get()
         try:
-            return seat.decode(Job(encoded, spec, self.limits))
+            return slot.decode(Job(encoded, spec, self.limits))
         finally:
-            self._free.put(seat)
+            self._free.put(slot)
 
     def close(self) -> None:
-        """Ends all decoders, whatever they do; those who wait for one get an error."""
+        """Kills all decoders, whatever they are doing; threads waiting for one get an error."""
         if self._closed.is_set():
             return
         self._closed.set()
         self._watch.join()
-        for seat in self._seats:
-            seat.close()
-        # Whoever used a seat gives it back now; whoever waits for one gets it and is refused.
+        for slot in self._slots:
+            slot.close()
+        # Threads that use a slot give it back now; threads that wait get one, and an error from it.
         with suppress(queue.Empty):
-            seats = [self._free.get(timeout=_CLOSE_S) for _ in self._seats]
-            for seat in seats:
-                seat.clear()
-                self._free.put(seat)
+            slots = [self._free.get(timeout=_CLOSE_S) for _ in self._slots]
+            for slot in slots:
+                slot.clear()
+                self._free.put(slot)
         self._launcher.close()
 
-    def _watch_time(self) -> None:
+    def _check_deadlines(self) -> None:
         while not self._closed.wait(_CHECK_S):
-            for seat in self._seats:
-                seat.check()
+            for slot in self._slots:
+                slot.check_deadline()
 
 
-def native_launcher(process_limits: ProcessLimits, decode: str = DECODE) -> Launcher:
-    """How decoders are best started on this system.
+def native_launcher(limits: ProcessLimits, decode: str = DECODE) -> Launcher:
+    """The best way to start decoders on this system.
 
     Args:
-        process_limits: what a picture may cost a decoder.
+        limits: what a picture may cost a decoder.
         decode: the function that decoders run, as "module:name".
     """
     if sys.platform != "linux":
-        return SpawnLauncher(decode, process_limits)
-    return ForkLauncher(decode, process_limits)
+        return SpawnLauncher(decode, limits)
+    return ForkLauncher(decode, limits)

@@ -1,8 +1,9 @@
-"""seccomp: from now on this process computes, and talks over what is open; nothing else.
+"""seccomp: leaves this process the system calls for computing and for files that are open.
 
-A filter is a program for the kernel (https://docs.kernel.org/userspace-api/seccomp_filter.html)
-that looks at each system call. What decoders need is allowed. What none of them ever has a reason
-for ends the process. The rest fails as if this user may not, which libraries know how to take.
+A filter is a program that the kernel runs for each system call
+(https://docs.kernel.org/userspace-api/seccomp_filter.html). It allows the calls that decoders need.
+Calls that no decoder has a reason to make end the process. All others fail with EPERM, which
+libraries handle.
 """
 
 import ctypes
@@ -13,11 +14,11 @@ from typing import Final
 
 from taskworker_classifyimage.sandbox.linux import PR_SET_SECCOMP, prctl, syscall
 
-#: No call has this number.
-_NONE: Final = 0x3FFF_FFFF
+#: Stands for a call that a processor does not have; no call has this number.
+_NO_CALL: Final = 0x3FFF_FFFF
 
-#: Memory, threads, clocks, signals of its own, and the channel. Numbers for x86-64 and ARM64, from
-#: asm/unistd_64.h and asm-generic/unistd.h; frequent ones first.
+#: Memory, threads, clocks, signal handling and the channel; frequent calls first. Numbers for
+#: x86-64 and ARM64, from asm/unistd_64.h and asm-generic/unistd.h.
 _ALLOWED: Final = {
     "read": (0, 63),
     "write": (1, 64),
@@ -55,12 +56,12 @@ _ALLOWED: Final = {
     "exit_group": (231, 94),
 }
 
-#: Programs, processes, the network, and the memory of others. ARM64 has no fork and no vfork.
-_DEADLY: Final = {
+#: Programs, processes, the network, and memory of other processes. ARM64 has no fork and no vfork.
+_FATAL: Final = {
     "execve": (59, 221),
     "execveat": (322, 281),
-    "fork": (57, _NONE),
-    "vfork": (58, _NONE),
+    "fork": (57, _NO_CALL),
+    "vfork": (58, _NO_CALL),
     "socket": (41, 198),
     "connect": (42, 203),
     "bind": (49, 200),
@@ -76,14 +77,13 @@ _CLONE3: Final = (435, 435)
 _TGKILL: Final = (234, 131)
 _SECCOMP: Final = (317, 277)
 
-#: linux/audit.h, and which of the two numbers above.
+#: AUDIT_ARCH_* from linux/audit.h, and the index of the processor's numbers above.
 _MACHINES: Final = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 
-#: Calls of 32-bit programs on x86-64 have this bit set, and other numbers.
+#: System calls of the x32 ABI on x86-64 have this bit set, and other numbers.
 _X32: Final = 0x4000_0000
 _CLONE_THREAD: Final = 0x0001_0000
-#: Memory that may be shared, and such that grows like a stack: neither counts for the limit on
-#: memory (RLIMIT_DATA).
+#: MAP_SHARED and MAP_GROWSDOWN: such memory does not count for the memory limit, RLIMIT_DATA.
 _MAP_UNCOUNTED: Final = 0x01 | 0x0100
 
 _ALLOW: Final = 0x7FFF_0000
@@ -106,7 +106,7 @@ _AT_FOURTH_ARGUMENT: Final = 40
 
 _MODE_FILTER: Final = 2
 _SET_MODE_FILTER: Final = 1
-#: Without it, kernels before 5.16 slow every program with a filter down.
+#: Keeps kernels before 5.16 from slowing down processes that have a filter.
 _SPEC_ALLOW: Final = 4
 
 
@@ -114,31 +114,31 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
 
 
-def refuse_system_calls() -> None:
-    """Installs the filter, for good; needs `no_new_privs`.
+def install_filter() -> None:
+    """Installs the filter permanently; needs `no_new_privs`.
 
     Raises:
-        OSError: the kernel has no seccomp filters, or there is none for this processor.
+        OSError: the kernel has no seccomp filters, or we have none for this processor.
     """
     machine = os.uname().machine
     if machine not in _MACHINES or sys.maxsize < 2**32:
-        raise OSError(f"no filter for {machine}")
-    steps = program(machine, os.getpid())
+        raise OSError(f"there is no filter for {machine}")
+    steps = build_filter(machine, os.getpid())
     pointer = ctypes.byref(_Program(len(steps), b"".join(steps)))
     _, column = _MACHINES[machine]
     try:
         syscall(_SECCOMP[column], _SET_MODE_FILTER, _SPEC_ALLOW, pointer)
     except OSError:
-        # Before 4.17, or under a filter of somebody else's that does not know this call.
+        # A kernel before 4.17, or an outer filter that does not allow this call.
         prctl(PR_SET_SECCOMP, _MODE_FILTER, pointer)
 
 
-def program(machine: str, own_pid: int) -> list[bytes]:
-    """The filter's steps, of 8 bytes each; the first one that returns decides.
+def build_filter(machine: str, own_pid: int) -> list[bytes]:
+    """Builds the filter's instructions, 8 bytes each; the first return decides.
 
     Args:
         machine: "x86_64" or "aarch64".
-        own_pid: of the process that gets the filter.
+        own_pid: process ID of the process that gets the filter.
     """
     arch, column = _MACHINES[machine]
     steps = [
@@ -146,32 +146,32 @@ def program(machine: str, own_pid: int) -> list[bytes]:
         _step(_IF_EQUAL, arch, skip_if=1),
         _step(_RETURN, _END_PROCESS),
         _step(_LOAD, _AT_NUMBER),
-        *_if(_IF_NOT_BELOW, _X32, _END_PROCESS),
+        *_return_if(_IF_NOT_BELOW, _X32, _END_PROCESS),
     ]
     for numbers in _ALLOWED.values():
-        steps += _if(_IF_EQUAL, numbers[column], _ALLOW)
-    for numbers in _DEADLY.values():
-        steps += _if(_IF_EQUAL, numbers[column], _END_PROCESS)
-    steps += _if_argument(
+        steps += _return_if(_IF_EQUAL, numbers[column], _ALLOW)
+    for numbers in _FATAL.values():
+        steps += _return_if(_IF_EQUAL, numbers[column], _END_PROCESS)
+    steps += _return_by_argument(
         _MMAP[column],
         _IF_BITS,
         _MAP_UNCOUNTED,
         at=_AT_FOURTH_ARGUMENT,
         actions=(_NOT_PERMITTED, _ALLOW),
     )
-    # glibc then starts threads by `clone`, whose flags a filter can see.
-    steps += _if(_IF_EQUAL, _CLONE3[column], _NO_SUCH_CALL)
-    steps += _if_argument(_CLONE[column], _IF_BITS, _CLONE_THREAD)
-    # How a program ends itself when it finds its memory damaged.
-    steps += _if_argument(_TGKILL[column], _IF_EQUAL, own_pid)
+    # A filter cannot see the flags of `clone3`; without it glibc starts threads by `clone`.
+    steps += _return_if(_IF_EQUAL, _CLONE3[column], _NO_SUCH_CALL)
+    steps += _return_by_argument(_CLONE[column], _IF_BITS, _CLONE_THREAD)
+    # abort() signals the process itself, as when a library finds its memory damaged.
+    steps += _return_by_argument(_TGKILL[column], _IF_EQUAL, own_pid)
     return [*steps, _step(_RETURN, _NOT_PERMITTED)]
 
 
-def _if(test: int, operand: int, action: int) -> list[bytes]:
+def _return_if(test: int, operand: int, action: int) -> list[bytes]:
     return [_step(test, operand, skip_else=1), _step(_RETURN, action)]
 
 
-def _if_argument(
+def _return_by_argument(
     number: int,
     test: int,
     operand: int,
@@ -179,12 +179,12 @@ def _if_argument(
     at: int = _AT_FIRST_ARGUMENT,
     actions: tuple[int, int] = (_ALLOW, _END_PROCESS),
 ) -> list[bytes]:
-    """This call is allowed if its argument passes, and ends the process if not, or as told."""
+    """For one system call, returns the first action if its argument passes, else the second."""
     passes, fails = actions
     return [
         _step(_IF_EQUAL, number, skip_else=4),
         _step(_LOAD, at),
-        *_if(test, operand, passes),
+        *_return_if(test, operand, passes),
         _step(_RETURN, fails),
     ]
 

@@ -1,4 +1,4 @@
-"""Where there is no safe fork: every decoder is a new Python, up after about a quarter of a second.
+"""Where forking is not safe: each decoder is a new Python, up after about a quarter of a second.
 
 Run as a program, this module is such a decoder.
 """
@@ -6,70 +6,57 @@ Run as a program, this module is such a decoder.
 import io
 import os
 import subprocess
+from functools import partial
 
 from taskworker_classifyimage.sandbox import interpreter
 from taskworker_classifyimage.sandbox.channel import Channel
-from taskworker_classifyimage.sandbox.decoder import load, serve
-from taskworker_classifyimage.sandbox.limits import ProcessLimits
+from taskworker_classifyimage.sandbox.decoder import load_decode, serve
+from taskworker_classifyimage.sandbox.lockdown import ProcessLimits
+from taskworker_classifyimage.sandbox.process import DecoderProcess
 
 
 class SpawnLauncher:
     """A `Launcher` for macOS and Windows."""
 
     def __init__(self, decode: str, limits: ProcessLimits) -> None:
-        self._command = interpreter.command("spawning", decode, limits)
+        self.limits = limits
+        self._command = interpreter.build_command("spawning", decode, limits)
 
     def open(self) -> None:
-        """Nothing to get ready."""
+        """Does nothing: there is nothing to prepare."""
 
-    def launch(self) -> "SpawnedDecoder":
-        """A new decoder, still loading; raises `OSError` if the system has no process to give."""
-        return SpawnedDecoder(
-            subprocess.Popen(  # noqa: S603 - this program itself
-                self._command,
-                env=interpreter.environment(),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                bufsize=0,
-            )
+    def launch(self) -> DecoderProcess:
+        """Starts a decoder, which is still loading; raises `OSError` if the system cannot."""
+        process = subprocess.Popen(  # noqa: S603 - this program itself
+            self._command,
+            env=interpreter.build_environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+        )
+        reader, writer = process.stdout, process.stdin
+        assert isinstance(reader, io.FileIO)  # noqa: S101 - bufsize=0 makes them unbuffered
+        assert isinstance(writer, io.FileIO)  # noqa: S101
+        return DecoderProcess(
+            Channel(reader, writer), kill=process.kill, reap=partial(_reap, process)
         )
 
     def close(self) -> None:
-        """Nothing is left when the decoders are buried."""
+        """Does nothing: nothing is left once the decoders are reaped."""
 
 
-class SpawnedDecoder:
-    """A decoder that is a child of the worker.
-
-    Attributes:
-        channel: to talk to it.
-    """
-
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self._process = process
-        reader, writer = process.stdout, process.stdin
-        assert isinstance(reader, io.FileIO)  # noqa: S101 - that is what bufsize=0 gives
-        assert isinstance(writer, io.FileIO)  # noqa: S101
-        self.channel = Channel(reader, writer)
-
-    def kill(self) -> None:
-        """Ends it at once."""
-        self._process.kill()
-
-    def bury(self) -> int:
-        """Kills it if it lives; gives its exit code."""
-        self.channel.close()
-        self._process.kill()
-        return self._process.wait()
+def _reap(process: subprocess.Popen[bytes]) -> int:
+    process.kill()
+    return process.wait()
 
 
 def main() -> None:
     """Decodes until the worker is gone."""
-    interpreter.ignore_stops()
-    decode, limits = interpreter.orders()
-    # The standard files are the channel, until they are given to whatever decoders print.
+    interpreter.ignore_stop_signals()
+    decode, limits = interpreter.read_arguments()
+    # Standard input and output are the channel, until `serve` gives them to what libraries print.
     channel = Channel(io.FileIO(os.dup(0)), io.FileIO(os.dup(1), "w"))
-    serve(channel, load(decode), limits)
+    serve(channel, load_decode(decode), limits)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The template process: has the decoders loaded and forks one whenever the worker asks.
+"""The template process: has loaded the decoding libraries and forks decoders for the worker.
 
 It ends when the worker is gone, and no decoder outlives it.
 """
@@ -14,14 +14,14 @@ import sys
 
 from taskworker_classifyimage.sandbox import interpreter
 from taskworker_classifyimage.sandbox.channel import Channel
-from taskworker_classifyimage.sandbox.decoder import Decode, load, serve
-from taskworker_classifyimage.sandbox.forking import BURY, REPLY, REQUEST
-from taskworker_classifyimage.sandbox.limits import ProcessLimits
+from taskworker_classifyimage.sandbox.decoder import Decode, load_decode, serve
+from taskworker_classifyimage.sandbox.forking import REAP, REPLY, REQUEST
 from taskworker_classifyimage.sandbox.linux import PR_SET_PDEATHSIG, prctl
+from taskworker_classifyimage.sandbox.lockdown import ProcessLimits
 
 
 class Template:
-    """One thread, no picture ever: what is in here is as good as new in every fork."""
+    """Has one thread and never sees a picture, so each fork starts clean."""
 
     def __init__(self, control: socket.socket, decode: Decode, limits: ProcessLimits) -> None:
         self._control = control
@@ -30,11 +30,11 @@ class Template:
         self._children: set[int] = set()
 
     def run(self) -> None:
-        """Does what the worker asks until it is gone."""
+        """Answers requests until the worker is gone, then kills all decoders."""
         with contextlib.suppress(ConnectionError):
             self._serve()
         for pid in list(self._children):
-            self._bury(pid)
+            self._reap(pid)
 
     def _serve(self) -> None:
         while True:
@@ -43,7 +43,7 @@ class Template:
                 return
             verb, pid = REQUEST.unpack(request)
             try:
-                reply = (0, self._bury(pid) if verb == BURY else self._fork(*handed_over))
+                reply = (0, self._reap(pid) if verb == REAP else self._fork(*handed_over))
             except OSError as err:
                 reply = (err.errno or 1, 0)
             self._control.send(REPLY.pack(*reply))
@@ -53,26 +53,28 @@ class Template:
         try:
             pid = os.fork()
             if pid == 0:
-                self._be_decoder(parent, channel)
+                self._run_decoder(parent, channel)
         finally:
             os.close(channel)
         self._children.add(pid)
         return pid
 
-    def _be_decoder(self, parent: int, channel: int) -> None:
+    def _run_decoder(self, parent: int, channel: int) -> None:
+        """The child's side of the fork; never returns."""
         code = 1
         try:
             prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            # A template that died before `prctl` sends no signal.
             if os.getppid() == parent:
                 self._control.close()
-                both = io.FileIO(channel, "r+", closefd=False)
-                serve(Channel(both, both), self._decode, self._limits)
+                file = io.FileIO(channel, "r+", closefd=False)
+                serve(Channel(file, file), self._decode, self._limits)
                 code = 0
         finally:
-            # Nothing of the template's own is run on the way out.
+            # Skips the template's own clean-up.
             os._exit(code)
 
-    def _bury(self, pid: int) -> int:
+    def _reap(self, pid: int) -> int:
         if pid not in self._children:
             raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH))
         os.kill(pid, signal.SIGKILL)
@@ -83,11 +85,11 @@ class Template:
 
 def main() -> None:
     """Runs until the worker is gone."""
-    interpreter.ignore_stops()
-    decode, limits = interpreter.orders()
+    interpreter.ignore_stop_signals()
+    decode, limits = interpreter.read_arguments()
     with socket.socket(fileno=int(sys.argv[-1])) as control:
-        template = Template(control, load(decode), limits)
-        # What is there now is shared with all forks, as long as nobody touches it.
+        template = Template(control, load_decode(decode), limits)
+        # The garbage collector would write to memory that all forks share.
         gc.collect()
         gc.freeze()
         template.run()

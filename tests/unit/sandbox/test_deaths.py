@@ -1,38 +1,10 @@
 from pathlib import Path
 
-from support.pools import outcome, poison_pool
 from taskworker_classifyimage.sandbox.deaths import Deaths
 
 
-def test_a_death_in_an_earlier_life_counts(tmp_path: Path) -> None:
-    """A worker that was killed after a picture's first death needs only the second one."""
-    assert Deaths(tmp_path).add(b"crash") == 1
-    with poison_pool(notes=tmp_path) as pool:
-        # Had it been tried a second time, it would be three.
-        assert "ended 2 processes" in outcome(pool, b"crash")[1]
-
-
-def test_no_note_stays_when_there_is_an_answer(tmp_path: Path) -> None:
-    """Pictures leave no trace, and who asks again later gets two tries again."""
-    with poison_pool(notes=tmp_path / "deaths") as pool:
-        outcome(pool, b"crash")
-        assert list((tmp_path / "deaths").iterdir()) == []
-        assert "ended 2 processes" in outcome(pool, b"crash")[1]
-
-
-def test_no_note_of_an_earlier_life_stays_when_there_is_an_answer(tmp_path: Path) -> None:
-    """Whether the picture is decoded this time or refused, and whatever else is noted."""
-    for picture in (b"fine", b"refuse a reason", b"another"):
-        Deaths(tmp_path).add(picture)
-    with poison_pool(notes=tmp_path) as pool:
-        outcome(pool, b"fine")
-        outcome(pool, b"refuse a reason")
-        outcome(pool, b"fine again")
-    assert len(list(tmp_path.iterdir())) == 1
-
-
-def test_without_a_place_to_write_deaths_are_counted_all_the_same(tmp_path: Path) -> None:
-    """A read-only container, or a folder that is a file."""
+def test_deaths_are_counted_even_if_no_file_can_be_written(tmp_path: Path) -> None:
+    """In a read-only container, or where the folder is a file."""
     (tmp_path / "file").touch()
     for folder in (None, tmp_path / "file" / "deaths"):
         deaths = Deaths(folder)
@@ -41,9 +13,17 @@ def test_without_a_place_to_write_deaths_are_counted_all_the_same(tmp_path: Path
         assert deaths.add(b"a") == 1
 
 
-def test_a_note_that_cannot_be_read_counts_nothing(tmp_path: Path) -> None:
-    """A disk that was full when it was written."""
+def test_the_count_outlives_the_worker(tmp_path: Path) -> None:
+    """One file per picture, named by its SHA-256, until there is an answer."""
     Deaths(tmp_path).add(b"a")
-    (note,) = tmp_path.iterdir()
-    note.write_text("", encoding="ascii")
+    assert Deaths(tmp_path).add(b"a") == 2
+    Deaths(tmp_path).forget(b"a")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_cannot_be_read_counts_as_none(tmp_path: Path) -> None:
+    """As after a disk that was full."""
+    Deaths(tmp_path).add(b"a")
+    (file,) = tmp_path.iterdir()
+    file.write_text("", encoding="ascii")
     assert Deaths(tmp_path).add(b"a") == 1

@@ -1,4 +1,7 @@
-"""The filter's program, run here step by step for both processors; the kernel runs it in others."""
+"""Runs the filter here, instruction by instruction, for both processors.
+
+`tests/integration/sandbox` has the kernel run it.
+"""
 
 import struct
 
@@ -7,11 +10,11 @@ import pytest
 from taskworker_classifyimage.sandbox import seccomp
 
 #: Action, from linux/seccomp.h, with EPERM (1) or ENOSYS (38) where it is an error.
-ALLOWED, DEADLY, REFUSED, UNKNOWN = 0x7FFF0000, 0x80000000, 0x00050001, 0x00050026
+ALLOWED, FATAL, REFUSED, UNKNOWN = 0x7FFF0000, 0x80000000, 0x00050001, 0x00050026
 MACHINES = ("x86_64", "aarch64")
 OWN_PID = 4711
 
-#: Numbers of asm/unistd_64.h and asm-generic/unistd.h, on purpose not taken from the program.
+#: Numbers from asm/unistd_64.h and asm-generic/unistd.h, deliberately not taken from `seccomp`.
 CALLS: dict[str, tuple[int | None, int | None, int]] = {
     "read": (0, 63, ALLOWED),
     "write": (1, 64, ALLOWED),
@@ -30,16 +33,16 @@ CALLS: dict[str, tuple[int | None, int | None, int]] = {
     "sendmsg": (46, 211, REFUSED),
     "io_uring_setup": (425, 425, REFUSED),
     "tkill": (200, 130, REFUSED),
-    "execve": (59, 221, DEADLY),
-    "execveat": (322, 281, DEADLY),
-    "fork": (57, None, DEADLY),
-    "vfork": (58, None, DEADLY),
-    "socket": (41, 198, DEADLY),
-    "connect": (42, 203, DEADLY),
-    "ptrace": (101, 117, DEADLY),
-    "process_vm_readv": (310, 270, DEADLY),
-    "process_vm_writev": (311, 271, DEADLY),
-    "kill": (62, 129, DEADLY),
+    "execve": (59, 221, FATAL),
+    "execveat": (322, 281, FATAL),
+    "fork": (57, None, FATAL),
+    "vfork": (58, None, FATAL),
+    "socket": (41, 198, FATAL),
+    "connect": (42, 203, FATAL),
+    "ptrace": (101, 117, FATAL),
+    "process_vm_readv": (310, 270, FATAL),
+    "process_vm_writev": (311, 271, FATAL),
+    "kill": (62, 129, FATAL),
     "clone3": (435, 435, UNKNOWN),
 }
 ARCHES = (0xC000003E, 0xC00000B7)
@@ -51,10 +54,10 @@ CLONE_THREAD, CLONE_VM, CLONE_NEWUSER = 0x10000, 0x100, 0x10000000
 def verdict(
     machine: str, number: int, *, arch: int | None = None, argument: int = 0, fourth: int = 0
 ) -> int:
-    """What the filter says of a call."""
+    """What the filter returns for a call."""
     column = MACHINES.index(machine)
     data = struct.pack("<IIQQQQQ", number, arch or ARCHES[column], 0, argument, 0, 0, fourth)
-    steps = [struct.unpack("=HBBI", step) for step in seccomp.program(machine, OWN_PID)]
+    steps = [struct.unpack("=HBBI", step) for step in seccomp.build_filter(machine, OWN_PID)]
     position = loaded = 0
     while True:
         code, skip_if, skip_else, operand = steps[position]
@@ -70,7 +73,7 @@ def verdict(
 
 @pytest.mark.parametrize("machine", MACHINES)
 def test_each_call_is_judged_by_its_number(machine: str) -> None:
-    """What decoders need goes through, what nobody needs ends them, the rest is refused."""
+    """Calls that decoders need are allowed, calls that none needs end it, others are refused."""
     for call, (*numbers, expected) in CALLS.items():
         number = numbers[MACHINES.index(machine)]
         if number is not None:
@@ -79,16 +82,16 @@ def test_each_call_is_judged_by_its_number(machine: str) -> None:
 
 @pytest.mark.parametrize("machine", MACHINES)
 def test_threads_are_allowed_and_processes_are_not(machine: str) -> None:
-    """Both are `clone`; its flags tell."""
+    """Both are `clone` with different flags."""
     number = CLONE[MACHINES.index(machine)]
     assert verdict(machine, number, argument=CLONE_THREAD | CLONE_VM) == ALLOWED
-    assert verdict(machine, number, argument=17) == DEADLY
-    assert verdict(machine, number, argument=CLONE_NEWUSER | 17) == DEADLY
+    assert verdict(machine, number, argument=17) == FATAL
+    assert verdict(machine, number, argument=CLONE_NEWUSER | 17) == FATAL
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-def test_memory_is_had_only_where_it_counts(machine: str) -> None:
-    """The kernel's limit leaves out what can be shared, and what grows like a stack."""
+def test_only_memory_that_counts_is_allowed(machine: str) -> None:
+    """The kernel's limit ignores memory that is shared or grows like a stack."""
     number = MMAP[MACHINES.index(machine)]
     assert verdict(machine, number, fourth=MAP_PRIVATE | MAP_ANONYMOUS) == ALLOWED
     for flags in (MAP_SHARED, MAP_SHARED_VALIDATE, MAP_PRIVATE | MAP_GROWSDOWN):
@@ -97,15 +100,15 @@ def test_memory_is_had_only_where_it_counts(machine: str) -> None:
 
 @pytest.mark.parametrize("machine", MACHINES)
 def test_a_decoder_may_signal_only_itself(machine: str) -> None:
-    """Ending itself by SIGABRT is how a library ends that finds its memory damaged."""
+    """A library that finds its memory damaged ends its process by SIGABRT."""
     number = TGKILL[MACHINES.index(machine)]
     assert verdict(machine, number, argument=OWN_PID) == ALLOWED
-    assert verdict(machine, number, argument=OWN_PID + 1) == DEADLY
+    assert verdict(machine, number, argument=OWN_PID + 1) == FATAL
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-def test_calls_of_other_kinds_of_programs_end_it(machine: str) -> None:
-    """32-bit calls have other numbers, which would be judged as what they are not."""
+def test_calls_of_other_abis_end_the_process(machine: str) -> None:
+    """32-bit calls have other numbers, which would be taken for other calls."""
     i386, x32_read = 0x40000003, 0x40000000
-    assert verdict(machine, 0, arch=i386) == DEADLY
-    assert verdict(machine, x32_read) == DEADLY
+    assert verdict(machine, 0, arch=i386) == FATAL
+    assert verdict(machine, x32_read) == FATAL

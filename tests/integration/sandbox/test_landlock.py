@@ -10,8 +10,8 @@ from support.kernel import landlock_abi
 pytestmark = pytest.mark.skipif(landlock_abi() < 1, reason="this kernel has no Landlock")
 
 
-def test_landlock_alone_closes_files_and_network(tmp_path: Path) -> None:
-    """Where seccomp is missing, files and TCP are out of reach all the same."""
+def test_landlock_alone_denies_files_and_network(tmp_path: Path) -> None:
+    """Files and TCP are out of reach even where seccomp is missing."""
     secret = tmp_path / "secret"
     secret.write_text("a secret", encoding="utf-8")
     program = textwrap.dedent(f"""
@@ -21,7 +21,7 @@ def test_landlock_alone_closes_files_and_network(tmp_path: Path) -> None:
         server = socket.create_server(("127.0.0.1", 0))
         client = socket.socket()
         linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
-        print(landlock.close_files_and_network())
+        print(landlock.deny_files_and_network())
         for attempt in (
             lambda: open({str(secret)!r}),
             lambda: open({str(tmp_path / "trace")!r}, "w"),
@@ -37,10 +37,10 @@ def test_landlock_alone_closes_files_and_network(tmp_path: Path) -> None:
                 print("got away with it")
     """)
     command = [sys.executable, "-c", program]
-    told = subprocess.run(
+    lines = subprocess.run(
         command, capture_output=True, encoding="utf-8", check=True
     ).stdout.splitlines()
-    assert int(told[0]) == landlock_abi()
+    assert int(lines[0]) == landlock_abi()
     tcp = ["refused"] if landlock_abi() >= 4 else ["got away with it"]
-    assert told[1:] == ["refused"] * 4 + tcp
+    assert lines[1:] == ["refused"] * 4 + tcp
     assert [path.name for path in tmp_path.iterdir()] == ["secret"]

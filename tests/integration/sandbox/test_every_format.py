@@ -8,12 +8,12 @@ from support.pools import real_pool
 from taskworker_classifyimage.decode import DecodeLimits, decode
 from taskworker_classifyimage.errors import DamagedPicture
 from taskworker_classifyimage.input_spec import InputSpec
-from taskworker_classifyimage.sandbox.limits import ProcessLimits
+from taskworker_classifyimage.sandbox.lockdown import ProcessLimits
 from taskworker_classifyimage.sandbox.pool import DecoderPool, native_launcher
 
 SPEC = InputSpec(size=224, crop=0.875)
 
-# Decoders remark on odd files; the program silences that where it starts.
+# Decoding libraries warn about odd files; the program silences them when it starts.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
 
@@ -25,22 +25,21 @@ def pool() -> Iterator[DecoderPool]:
 
 
 @pytest.mark.parametrize("name", corpus.names())
-def test_a_locked_up_decoder_decodes_what_a_free_one_does(pool: DecoderPool, name: str) -> None:
-    """Nothing that a format needs is loaded too late, and the pixels and facts are the same."""
+def test_a_locked_down_decoder_decodes_what_this_process_does(pool: DecoderPool, name: str) -> None:
+    """Everything that a format needs is preloaded, and the pixels and facts are the same."""
     encoded = corpus.encoded(name)
-    free, locked_up = decode(encoded, SPEC, DecodeLimits()), pool.decode(encoded, SPEC)
-    assert np.array_equal(locked_up.pixels, free.pixels)
-    assert locked_up.facts == free.facts
+    here, there = decode(encoded, SPEC, DecodeLimits()), pool.decode(encoded, SPEC)
+    assert np.array_equal(there.pixels, here.pixels)
+    assert there.facts == here.facts
 
 
-def test_a_library_that_is_not_installed_makes_no_fault_of_damage() -> None:
-    """A RAW file with a small preview that is broken, where nothing could develop the file."""
-    limits = ProcessLimits(60, 2**30)
-    launcher = native_launcher(limits, "support.without_libraw:decode")
+def test_a_library_that_is_not_installed_is_no_fault_of_the_program() -> None:
+    """A RAW file whose small preview is broken, where no library can develop the file."""
+    launcher = native_launcher(ProcessLimits(60, 2**30), "support.without_libraw:decode")
     preview = corpus.save(corpus.reference().resize((60, 40)), "JPEG")
     raw = corpus.dng(corpus.reference(), preview[: len(preview) // 3])
     with (
-        DecoderPool(launcher, DecodeLimits(), limits, processes=1) as pool,
+        DecoderPool(launcher, processes=1) as pool,
         pytest.raises(DamagedPicture),
     ):
         pool.decode(raw, InputSpec(size=128, crop=None))

@@ -17,7 +17,7 @@ from taskworker_classifyimage.decode import Decoded, DecodeLimits, decode
 from taskworker_classifyimage.errors import DecodersUnusable, TaskError
 from taskworker_classifyimage.input_spec import InputSpec
 from taskworker_classifyimage.sandbox.forking import ForkLauncher
-from taskworker_classifyimage.sandbox.limits import ProcessLimits
+from taskworker_classifyimage.sandbox.lockdown import ProcessLimits
 from taskworker_classifyimage.sandbox.pool import DecoderPool, native_launcher
 from taskworker_classifyimage.sandbox.spawning import SpawnLauncher
 
@@ -31,7 +31,7 @@ on_linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc"
 
 
 def pictures() -> Iterator[tuple[str, bytes]]:
-    """What may need something that is loaded late: every kind of file, cut and mutated.
+    """Files that may need a late import: every kind, cut and mutated.
 
     ``test_every_format`` has them whole.
     """
@@ -43,7 +43,7 @@ def pictures() -> Iterator[tuple[str, bytes]]:
     yield "a text", b"no picture\n" * 50
 
 
-def seen(decode_it: Callable[[], Decoded]) -> tuple[object, bytes]:
+def run(decode_it: Callable[[], Decoded]) -> tuple[object, bytes]:
     """Facts and pixels, or the error."""
     try:
         decoded = decode_it()
@@ -54,19 +54,19 @@ def seen(decode_it: Callable[[], Decoded]) -> tuple[object, bytes]:
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_decoders_see_what_this_process_sees() -> None:
-    """Locked down, a decoder lacks nothing: the same pixels, facts and errors, bit for bit."""
+def test_decoders_decode_what_this_process_decodes() -> None:
+    """A locked-down decoder lacks nothing: the pixels, facts and errors are the same."""
     with real_pool(processes=1) as pool:
         for name, encoded in pictures():
-            here = seen(lambda: decode(encoded, SPEC, DecodeLimits()))  # noqa: B023 - called at once
-            there = seen(lambda: pool.decode(encoded, SPEC))  # noqa: B023
+            here = run(lambda: decode(encoded, SPEC, DecodeLimits()))  # noqa: B023 - called at once
+            there = run(lambda: pool.decode(encoded, SPEC))  # noqa: B023
             assert there[0] == here[0], name
             assert there[1] == here[1], name
 
 
 @each_launcher
 def test_pictures_larger_than_any_buffer_arrive(launcher: LauncherKind) -> None:
-    """Several megabytes each way, which no pipe holds at once."""
+    """Several megabytes in each direction, more than a pipe can hold."""
     with poison_pool(launcher) as pool:
         spec = InputSpec(size=1500, crop=None)
         decoded = pool.decode(b"fine " + b"x" * (20 * 2**20 + 2), spec)
@@ -75,30 +75,30 @@ def test_pictures_larger_than_any_buffer_arrive(launcher: LauncherKind) -> None:
 
 
 @each_launcher
-def test_a_new_decoder_comes_after_so_many_pictures(launcher: LauncherKind) -> None:
-    """What leaks does not add up, and whoever took a decoder over does not stay."""
+def test_a_decoder_is_replaced_after_500_pictures(launcher: LauncherKind) -> None:
+    """Bounds leaks, and how long a picture that took a decoder over keeps it."""
     with poison_pool(launcher, processes=1) as pool:
         pids = {outcome(pool, b"tell_pid") for _ in range(501)}
         assert len(pids) == 2
 
 
 @each_launcher
-def test_closing_ends_a_decoder_that_hangs_and_whoever_waits(launcher: LauncherKind) -> None:
-    """A stop has not the time to wait for a picture that will never be decoded."""
+def test_closing_ends_decoders_that_hang_and_threads_that_wait(launcher: LauncherKind) -> None:
+    """A stop cannot wait for a picture that will never be decoded."""
     with ThreadPoolExecutor(3) as threads:
         with poison_pool(launcher, processes=1) as pool:
             pool.start()
             waiting = [threads.submit(pool.decode, b"hang", poison.SPEC) for _ in range(3)]
-            wait_until(lambda: all(each.running() for each in waiting))
-        for each in waiting:
+            wait_until(lambda: all(future.running() for future in waiting))
+        for future in waiting:
             with pytest.raises(RuntimeError, match="closed"):
-                each.result(10)
+                future.result(60)
 
 
 @on_linux
 @each_launcher
 def test_a_decoder_that_dies_idle_costs_no_picture(launcher: LauncherKind) -> None:
-    """As when memory runs out elsewhere: the next picture gets a new one and is not blamed."""
+    """As when another program runs out of memory: the next picture gets a new decoder."""
     with poison_pool(launcher, processes=1) as pool:
         (pid,) = outcome(pool, b"tell_pid")
         os.kill(int(pid), signal.SIGKILL)
@@ -107,7 +107,7 @@ def test_a_decoder_that_dies_idle_costs_no_picture(launcher: LauncherKind) -> No
 
 @on_linux
 def test_a_template_that_dies_is_replaced() -> None:
-    """Its decoders go with it, no picture does."""
+    """Its decoders end with it, but no picture is lost."""
     others = descendants()
     with poison_pool() as pool:
         pool.start()
@@ -124,7 +124,7 @@ def test_a_template_that_dies_is_replaced() -> None:
 @on_linux
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_decoders_die_with_their_worker(number: signal.Signals) -> None:
-    """Also those that hang and are deaf, and also when the worker is killed at once."""
+    """Also those that hang and ignore signals, and also when the worker is killed."""
     program = textwrap.dedent("""
         from concurrent.futures import ThreadPoolExecutor
         from support import poison
@@ -148,12 +148,11 @@ def test_decoders_die_with_their_worker(number: signal.Signals) -> None:
     wait_until(lambda: not any(map(is_alive, family)))
 
 
-def test_decoders_that_do_not_start_are_told_in_one_line() -> None:
-    """A broken installation: the worker ends before it takes a task."""
-    limits = ProcessLimits(60, MEMORY_BYTES)
-    launcher = native_launcher(limits, "support.no_such_module:decode")
+def test_decoders_that_do_not_start_are_reported_in_one_line() -> None:
+    """With a broken installation, the worker ends before it takes a task."""
+    launcher = native_launcher(ProcessLimits(60, MEMORY_BYTES), "support.no_such_module:decode")
     with (
-        DecoderPool(launcher, DecodeLimits(), limits, processes=1) as pool,
+        DecoderPool(launcher, processes=1) as pool,
         pytest.raises(DecodersUnusable, match="do not start"),
     ):
         pool.start()
@@ -161,15 +160,15 @@ def test_decoders_that_do_not_start_are_told_in_one_line() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="imports are not refused elsewhere")
 @each_launcher
-def test_what_was_not_loaded_in_time_is_a_fault_and_no_damage(launcher: LauncherKind) -> None:
-    """A picture must not be called damaged because the decoder may not import any more."""
+def test_a_module_that_was_not_preloaded_is_a_fault_and_no_damage(launcher: LauncherKind) -> None:
+    """A picture must not be called damaged because its decoder can no longer import."""
     with poison_pool(launcher) as pool:
         with pytest.raises(RuntimeError, match="mailbox"):
             pool.decode(b"import_late mailbox", poison.SPEC)
         assert outcome(pool, b"refuse honestly") == ("damaged", "honestly")
 
 
-def test_a_fault_of_the_program_is_told_from_one_of_the_picture() -> None:
-    """The log names it; the client is told of an internal error."""
+def test_a_fault_of_the_program_is_no_error_of_the_picture() -> None:
+    """The log names it; the client gets an internal error."""
     with poison_pool() as pool, pytest.raises(RuntimeError, match="ZeroDivisionError"):
         pool.decode(b"fail", poison.SPEC)

@@ -1,0 +1,101 @@
+"""One decoder process as the worker sees it, and what starts such processes."""
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from taskworker_classifyimage.sandbox.channel import Channel
+from taskworker_classifyimage.sandbox.lockdown import ProcessLimits
+
+
+class DecoderProcess:
+    """A decoder process with a deadline that another thread enforces.
+
+    One thread at a time talks to it; any other may call `check_deadline` and `kill`.
+
+    Attributes:
+        channel: to talk to it; killing the process ends a read with `ChannelClosed`.
+        is_late: whether it was killed because it missed a deadline.
+        pictures: how many it was given to decode.
+    """
+
+    def __init__(
+        self, channel: Channel, *, kill: Callable[[], None], reap: Callable[[], int]
+    ) -> None:
+        """The process has been started and sends its first message when it is up.
+
+        Args:
+            channel: to talk to it.
+            kill: ends it at once; called from any thread, and never after `reap`.
+            reap: kills it if it is alive, and returns its exit code, or minus the number of the
+                signal that ended it.
+        """
+        self.channel = channel
+        self.is_late = False
+        self.pictures = 0
+        self._kill = kill
+        self._reap = reap
+        self._is_reaped = False
+        self._deadline_s = math.inf
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def within(self, limit_s: float) -> Iterator[None]:
+        """Sets a deadline for what happens inside; `check_deadline` enforces it."""
+        self._deadline_s = time.monotonic() + limit_s
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._deadline_s = math.inf
+
+    def check_deadline(self) -> None:
+        """Kills the process if its deadline has passed."""
+        with self._lock:
+            if time.monotonic() > self._deadline_s and not self._is_reaped:
+                self.is_late = True
+                self._kill()
+
+    def kill(self) -> None:
+        """Ends the process at once."""
+        with self._lock:
+            if not self._is_reaped:
+                self._kill()
+
+    def reap(self) -> int:
+        """Kills the process if it is alive and releases all that belongs to it.
+
+        Returns:
+            Its exit code, or minus the number of the signal that ended it.
+        """
+        with self._lock:
+            # From here on its process ID may belong to another process.
+            self._is_reaped = True
+        self.channel.close()
+        return self._reap()
+
+
+class Launcher(Protocol):
+    """Starts decoder processes; may be used from several threads at once.
+
+    Attributes:
+        limits: what one picture may cost a decoder.
+    """
+
+    limits: ProcessLimits
+
+    def open(self) -> None:
+        """Prepares for `launch`; returns at once."""
+
+    def launch(self) -> DecoderProcess:
+        """Starts a process; does not wait until it is up.
+
+        Raises:
+            OSError: the system cannot start one.
+        """
+
+    def close(self) -> None:
+        """Releases what `open` and `launch` need; may be called twice."""

@@ -1,0 +1,152 @@
+"""A place for one decoder process: retries a picture and replaces the process when it has to."""
+
+import logging
+import signal
+import threading
+import time
+from typing import Final
+
+from taskworker_classifyimage.decode import Decoded
+from taskworker_classifyimage.errors import DecodersUnusable, Killed, TaskError, TooSlow, one_line
+from taskworker_classifyimage.sandbox.channel import ChannelBroken, ChannelClosed
+from taskworker_classifyimage.sandbox.deaths import Deaths
+from taskworker_classifyimage.sandbox.messages import Job, read_decoded, read_ready, send_job
+from taskworker_classifyimage.sandbox.process import DecoderProcess, Launcher
+
+_log = logging.getLogger(__name__)
+
+#: The first death may be the fault of an earlier picture that damaged the decoder.
+_MAX_DEATHS: Final = 2
+#: Bounds what libraries leak, and how long a picture that took a decoder over keeps it.
+_PICTURES_PER_PROCESS: Final = 500
+#: Enough to load the decoding libraries from a very busy disk.
+_START_S: Final = 60.0
+_START_ATTEMPTS: Final = 3
+_START_PAUSE_S: Final = 0.5
+
+#: What usually causes these signals.
+_HINTS: Final = {
+    "SIGSYS": ", a system call that no decoder may make",
+    "SIGKILL": ", as when memory runs out",
+}
+
+
+class WorkerSlot:
+    """Used by one thread at a time; any other may call `check_deadline` and `close`.
+
+    Attributes:
+        protections: what restricts its decoder, see `lockdown`.
+    """
+
+    def __init__(self, launcher: Launcher, deaths: Deaths) -> None:
+        self.protections: tuple[str, ...] = ()
+        self._launcher = launcher
+        self._deaths = deaths
+        self._process: DecoderProcess | None = None
+        self._closed = threading.Event()
+
+    def decode(self, job: Job) -> Decoded:
+        """Decodes one picture; the time limit holds for all attempts together.
+
+        Raises:
+            TaskError: the picture cannot be decoded, takes too long, or kills every decoder.
+            DecodersUnusable: no decoder starts.
+        """
+        try:
+            decoded = self._decode_with_retry(job)
+        except TaskError:
+            self._deaths.forget(job.encoded)
+            raise
+        self._deaths.forget(job.encoded)
+        return decoded
+
+    def start(self) -> DecoderProcess:
+        """Starts a decoder and waits until it is up.
+
+        Raises:
+            DecodersUnusable: several in a row do not come up.
+        """
+        problem = ""
+        for attempt in range(_START_ATTEMPTS):
+            if attempt:
+                self._closed.wait(_START_PAUSE_S)
+            self._check_open()
+            try:
+                process = self._process = self._launcher.launch()
+                with process.within(_START_S):
+                    self.protections = read_ready(process.channel)
+            except (OSError, ChannelBroken, RuntimeError) as err:
+                problem = one_line(err)
+                self.clear()
+            else:
+                return process
+        raise DecodersUnusable(f"the processes that decode pictures do not start: {problem}")
+
+    def check_deadline(self) -> None:
+        """Kills a decoder that has missed its deadline."""
+        if (process := self._process) is not None:
+            process.check_deadline()
+
+    def close(self) -> None:
+        """Kills the decoder, whatever it is doing, and keeps others from being started."""
+        self._closed.set()
+        if (process := self._process) is not None:
+            process.kill()
+
+    def clear(self) -> int:
+        """Empties the slot; returns the exit code of the decoder that was in it."""
+        process, self._process = self._process, None
+        return 0 if process is None else process.reap()
+
+    def _decode_with_retry(self, job: Job) -> Decoded:
+        left_s = self._launcher.limits.time_s
+        while True:
+            process = self._get_process()
+            start_s = time.monotonic()
+            try:
+                with process.within(left_s):
+                    send_job(process.channel, job)
+                    return read_decoded(process.channel, job.spec)
+            except ChannelBroken as err:
+                cause = self._explain_end(process, err)
+            count = self._deaths.add(job.encoded)
+            if count >= _MAX_DEATHS:
+                raise Killed(f"decoding ended {count} processes, the last by {cause}")
+            left_s -= time.monotonic() - start_s
+
+    def _get_process(self) -> DecoderProcess:
+        process = self._process
+        if process is not None and (process.is_late or process.pictures >= _PICTURES_PER_PROCESS):
+            self.clear()
+            process = None
+        process = process or self.start()
+        process.pictures += 1
+        return process
+
+    def _explain_end(self, process: DecoderProcess, err: ChannelBroken) -> str:
+        """Empties the slot; returns what ended the decoder, or raises `TooSlow` if time did."""
+        code = self.clear()
+        self._check_open()
+        limit_s = self._launcher.limits.time_s
+        if process.is_late or (hasattr(signal, "SIGPROF") and code == -signal.SIGPROF):
+            _log.warning("a decoder took more than %g s and is replaced", limit_s)
+            raise TooSlow(f"decoding takes more than {limit_s:g} s") from None
+        invalid = not isinstance(err, ChannelClosed)
+        cause = f"an invalid answer: {err}" if invalid else describe_exit(code)
+        _log.warning("a decoder ended by %s and is replaced", cause)
+        return cause
+
+    def _check_open(self) -> None:
+        if self._closed.is_set():
+            raise RuntimeError("the decoders are closed")
+
+
+def describe_exit(code: int) -> str:
+    """An exit code, or minus a signal's number, in words."""
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    return name + _HINTS.get(name, "")
