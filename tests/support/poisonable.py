@@ -6,8 +6,8 @@ from functools import partial
 from support import poison
 from taskworker_classifyimage.cli import main
 from taskworker_classifyimage.commands import decoders
-from taskworker_classifyimage.sandbox.pool import native_launcher
+from taskworker_classifyimage.sandbox.pool import choose_launcher
 
 if __name__ == "__main__":
-    setattr(decoders, "native_launcher", partial(native_launcher, decode=poison.DECODE))  # noqa: B010 - a name that it imports
+    setattr(decoders, "choose_launcher", partial(choose_launcher, decode=poison.DECODE))  # noqa: B010 - a name that it imports
     sys.exit(main())

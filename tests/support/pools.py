@@ -8,7 +8,7 @@ from support import poison
 from taskworker_classifyimage.errors import TaskError
 from taskworker_classifyimage.sandbox.forking import ForkLauncher
 from taskworker_classifyimage.sandbox.lockdown import ProcessLimits
-from taskworker_classifyimage.sandbox.pool import DecoderPool, native_launcher
+from taskworker_classifyimage.sandbox.pool import DecoderPool, choose_launcher
 from taskworker_classifyimage.sandbox.spawning import SpawnLauncher
 
 #: The launcher of this system, and on Linux also that of other systems.
@@ -22,7 +22,7 @@ MEMORY_BYTES: Final = 2**28
 def real_pool(processes: int = 2) -> DecoderPool:
     """A pool as the program has it; to be entered."""
     limits = ProcessLimits(time_s=60.0, memory_bytes=2**31)
-    return DecoderPool(native_launcher(limits), processes=processes)
+    return DecoderPool(choose_launcher(limits), processes=processes)
 
 
 def poison_pool(

@@ -4,7 +4,7 @@ from typing import Final
 
 from taskworker_classifyimage.machine import usable_memory_bytes
 from taskworker_classifyimage.sandbox.lockdown import ProcessLimits
-from taskworker_classifyimage.sandbox.pool import DecoderPool, native_launcher
+from taskworker_classifyimage.sandbox.pool import DecoderPool, choose_launcher
 from taskworker_classifyimage.settings import Settings
 
 #: Enough for 200 million pixels in most formats.
@@ -17,7 +17,7 @@ def decoder_pool(settings: Settings) -> DecoderPool:
     # One picture must not be able to take all the memory of a small container.
     picture_bytes = min(_MAX_MEMORY_BYTES, memory_bytes // 2) if memory_bytes else _MAX_MEMORY_BYTES
     return DecoderPool(
-        native_launcher(ProcessLimits(settings.decode_timeout, picture_bytes)),
+        choose_launcher(ProcessLimits(settings.decode_timeout, picture_bytes)),
         processes=settings.decoder_processes,
         notes=state and state / "deaths",
     )

@@ -44,7 +44,7 @@ class DecoderPool:
         """Starts nothing.
 
         Args:
-            launcher: starts the decoders, see `native_launcher`.
+            launcher: starts the decoders, see `choose_launcher`.
             processes: how many decoders; None: one per core.
             notes: folder that keeps counts of killed decoders, see `deaths`; None: memory only.
         """
@@ -122,8 +122,8 @@ class DecoderPool:
                 slot.check_deadline()
 
 
-def native_launcher(limits: ProcessLimits, decode: str = DECODE) -> Launcher:
-    """The best way to start decoders on this system.
+def choose_launcher(limits: ProcessLimits, decode: str = DECODE) -> Launcher:
+    """Chooses the best way to start decoders on this system.
 
     Args:
         limits: what a picture may cost a decoder.

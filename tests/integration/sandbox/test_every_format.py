@@ -9,7 +9,7 @@ from taskworker_classifyimage.decode import DecodeLimits, decode
 from taskworker_classifyimage.errors import DamagedPicture
 from taskworker_classifyimage.input_spec import InputSpec
 from taskworker_classifyimage.sandbox.lockdown import ProcessLimits
-from taskworker_classifyimage.sandbox.pool import DecoderPool, native_launcher
+from taskworker_classifyimage.sandbox.pool import DecoderPool, choose_launcher
 
 SPEC = InputSpec(size=224, crop=0.875)
 
@@ -35,7 +35,7 @@ def test_a_locked_down_decoder_decodes_what_this_process_does(pool: DecoderPool,
 
 def test_a_library_that_is_not_installed_is_no_fault_of_the_program() -> None:
     """A RAW file whose small preview is broken, where no library can develop the file."""
-    launcher = native_launcher(ProcessLimits(60, 2**30), "support.without_libraw:decode")
+    launcher = choose_launcher(ProcessLimits(60, 2**30), "support.without_libraw:decode")
     preview = corpus.save(corpus.reference().resize((60, 40)), "JPEG")
     raw = corpus.dng(corpus.reference(), preview[: len(preview) // 3])
     with (

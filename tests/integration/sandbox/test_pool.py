@@ -18,7 +18,7 @@ from taskworker_classifyimage.errors import DecodersUnusable, TaskError
 from taskworker_classifyimage.input_spec import InputSpec
 from taskworker_classifyimage.sandbox.forking import ForkLauncher
 from taskworker_classifyimage.sandbox.lockdown import ProcessLimits
-from taskworker_classifyimage.sandbox.pool import DecoderPool, native_launcher
+from taskworker_classifyimage.sandbox.pool import DecoderPool, choose_launcher
 from taskworker_classifyimage.sandbox.spawning import SpawnLauncher
 
 LauncherKind = type[ForkLauncher | SpawnLauncher]
@@ -150,7 +150,7 @@ def test_decoders_die_with_their_worker(number: signal.Signals) -> None:
 
 def test_decoders_that_do_not_start_are_reported_in_one_line() -> None:
     """With a broken installation, the worker ends before it takes a task."""
-    launcher = native_launcher(ProcessLimits(60, MEMORY_BYTES), "support.no_such_module:decode")
+    launcher = choose_launcher(ProcessLimits(60, MEMORY_BYTES), "support.no_such_module:decode")
     with (
         DecoderPool(launcher, processes=1) as pool,
         pytest.raises(DecodersUnusable, match="do not start"),
