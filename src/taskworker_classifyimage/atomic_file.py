@@ -11,9 +11,17 @@ def write_atomically(path: Path, content: bytes) -> None:
         OSError: the file cannot be written; an older version of it is unchanged.
     """
     part = path.with_name(f"{path.name}.part")
-    with part.open("wb") as file:
-        file.write(content)
-        file.flush()
+    part.write_bytes(content)
+    rename_flushed(part, path)
+
+
+def rename_flushed(part: Path, path: Path) -> None:
+    """Flushes a complete file to disk before it takes the place of another.
+
+    Raises:
+        OSError: it cannot be flushed or renamed.
+    """
+    with part.open("rb+") as file:
         os.fsync(file.fileno())
     part.replace(path)
     flush_folder(path.parent)

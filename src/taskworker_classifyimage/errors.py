@@ -12,6 +12,8 @@
     |-- BridgeRejected          nobody: this one call can never succeed; it is logged and dropped
     |-- TaskGone                nobody: the task is not ours any more; it is dropped
     |-- TaskLeft                nobody: the task cannot be finished now; it is tried again later
+    |-- TransferInterrupted     nobody: the download of a model is resumed
+    |-- TransferRefused         becomes a ModelError: the server does not give the file
     `-- TaskError               the client: sent as this task's result, with its `code`
         |-- BadRequest, FileMissing, EmptyFile, UnsupportedFormat, DamagedPicture,
         `-- TooLarge, TooSlow, Killed, DownloadFailed, NoAnswer
@@ -20,6 +22,7 @@ A module that needs a narrower error derives it from one of these. Above `bridge
 nobody names the HTTP library, above `classify` nobody the model runtime.
 """
 
+import os
 import sys
 from enum import StrEnum
 from typing import ClassVar
@@ -126,6 +129,22 @@ class TaskLeft(TaskworkerError):
     """The bridge works and does not let this task be finished now; later it may."""
 
 
+class TransferInterrupted(TaskworkerError):
+    """The download of a model broke off; resuming it later can help.
+
+    Attributes:
+        was_reached: whether a server answered at all.
+    """
+
+    def __init__(self, message: str, *, was_reached: bool = True) -> None:
+        super().__init__(message)
+        self.was_reached = was_reached
+
+
+class TransferRefused(TaskworkerError):
+    """The server does not give the file that was asked for; asking again cannot help."""
+
+
 class TaskError(TaskworkerError):
     """This one task cannot be done; the message and the code are sent to the client."""
 
@@ -206,6 +225,15 @@ def extra(name: str) -> str:
 def one_line(err: Exception) -> str:
     """The text of a library's error, as one printable line."""
     return printable(str(err))
+
+
+def connection_reason(err: Exception) -> str:
+    """Why a connection failed, fit for one of our messages."""
+    if isinstance(err, ConnectionError) and err.errno and sys.platform != "win32":
+        # asyncio's own text repeats the address; Windows has no text for socket errors.
+        return os.strerror(err.errno)
+    text = err.strerror if isinstance(err, OSError) else None
+    return printable(text or str(err) or type(err).__name__)
 
 
 def printable(text: str) -> str:

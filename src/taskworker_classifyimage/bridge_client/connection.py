@@ -5,9 +5,7 @@ The only file of the client that names the HTTP library.
 
 import asyncio
 import logging
-import os
 import ssl
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -19,10 +17,15 @@ from yarl import URL
 
 from taskworker_classifyimage.bridge_client.address import BridgeAddress
 from taskworker_classifyimage.bridge_client.answers import AnswerTooLarge
-from taskworker_classifyimage.bridge_client.proxy import proxy_for
 from taskworker_classifyimage.bridge_client.tls import PinMismatch
-from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, printable
+from taskworker_classifyimage.errors import (
+    BridgeRejected,
+    BridgeUnavailable,
+    connection_reason,
+    printable,
+)
 from taskworker_classifyimage.loopback import is_loopback
+from taskworker_classifyimage.proxy import proxy_for
 
 _log = logging.getLogger(__name__)
 
@@ -264,10 +267,7 @@ def _reason(err: Exception) -> str:
             f"its certificate is not trusted: {printable(cause.verify_message)}; name its CA with "
             "ca-file, or the certificate itself with pin-sha256"
         )
-    text = cause.strerror if isinstance(cause, OSError) else None
-    if isinstance(cause, ssl.SSLError) or "CERTIFICATE_REQUIRED" in (text or ""):
-        return f"TLS fails: {printable(text or str(cause))}; the bridge may require a client-cert"
-    if isinstance(cause, ConnectionError) and cause.errno and sys.platform != "win32":
-        # asyncio's own text repeats the address; Windows has no text for socket errors.
-        return os.strerror(cause.errno)
-    return printable(text or str(cause) or type(cause).__name__)
+    reason = connection_reason(cause)
+    if isinstance(cause, ssl.SSLError) or "CERTIFICATE_REQUIRED" in reason:
+        return f"TLS fails: {reason}; the bridge may require a client-cert"
+    return reason

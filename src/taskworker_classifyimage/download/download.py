@@ -1,228 +1,200 @@
-"""Fetches a model's file: whole and verified under its name, or not there at all.
+"""Fetches a published file: complete and verified under its name, or not there at all.
 
-    download: lock -> ask -> append -> (cut? ask for the rest) -> verify -> place
-
-`transfer` is one request, `part_file` is what lies on disk in the meantime.
+lock -> request -> append to the part -> (cut? request the rest) -> verify -> place
 """
 
+import asyncio
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 from filelock import FileLock, Timeout
 
-from taskworker_classifyimage.download.part_file import (
-    PartFile,
-    digest,
-    is_verified,
-    on_disk,
-    write_checksum,
-)
-from taskworker_classifyimage.download.progress import Progress, Tell
-from taskworker_classifyimage.download.transfer import (
-    Interrupted,
-    Refused,
-    Unreachable,
-    Version,
-    ask,
-)
-from taskworker_classifyimage.errors import ModelError
+from taskworker_classifyimage.download.part_file import PartFile, Version
+from taskworker_classifyimage.download.transfer import continues, read_chunk, request, version_of
+from taskworker_classifyimage.errors import ModelError, TransferInterrupted, TransferRefused
+from taskworker_classifyimage.model_file import digest, is_verified, on_disk
 
-#: Between tries that bring nothing new; after the last one it is given up.
-_PAUSES_S: Final = (1.0, 2.0, 5.0, 10.0, 20.0)
-#: No published network is near it; it stops a server that never ends.
+#: For a file of unknown length, so that a server cannot send without end; no network is so large.
 _LIMIT_BYTES: Final = 8 * 2**30
 
-_NAMES: Final = {"md5": "MD5", "sha256": "SHA-256"}
-
-
-class Checksum(NamedTuple):
-    """A file's checksum, hexadecimal in lower case."""
-
-    algorithm: Literal["sha256", "md5"]
-    value: str
+Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A published file.
+    """A published file, and how long to wait for its server.
 
     Attributes:
         url: http or https.
-        md5: as its publisher gives it, hexadecimal; None: the one that the server tells is used.
+        md5: as its publisher gives it, hexadecimal; None: the server's own is used, if any.
         size_bytes: None if it is not known.
-        sha256: as its publisher gives it, hexadecimal; goes before the MD5.
+        sha256: as its publisher gives it, hexadecimal; it is used in place of the MD5.
+        pauses_s: before each retry; they begin again with every retry that brings new bytes.
+        silence_s: longest wait for a connection, and longest silence after that.
     """
 
     url: str
     md5: str | None
     size_bytes: int | None
     sha256: str | None = None
-
-    @property
-    def checksum(self) -> Checksum | None:
-        """What the publisher says that the file is, None if that is nothing."""
-        if self.sha256 is not None:
-            return Checksum("sha256", self.sha256.lower())
-        return None if self.md5 is None else Checksum("md5", self.md5.lower())
+    pauses_s: tuple[float, ...] = (1.0, 2.0, 5.0, 10.0, 20.0)
+    silence_s: float = 30.0
 
 
 def download(what: Download, target: Path, tell: Tell) -> None:
-    """Sees to it that `target` is there, whole and verified, with `NAME.sha256` beside it.
+    """Makes sure that `target` is there, complete and verified, with `NAME.sha256` beside it.
 
-    What an earlier call began is continued. Of several processes one downloads, the others wait.
-    A file that somebody put there is taken if its checksum is the published one.
+    A download that was cut off is resumed. Of several processes one downloads, the others wait.
+    A file that somebody put there is used if its checksum is the published one.
 
     Args:
         what: where it is, and what is known of it.
-        target: gets the file; its folder is made.
-        tell: is given a line about the progress now and then.
+        target: where the file goes; its folder is made.
+        tell: is called with a line about the progress now and then.
 
     Raises:
-        ModelError: it could not be had; nothing lies at `target`.
+        ModelError: the download failed; nothing lies at `target`.
+        ConfigError: the environment names a proxy that is not an address.
     """
     if is_verified(target):
         return
-    with _alone(target, tell):
-        if is_verified(target) or _is_published(what, target, tell):
-            return
-        try:
-            _fetch(what, PartFile(target), target.name, tell)
-        except Unreachable as err:
-            raise ModelError(
-                f"{target.name} cannot be downloaded from {what.url}: {err}; check the network "
-                f"and the proxy (https_proxy), or get the file elsewhere and put it at {target}"
-            ) from None
-        except (Interrupted, Refused) as err:
-            raise ModelError(f"{target.name} cannot be downloaded from {what.url}: {err}") from None
-
-
-@contextmanager
-def _alone(target: Path, tell: Tell) -> Iterator[None]:
-    """Keeps other processes waiting; the system frees the lock of one that was killed."""
-    lock = FileLock(target.with_name(f"{target.name}.lock"))
-    with on_disk(target.parent):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            tell(f"{target.name}: another process downloads it; waiting")
-            lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _is_published(what: Download, target: Path, tell: Tell) -> bool:
-    """Whether a file without a right `NAME.sha256` is the published one; removes any other."""
-    if not target.exists():
-        return False
-    published = what.checksum
-    if published is not None and digest(target, published.algorithm) == published.value:
-        write_checksum(target, digest(target, "sha256"))
-        return True
-    tell(f"{target.name}: what is there is damaged; downloading it")
+    # All OSErrors from here on are the disk's: `transfer` translates those of the network.
     with on_disk(target):
-        target.unlink()
-    return False
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _lock(target, tell):
+            if is_verified(target):
+                return
+            try:
+                _fetch(what, target, _Progress(target.name, tell))
+            except (TransferInterrupted, TransferRefused) as err:
+                raise ModelError(
+                    f"{target.name} cannot be downloaded from {what.url}: {err}; or get the file "
+                    f"elsewhere and put it at {target}"
+                ) from None
 
 
-def _fetch(what: Download, part: PartFile, name: str, tell: Tell) -> None:
-    """Downloads, verifies and places; a wrong file is given one more chance."""
-    if what.checksum is None and part.version().md5 is None:
-        # Nothing could prove that the pieces of two lives fit together.
+def _lock(target: Path, tell: Tell) -> AbstractContextManager[object]:
+    """Waits until no other process downloads; the system frees the lock of one that was killed."""
+    lock = FileLock(target.with_name(f"{target.name}.lock"))
+    try:
+        return lock.acquire(timeout=0)
+    except Timeout:
+        tell(f"{target.name}: another process downloads it; waiting")
+        return lock.acquire()
+
+
+def _fetch(what: Download, target: Path, progress: "_Progress") -> None:
+    """Downloads, verifies and places a file; a wrong one is downloaded once more."""
+    part = PartFile(target)
+    if target.exists():
+        part.adopt()
+    if not (what.sha256 or what.md5 or part.version.md5):
+        # Nothing could prove that the parts from two processes belong together.
         part.discard()
     for is_last in (False, True):
-        fetch_rest(what, part, Progress(name, tell))
-        wanted = what.checksum or _servers_own(part)
-        found = wanted and part.digest(wanted.algorithm)
-        if wanted is None or found == wanted.value:
-            part.place()
-            tell(f"{name}: complete and verified")
-            return
+        _fetch_rest(what, part, progress)
+        wanted = what.sha256 or what.md5 or part.version.md5
+        if wanted is None:
+            break
+        algorithm: Literal["md5", "sha256"] = "md5" if len(wanted) == 32 else "sha256"
+        found = digest(part.path, algorithm)
+        if found == wanted:
+            break
         part.discard()
-        problem = (
-            f"what came is not the published file: its {_NAMES[wanted.algorithm]} is {found}, "
-            f"not {wanted.value}"
-        )
+        problem = f"it is not the published file: its {algorithm.upper()} is {found}, not {wanted}"
         if is_last:
-            raise Refused(f"{problem}; try again later or from another network")
-        tell(f"{name}: {problem}; downloading it once more")
+            raise TransferRefused(f"{problem}; try again later or from another network")
+        progress.tell(f"{problem}; downloading it once more")
+    part.place()
+    progress.tell("complete and verified")
 
 
-def _servers_own(part: PartFile) -> Checksum | None:
-    md5 = part.version().md5
-    return None if md5 is None else Checksum("md5", md5)
-
-
-def fetch_rest(
-    what: Download, part: PartFile, progress: Progress, pauses_s: Sequence[float] = _PAUSES_S
-) -> None:
-    """Asks until all is here, going on where a transfer broke off.
-
-    Raises:
-        Unreachable: nobody answers the first request.
-        Interrupted: it broke off too often without anything new.
-        Refused: it cannot be had.
-        ModelError: the disk refuses.
-    """
-    most_bytes, pauses, was_reached = part.size_bytes, iter(pauses_s), False
-    while part.size_bytes == 0 or part.size_bytes != part.version().size_bytes:
+def _fetch_rest(what: Download, part: PartFile, progress: "_Progress") -> None:
+    """Requests what is missing until the file is complete or retries bring nothing new."""
+    most_bytes, pauses, was_reached = part.size_bytes, iter(what.pauses_s), False
+    while part.size_bytes == 0 or part.size_bytes != part.version.size_bytes:
         try:
-            _fetch_once(what, part, progress)
-        except Interrupted as err:
-            was_reached = was_reached or not isinstance(err, Unreachable)
+            asyncio.run(_transfer(what, part, progress))
+        except TransferInterrupted as err:
+            was_reached = was_reached or err.was_reached
             if part.size_bytes > most_bytes:
-                most_bytes, pauses = part.size_bytes, iter(pauses_s)
+                most_bytes, pauses = part.size_bytes, iter(what.pauses_s)
             pause_s = next(pauses, None)
             if pause_s is None or not was_reached:
                 raise
-            progress.tell(f"{err}; going on in {pause_s:.0f} s")
+            progress.tell(f"{err}; resuming in {pause_s:.0f} s")
             time.sleep(pause_s)
         else:
             return
 
 
-def _fetch_once(what: Download, part: PartFile, progress: Progress) -> None:
-    have_bytes = part.size_bytes
-    with ask(what.url, have_bytes, part.version()) as answer:
-        version = answer.version
+async def _transfer(what: Download, part: PartFile, progress: "_Progress") -> None:
+    """Sends one request and appends its answer to the part."""
+    have_bytes, version = part.size_bytes, part.version
+    async with request(what.url, have_bytes, version, what.silence_s) as answer:
+        if answer.status == 200:
+            have_bytes, version = 0, version_of(answer)
+        elif not continues(answer, have_bytes, version):
+            part.discard()
+            raise TransferInterrupted("the server gives another part than the missing one")
         limit_bytes = _limit_bytes(what, version)
-        if answer.start_bytes == 0:
-            have_bytes = 0
+        if have_bytes == 0:
             part.start_over(version)
         part.check_space((version.size_bytes or have_bytes) - have_bytes)
         progress.start(have_bytes, version.size_bytes)
-        with part.appending() as append:
-            for chunk in answer.chunks():
-                append(chunk)
-                have_bytes += len(chunk)
-                progress.note(have_bytes, version.size_bytes)
-                if have_bytes > limit_bytes:
-                    break
+        while have_bytes <= limit_bytes and (chunk := await read_chunk(answer)):
+            part.append(chunk)
+            have_bytes += len(chunk)
+            progress.update(have_bytes)
     if have_bytes > limit_bytes or have_bytes != (what.size_bytes or have_bytes):
         part.discard()
-        raise Refused(f"{have_bytes} bytes or more came instead of {limit_bytes}")
+        raise TransferRefused(f"{have_bytes} bytes or more arrived instead of {limit_bytes}")
 
 
 def _limit_bytes(what: Download, version: Version) -> int:
-    """How many bytes may come.
-
-    Raises:
-        Refused: the server offers another file, or one that nobody could verify.
-    """
-    offered_bytes = version.size_bytes
-    if what.size_bytes is not None and offered_bytes not in (None, what.size_bytes):
-        raise Refused(
-            f"{offered_bytes} bytes are offered instead of {what.size_bytes}; that is the login "
-            "page of some network, or the publisher changed the file"
+    """How many bytes may arrive; refuses a wrong file and one that could not be verified."""
+    expected_bytes = what.size_bytes or version.size_bytes
+    if version.size_bytes not in (None, expected_bytes):
+        raise TransferRefused(
+            f"{version.size_bytes} bytes are offered instead of {expected_bytes}: this network "
+            "shows its login page, or the publisher changed the file"
         )
-    if not (what.checksum or what.size_bytes or version.md5 or offered_bytes):
-        raise Refused("the server tells neither length nor checksum, so it could not be verified")
-    if (offered_bytes or 0) > _LIMIT_BYTES:
-        raise Refused(f"{offered_bytes} bytes are offered; no model is that large")
-    return what.size_bytes or offered_bytes or _LIMIT_BYTES
+    if not (expected_bytes or what.sha256 or what.md5 or version.md5):
+        raise TransferRefused("it has neither length nor checksum and could not be verified")
+    return expected_bytes or _LIMIT_BYTES
+
+
+class _Progress:
+    """Calls `tell` with a line at the start, and then at every tenth or every ten seconds."""
+
+    def __init__(self, name: str, tell: Tell) -> None:
+        self._name = name
+        self._tell = tell
+        self._total_bytes = 0
+        self._next_bytes = 0
+        self._next_s = 0.0
+
+    def tell(self, text: str) -> None:
+        """Tells anything about this download."""
+        self._tell(f"{self._name}: {text}")
+
+    def start(self, have_bytes: int, total_bytes: int | None) -> None:
+        """The download begins, or resumes from `have_bytes`."""
+        self._total_bytes = total_bytes or 0
+        self._show("resuming at " if have_bytes else "downloading ", have_bytes)
+
+    def update(self, have_bytes: int) -> None:
+        """More has arrived; `have_bytes` counts all there is now."""
+        if have_bytes >= self._next_bytes or time.monotonic() >= self._next_s:
+            self._show("", have_bytes)
+
+    def _show(self, verb: str, have_bytes: int) -> None:
+        total = self._total_bytes
+        self._next_bytes = have_bytes + (total // 10 or _LIMIT_BYTES)
+        self._next_s = time.monotonic() + 10
+        share = f" of {total / 1e6:.1f} MB ({have_bytes / total:.0%})" if total else " MB"
+        self.tell(f"{verb}{have_bytes / 1e6:.1f}{share}")

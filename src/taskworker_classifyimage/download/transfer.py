@@ -1,243 +1,144 @@
-"""One HTTP request for a file, or for the rest of one; what goes wrong is told in words."""
+"""One HTTP request for a file, or for the rest of one."""
 
 import base64
-import binascii
 import re
 import ssl
-import urllib.request
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from http.client import HTTPException, HTTPMessage, HTTPResponse
-from typing import IO, Final
-from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
 
-#: Longest wait for a connection, and longest silence after that.
-_SILENCE_S: Final = 30.0
-_CHUNK_BYTES: Final = 2**18
-#: Statuses that time mends.
+import aiohttp
+from yarl import URL
+
+from taskworker_classifyimage.download.part_file import Version
+from taskworker_classifyimage.errors import TransferInterrupted, TransferRefused, connection_reason
+from taskworker_classifyimage.proxy import proxy_for
+
+_MOST_REDIRECTS: Final = 10
+#: Statuses below 500 that may be different on a later try.
 _NOT_NOW: Final = frozenset({408, 425, 429})
-
-_CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18})")
-
-#: What http.client makes of a proxy's 407 to CONNECT; other statuses may pass by themselves.
-_NO_TUNNEL: Final = re.compile(r"Tunnel connection failed: 407\b")
+_PROXY_REFUSES: Final = "the proxy wants a password; put user:password@ into https_proxy"
+_GONE: Final = "the file is no longer there; a newer release may know where it is"
+_REASONS: Final = {404: _GONE, 407: _PROXY_REFUSES, 410: _GONE}
 
 
-class Interrupted(Exception):
-    """The transfer broke off; going on later can help."""
-
-
-class Unreachable(Interrupted):
-    """No server answered at all."""
-
-
-class Refused(Exception):
-    """Asking again cannot help."""
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """Which state of the file the server has, as far as it says.
-
-    Attributes:
-        validator: for `If-Range`: a strong ETag, or else the date of the last change.
-        size_bytes: of the whole file.
-        md5: of the whole file, hexadecimal.
-    """
-
-    validator: str | None = None
-    size_bytes: int | None = None
-    md5: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The server's answer, before its body is read.
-
-    Attributes:
-        start_bytes: where in the file the body begins; 0 although the rest was asked for if the
-            server cannot give a rest, or has another version by now.
-        version: of the file that the body is of.
-    """
-
-    start_bytes: int
-    version: Version
-    response: HTTPResponse
-
-    def chunks(self) -> Iterator[bytes]:
-        """The body, as it comes.
-
-        Raises:
-            Interrupted: it ended too early.
-        """
-        try:
-            while chunk := self.response.read1(_CHUNK_BYTES):
-                yield chunk
-        except (OSError, HTTPException) as err:
-            raise Interrupted(_reason(err)) from None
-        if self.response.length:
-            raise Interrupted("the server cut the connection")
-
-
-@contextmanager
-def ask(url: str, have_bytes: int, version: Version) -> Iterator[Answer]:
+@asynccontextmanager
+async def request(
+    url: str, have_bytes: int, version: Version, silence_s: float
+) -> AsyncIterator[aiohttp.ClientResponse]:
     """Asks for a file, from `have_bytes` on if the server still has that version of it.
 
+    Gives an answer of status 206 with the rest, or of status 200 with the whole file.
+
     Raises:
-        Interrupted, Unreachable: trying again later can help.
-        Refused: it cannot.
+        TransferInterrupted: trying again later can help.
+        TransferRefused: trying again cannot help.
     """
-    answer = _ask_rest(url, have_bytes, version) if have_bytes and version.validator else None
-    answer = answer or _whole(_open(url, {}))
-    with answer.response:
-        yield answer
-
-
-def _ask_rest(url: str, have_bytes: int, version: Version) -> Answer | None:
-    """None if the server does not understand."""
-    headers = {"Range": f"bytes={have_bytes}-", "If-Range": version.validator or ""}
-    try:
-        response = _open(url, headers)
-    except _RangeRefused:
-        return None
-    if response.status == 200:
-        return _whole(response)
-    if _continues(response, have_bytes, version):
-        return Answer(have_bytes, version, response)
-    response.close()
-    return None
-
-
-def _continues(response: HTTPResponse, have_bytes: int, version: Version) -> bool:
-    """Whether the body is what follows on the first `have_bytes` of that version."""
-    place = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
-    if response.status != 206 or place is None or int(place[1]) != have_bytes:
-        return False
-    is_same = _validator(response.headers) in (version.validator, None)
-    return is_same and version.size_bytes in (int(place[2]), None)
-
-
-def _whole(response: HTTPResponse) -> Answer:
-    if response.status != 200 or response.headers.get("Content-Encoding", "identity") != "identity":
-        response.close()
-        raise Refused(f"the server does not give the plain file (status {response.status})")
-    return Answer(0, _version(response), response)
-
-
-def _version(response: HTTPResponse) -> Version:
-    return Version(_validator(response.headers), response.length, _md5(response.headers))
-
-
-def _validator(headers: HTTPMessage) -> str | None:
-    # A weak ETag may stay the same while bytes change.
-    etag = headers.get("ETag", "")
-    return etag if etag.startswith('"') else headers.get("Last-Modified")
-
-
-def _md5(headers: HTTPMessage) -> str | None:
-    """The MD5 in the `x-goog-hash` of Google Cloud Storage, "crc32c=BASE64,md5=BASE64".
-
-    One header or several: https://cloud.google.com/storage/docs/xml-api/reference-headers
-    """
-    for each in ",".join(headers.get_all("x-goog-hash", [])).split(","):
-        name, _, encoded = each.strip().partition("=")
-        if name == "md5":
-            try:
-                return base64.b64decode(encoded, validate=True).hex()
-            except binascii.Error:
-                return None
-    return None
-
-
-class _RangeRefused(Refused):
-    """There is no such rest."""
-
-
-def _open(url: str, headers: Mapping[str, str]) -> HTTPResponse:
-    try:
-        request = urllib.request.Request(  # noqa: S310 - the opener knows no scheme but these two
-            url,
-            headers={
-                "User-Agent": "taskworker-classifyimage",
-                "Accept-Encoding": "identity",
-                **headers,
-            },
-        )
-        response = _opener().open(request, timeout=_SILENCE_S)
-    except HTTPError as err:
-        with err:
-            raise _refusal(err.code) from None
-    except (OSError, HTTPException) as err:
-        cause = err.reason if isinstance(err, URLError) else err
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            raise Refused(
-                f"the certificate of {urlsplit(url).hostname} is not trusted "
-                f"({cause.verify_message}); where a proxy looks into TLS, let SSL_CERT_FILE name "
-                "a file with its CA"
-            ) from None
-        if _NO_TUNNEL.match(str(cause)):
-            raise _refusal(407) from None
-        raise Unreachable(f"{urlsplit(url).hostname} cannot be reached: {_reason(cause)}") from None
-    except ValueError as err:
-        raise Refused(f"that is no address: {err}") from None
-    assert isinstance(response, HTTPResponse)  # noqa: S101 - for these two schemes it is
-    return response
-
-
-def _refusal(status: int) -> Exception:
-    if status == 416:
-        return _RangeRefused("the server answers 416")
-    if status in _NOT_NOW or status >= 500:
-        return Interrupted(f"the server answers {status}")
-    if status in (404, 410):
-        return Refused(f"there is no such file any more ({status}); a newer release may know where")
-    if status == 407:
-        return Refused("the proxy wants a password; put user:password@ into https_proxy")
-    if 300 <= status < 400:
-        return Refused(f"it is redirected ({status}) in circles, or to what is no http or https")
-    return Refused(f"the server answers {status}")
-
-
-def _opener() -> urllib.request.OpenerDirector:
-    """Knows http, https and the proxies of the environment, and no files, FTP or data URLs."""
-    opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler(),
-        urllib.request.UnknownHandler(),
-        urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(),
-        urllib.request.HTTPDefaultErrorHandler(),
-        _Redirects(),
-        urllib.request.HTTPErrorProcessor(),
+    headers = {"User-Agent": "taskworker-classifyimage", "Accept-Encoding": "identity"}
+    if have_bytes and version.validator and version.size_bytes:
+        headers |= {"Range": f"bytes={have_bytes}-", "If-Range": version.validator}
+    async with (
+        aiohttp.ClientSession(
+            # The library makes its own context on import, before SSL_CERT_FILE may be set.
+            connector=aiohttp.TCPConnector(ssl=ssl.create_default_context()),
+            timeout=aiohttp.ClientTimeout(total=None, connect=silence_s, sock_read=silence_s),
+            headers=headers,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+        ) as session,
+        await _get(session, url) as response,
     ):
-        opener.add_handler(handler)
-    return opener
+        if response.headers.get("Content-Encoding", "identity") != "identity":
+            raise TransferRefused("the server does not give the plain file")
+        yield response
 
 
-class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows a server to http and https, and never from https back to http."""
+async def _get(session: aiohttp.ClientSession, url: str) -> aiohttp.ClientResponse:
+    """The answer behind all redirects, of status 200, 206 or 416."""
+    for _ in range(_MOST_REDIRECTS):
+        try:
+            # Each address has its own proxy, or none.
+            response = await session.get(url, proxy=proxy_for(url), allow_redirects=False)
+            target = response.url.join(URL(response.headers.get("Location", "")))
+        except (aiohttp.ClientError, OSError, ValueError) as err:
+            raise _translate(err, url) from None
+        status = response.status
+        if status in (200, 206, 416):
+            return response
+        response.close()
+        if status in _NOT_NOW or status >= 500:
+            raise TransferInterrupted(f"the server answers {status}")
+        if status not in (301, 302, 303, 307, 308):
+            raise TransferRefused(_REASONS.get(status, f"the server answers {status}"))
+        if target.scheme not in ("https", response.url.scheme):
+            raise TransferRefused(f"it is redirected to {target.scheme}, which is not allowed")
+        url = str(target)
+    raise TransferRefused(f"it is redirected more than {_MOST_REDIRECTS} times")
 
-    def redirect_request(
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: HTTPMessage,
-        newurl: str,
-    ) -> urllib.request.Request | None:
-        scheme = urlsplit(newurl).scheme
-        allowed = ("https",) if urlsplit(req.full_url).scheme == "https" else ("http", "https")
-        if scheme not in allowed:
-            fp.close()
-            raise Refused(f"it is redirected to {scheme}, which is not followed")
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+async def read_chunk(answer: aiohttp.ClientResponse) -> bytes:
+    """The next bytes of an answer as they arrive, none at its end.
+
+    Raises:
+        TransferInterrupted: it ended too early.
+    """
+    try:
+        return await answer.content.readany()
+    except (aiohttp.ClientError, OSError) as err:
+        raise TransferInterrupted(_reason(err)) from None
 
 
-def _reason(err: BaseException | str) -> str:
+def version_of(answer: aiohttp.ClientResponse) -> Version:
+    """Which version of the file an answer holds as a whole.
+
+    Google Cloud Storage gives the MD5 in one header or several, "crc32c=BASE64,md5=BASE64":
+    https://cloud.google.com/storage/docs/xml-api/reference-headers
+    """
+    md5 = re.search(
+        r"\bmd5=([A-Za-z0-9+/]{22}==)", ",".join(answer.headers.getall("x-goog-hash", []))
+    )
+    # A weak ETag may stay the same while bytes change.
+    etag = answer.headers.get("ETag", "")
+    return Version(
+        validator=etag if etag.startswith('"') else answer.headers.get("Last-Modified"),
+        size_bytes=answer.content_length,
+        md5=base64.b64decode(md5[1]).hex() if md5 else None,
+    )
+
+
+def continues(answer: aiohttp.ClientResponse, have_bytes: int, version: Version) -> bool:
+    """Whether an answer holds exactly what follows the first bytes of that version."""
+    size_bytes = version.size_bytes or 0
+    return answer.headers.get(
+        "Content-Range"
+    ) == f"bytes {have_bytes}-{size_bytes - 1}/{size_bytes}" and version_of(answer).validator in (
+        version.validator,
+        None,
+    )
+
+
+def _translate(err: Exception, url: str) -> TransferInterrupted | TransferRefused:
+    """What went wrong before there was an answer."""
+    host = URL(url).host
+    cause = err.os_error if isinstance(err, aiohttp.ClientConnectorError) else err
+    if isinstance(cause, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
+        return TransferRefused("that is not a web address")
+    if isinstance(cause, aiohttp.ClientHttpProxyError) and cause.status == 407:
+        return TransferRefused(_PROXY_REFUSES)
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return TransferRefused(
+            f"the certificate of {host} is not trusted ({cause.verify_message}); if a proxy "
+            "inspects TLS, let SSL_CERT_FILE name a file with its CA"
+        )
+    return TransferInterrupted(
+        f"{host} cannot be reached: {_reason(cause)}; check the network and https_proxy",
+        was_reached=False,
+    )
+
+
+def _reason(err: Exception) -> str:
     if isinstance(err, TimeoutError):
-        return f"nothing came for {_SILENCE_S:.0f} s"
-    text = err.strerror if isinstance(err, OSError) else None
-    return " ".join((text or str(err) or type(err).__name__).split())[:200]
+        return "nothing arrived in time"
+    if isinstance(err, aiohttp.ClientPayloadError | aiohttp.ServerDisconnectedError):
+        return "the server cut the connection"
+    return connection_reason(err)

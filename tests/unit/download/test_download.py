@@ -1,6 +1,7 @@
 """How a file comes over the network, and what is refused on the way."""
 
 import base64
+import dataclasses
 import hashlib
 import os
 import socket
@@ -10,13 +11,19 @@ from pathlib import Path
 import pytest
 
 from support.certificates import Authority
-from support.downloads import CONTENT, CUT, assert_complete, ignore, left_behind, published, refused
+from support.downloads import (
+    CONTENT,
+    CUT,
+    assert_complete,
+    described,
+    ignore,
+    left_behind,
+    published,
+    refused,
+)
 from support.file_server import FileServer
 from support.gateways import ConnectProxy
-from taskworker_classifyimage.download.download import Download, download, fetch_rest
-from taskworker_classifyimage.download.part_file import PartFile
-from taskworker_classifyimage.download.progress import Progress
-from taskworker_classifyimage.download.transfer import Interrupted
+from taskworker_classifyimage.download.download import download
 
 
 def test_a_download_tells_how_far_it_is(server: FileServer, target: Path) -> None:
@@ -74,10 +81,10 @@ def test_a_file_that_changes_on_the_server_is_never_mixed(
     """Between cut and continuation the publisher replaces the file by one of the same length."""
     new = CONTENT[::-1]
     server.faults.cut_at_bytes = [CUT]
-    what = Download(server.url, hashlib.md5(new).hexdigest() if md5_is_known else None, None)
+    what = described(server.url, hashlib.md5(new).hexdigest() if md5_is_known else None, None)
 
     def replace(text: str) -> None:
-        if "going on" in text:
+        if "resuming" in text:
             server.content = new
 
     download(what, target, replace)
@@ -89,10 +96,10 @@ def test_a_wrong_rest_is_not_appended(server: FileServer, target: Path) -> None:
     server.faults.cut_at_bytes = [CUT]
 
     def spoil(text: str) -> None:
-        if "going on" in text:
+        if "resuming" in text:
             server.faults.headers = {"Content-Range": f"bytes 7-{len(CONTENT) - 1}/{len(CONTENT)}"}
 
-    download(Download(server.url, None, None), target, spoil)
+    download(described(server.url), target, spoil)
     assert_complete(target)
     assert server.ranges == [None, f"bytes={CUT}-", None]
 
@@ -126,16 +133,16 @@ def test_the_servers_own_md5_is_used_where_the_publisher_gives_none(
     """Google's storage tells it in a header of its own."""
     right = base64.b64encode(hashlib.md5(CONTENT).digest()).decode()
     server.faults.headers = {"x-goog-hash": form.format(right)}
-    download(Download(server.url, None, None), target, ignore)
+    download(described(server.url), target, ignore)
     assert_complete(target)
     server.content = CONTENT[::-1]
-    assert "MD5" in refused(Download(server.url, None, None), target.with_name("b"))
+    assert "MD5" in refused(described(server.url), target.with_name("b"))
 
 
 def test_a_file_that_nothing_could_verify_is_refused(server: FileServer, target: Path) -> None:
     """No checksum, no length: nobody could tell a half file from a whole one."""
     server.faults.hides_length = True
-    assert "neither length nor checksum" in refused(Download(server.url, None, None), target)
+    assert "neither length nor checksum" in refused(described(server.url), target)
     download(published(server), target, ignore)
     assert_complete(target)
 
@@ -144,7 +151,7 @@ def test_another_length_than_published_is_refused_before_it_comes(
     server: FileServer, target: Path
 ) -> None:
     """A hotel's login page answers 200 to everything."""
-    message = refused(Download(server.url, None, 22_000_000), target)
+    message = refused(described(server.url, None, 22_000_000), target)
     assert "1000000 bytes are offered instead of 22000000" in message
     assert left_behind(target) == []
 
@@ -153,14 +160,14 @@ def test_a_body_without_end_is_stopped(server: FileServer, target: Path) -> None
     """A server that hides the length gets no more of the disk than the published size."""
     server.faults.hides_length = True
     server.faults.hold_at_bytes = 600_000
-    assert "instead of 300000" in refused(Download(server.url, None, 300_000), target)
+    assert "instead of 300000" in refused(described(server.url, None, 300_000), target)
     assert len(server.seen) == 1
     assert left_behind(target) == []
 
 
 @pytest.mark.parametrize(
     ("status", "words"),
-    [(404, "no such file any more"), (403, "answers 403"), (407, "https_proxy"), (304, "304")],
+    [(404, "no longer there"), (403, "answers 403"), (407, "https_proxy"), (304, "304")],
 )
 def test_a_refusal_is_one_line_at_once(
     server: FileServer, target: Path, status: int, words: str
@@ -178,21 +185,33 @@ def test_a_server_that_is_busy_is_asked_again(server: FileServer, target: Path) 
     server.faults.status = 503
 
     def calm_down(text: str) -> None:
-        if "answers 503; going on" in text:
+        if "answers 503; resuming" in text:
             server.faults.status = 0
 
     download(published(server), target, calm_down)
     assert_complete(target)
 
 
+def test_a_server_that_falls_silent_is_asked_for_the_rest(server: FileServer, target: Path) -> None:
+    """The connection stands and nothing comes any more: the limit is one of silence."""
+    server.faults.hold_at_bytes = CUT
+
+    def let_go(text: str) -> None:
+        if "nothing arrived in time; resuming" in text:
+            server.faults.hold_at_bytes = None
+
+    what = dataclasses.replace(published(server), silence_s=0.5, pauses_s=(0.01,) * 20)
+    download(what, target, let_go)
+    assert_complete(target)
+    assert server.ranges[0] is None
+    assert None not in server.ranges[1:]
+
+
 def test_a_server_that_never_gets_on_is_given_up(server: FileServer, target: Path) -> None:
     """Tries that bring something new do not count, those that bring nothing do."""
     server.faults.cut_at_bytes = [300_000, 300_000, 0, 0, 0]
-    target.parent.mkdir()
-    part = PartFile(target)
-    with pytest.raises(Interrupted, match="cut the connection"):
-        fetch_rest(published(server), part, Progress("m", ignore), pauses_s=(0.01, 0.01))
-    assert part.size_bytes == 600_000
+    assert "cut the connection" in refused(published(server), target)
+    assert target.with_name("model.onnx.part").stat().st_size == 600_000
     assert len(server.seen) == 4
 
 
@@ -201,7 +220,7 @@ def test_no_server_is_one_line_at_once(target: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     for url in (f"http://127.0.0.1:{port}/m", "http://nowhere.invalid/m"):
-        message = refused(Download(url, None, None), target)
+        message = refused(described(url), target)
         assert "cannot be reached" in message
         assert f"put it at {target}" in message
 
@@ -209,7 +228,7 @@ def test_no_server_is_one_line_at_once(target: Path) -> None:
 @pytest.mark.parametrize("url", ["file:///etc/hostname", "ftp://127.0.0.1/m", "nonsense", "http:"])
 def test_only_web_addresses_are_downloaded(target: Path, url: str) -> None:
     """No other scheme has a handler."""
-    assert "cannot be downloaded" in refused(Download(url, None, None), target)
+    assert "cannot be downloaded" in refused(described(url), target)
 
 
 def test_a_redirect_is_followed_to_the_web_only(server: FileServer, target: Path) -> None:
@@ -258,7 +277,7 @@ def test_the_proxy_of_the_environment_is_used(
     """The publisher's name is never resolved here: the proxy is asked for the whole address."""
     monkeypatch.setenv("http_proxy", server.url)
     url = "http://publisher.invalid/model.onnx"
-    download(Download(url, server.md5, len(CONTENT)), target, ignore)
+    download(described(url, server.md5, len(CONTENT)), target, ignore)
     assert_complete(target)
     assert server.seen[0].path == url
 

@@ -12,10 +12,9 @@ from taskworker_classifyimage.classify.keras.networks import KerasNetwork
 from taskworker_classifyimage.classify.keras.tensorflow_import import check_installed
 from taskworker_classifyimage.classify.model import Model
 from taskworker_classifyimage.classify.options import ModelOptions
-from taskworker_classifyimage.download.download import Download, download
-from taskworker_classifyimage.download.part_file import checksum_file, digest
 from taskworker_classifyimage.errors import ConfigError, ModelError
 from taskworker_classifyimage.input_spec import InputSpec
+from taskworker_classifyimage.model_file import checksum_file, digest
 
 #: Of the network's input, left out on all sides together: 0.875 of the picture for 224 pixels,
 #: 0.95 for 600. So EfficientNet was evaluated (tensorflow/tpu, models/official/efficientnet).
@@ -93,6 +92,9 @@ def _download(network: KerasNetwork, folder: Path | None, options: ModelOptions)
             f"'taskworker-classifyimage models pack {network.name} --output {network.name}', carry "
             f"that folder over and name its path with --model"
         )
+    # It takes aiohttp along, a third of a second, and most starts download nothing.
+    from taskworker_classifyimage.download.download import Download, download  # noqa: PLC0415
+
     target = folder / network.file
     what = Download(network.url, network.md5, network.size_bytes, network.sha256)
     download(what, target, options.tell)

@@ -1,4 +1,4 @@
-"""The proxy that the environment names for a bridge."""
+"""The HTTP proxy that the environment names."""
 
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -9,18 +9,17 @@ from taskworker_classifyimage.errors import ConfigError
 
 
 def proxy_for(url: str) -> URL | None:
-    """The proxy that the environment names for a URL; None without one, or for an exempt host.
+    """The proxy that the environment names for a URL, None without one or if `no_proxy` applies.
 
     Raises:
-        ConfigError: the proxy is not a URL; the message repeats nothing of it, since it may contain
-            a password.
+        ConfigError: it is not a URL; the message leaves it out, as it may hold a password.
     """
     parts = urlsplit(url)
     named = getproxies().get(parts.scheme)
     if not named or proxy_bypass(parts.hostname or ""):
         return None
     try:
-        # Like curl and others, accepts a bare "host:port" too.
+        # curl and others accept a bare "host:port" too.
         proxy = URL(named if "://" in named else f"http://{named}")
     except ValueError:
         proxy = URL()

@@ -1,5 +1,6 @@
 """What lies on disk while a file is downloaded, and after sudden ends: whole, or nothing."""
 
+import multiprocessing
 import os
 import random
 import signal
@@ -10,11 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from support.downloads import CONTENT, CUT, assert_complete, ignore, published, refused
+from support.downloads import (
+    CONTENT,
+    CUT,
+    assert_complete,
+    described,
+    ignore,
+    published,
+    refused,
+)
 from support.file_server import FileServer
 from support.waiting import wait_until
-from taskworker_classifyimage.download.download import Download, download
-from taskworker_classifyimage.download.part_file import is_verified
+from taskworker_classifyimage.download.download import download
+from taskworker_classifyimage.model_file import is_verified
 
 #: Downloads as a program of its own does, with what it tells on its standard output.
 PROGRAM = """
@@ -29,6 +38,14 @@ except ModelError as err:
     print(f"ModelError: {err}", flush=True)
     sys.exit(3)
 """
+
+
+if sys.platform == "win32":
+    PROCESSES = multiprocessing.get_context("spawn")
+else:
+    # Copies of a process that has the program in memory already: 20 imports take half a minute.
+    PROCESSES = multiprocessing.get_context("forkserver")
+    PROCESSES.set_forkserver_preload(["pytest", download.__module__])
 
 
 def start(url: str, md5: str, target: Path) -> subprocess.Popen[str]:
@@ -139,20 +156,25 @@ def test_kills_at_random_never_leave_a_broken_model(tmp_path: Path) -> None:
     rng = random.Random(20)
     target = tmp_path / "model.onnx"
     with FileServer(CONTENT * 5) as server:
+        what = described(server.url, server.md5)
         for _ in range(20):
-            process = start(server.url, server.md5, target)
-            assert process.stdout is not None
-            process.stdout.readline()
+            lines, sender = PROCESSES.Pipe(duplex=False)
+            process = PROCESSES.Process(target=download, args=(what, target, sender.send))
+            process.start()
+            sender.close()
+            lines.recv()
             timer = threading.Timer(rng.uniform(0, 0.03), process.kill)
             timer.start()
-            process.communicate()
+            process.join()
             timer.join()
+            process.close()
+            lines.close()
             if target.exists():
                 assert is_verified(target)
                 assert target.read_bytes() == server.content
                 for path in tmp_path.iterdir():
                     path.unlink()
-        download(Download(server.url, server.md5, None), target, ignore)
+        download(what, target, ignore)
         assert_complete(target, server.content)
 
 
@@ -167,6 +189,6 @@ def test_pieces_of_two_lives_are_not_joined_without_a_checksum(
     killed.communicate()
     server.faults.hold_at_bytes = None
     server.faults.let_go.set()
-    download(Download(server.url, None, None), target, ignore)
+    download(described(server.url), target, ignore)
     assert_complete(target)
     assert server.ranges == [None, None]

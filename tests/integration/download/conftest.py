@@ -1,0 +1,3 @@
+from support.downloads import no_proxies, server, target
+
+__all__ = ["no_proxies", "server", "target"]
