@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from taskworker_classifyimage.atomic_file import write_atomically
 from taskworker_classifyimage.errors import ModelError
@@ -13,8 +13,8 @@ from taskworker_classifyimage.errors import ModelError
 _NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
 
 
-def digest(path: Path, algorithm: Literal["sha256", "md5"]) -> str:
-    """A file's checksum, hexadecimal."""
+def digest(path: Path, algorithm: str) -> str:
+    """A file's checksum by `md5` or `sha256`, hexadecimal."""
     with on_disk(path), path.open("rb") as stream:
         # Publishers chose MD5; here it guards against accidents.
         return hashlib.file_digest(

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from filelock import FileLock, Timeout
 
@@ -97,20 +97,27 @@ def _fetch(what: Download, target: Path, progress: "_Progress") -> None:
         part.discard()
     for is_last in (False, True):
         _fetch_rest(what, part, progress)
-        wanted = what.sha256 or what.md5 or part.version.md5
-        if wanted is None:
-            break
-        algorithm: Literal["md5", "sha256"] = "md5" if len(wanted) == 32 else "sha256"
-        found = digest(part.path, algorithm)
-        if found == wanted:
-            break
+        problem = _find_mismatch(what, part)
+        if problem is None:
+            part.place()
+            progress.tell("complete and verified")
+            return
         part.discard()
-        problem = f"it is not the published file: its {algorithm.upper()} is {found}, not {wanted}"
         if is_last:
             raise TransferRefused(f"{problem}; try again later or from another network")
         progress.tell(f"{problem}; downloading it once more")
-    part.place()
-    progress.tell("complete and verified")
+
+
+def _find_mismatch(what: Download, part: PartFile) -> str | None:
+    """What is wrong with a complete file, None if its checksum is right or there is none."""
+    wanted = what.sha256 or what.md5 or part.version.md5
+    if wanted is None:
+        return None
+    algorithm, name = ("md5", "MD5") if len(wanted) == 32 else ("sha256", "SHA-256")
+    found = digest(part.path, algorithm)
+    if found == wanted:
+        return None
+    return f"it is not the published file: its {name} is {found}, not {wanted}"
 
 
 def _fetch_rest(what: Download, part: PartFile, progress: "_Progress") -> None:
