@@ -19,8 +19,8 @@ from taskworker_classifyimage.classify.keras.networks import keras_networks
 from taskworker_classifyimage.classify.keras.tensorflow_import import import_tensorflow
 from taskworker_classifyimage.cli import main
 from taskworker_classifyimage.input_spec import InputSpec
-from taskworker_classifyimage.packing.comparison import real_pictures
-from taskworker_classifyimage.packing.libraries import quiet
+from taskworker_classifyimage.packing.comparison import load_pictures
+from taskworker_classifyimage.packing.libraries import quiet_libraries
 from taskworker_classifyimage.packing.network import SCALINGS
 
 
@@ -35,6 +35,7 @@ def pack(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.large
 @pytest.mark.timeout(300)
 def test_the_originals_network_runs_where_tensorflow_is_not(tmp_path: Path) -> None:
     """By its Keras name, from the models folder, as a folder that is carried elsewhere."""
@@ -42,7 +43,7 @@ def test_the_originals_network_runs_where_tensorflow_is_not(tmp_path: Path) -> N
     models = tmp_path / "models"
     models.mkdir()
     weights = models / keras_networks()["MobileNetV3Large"].file
-    with quiet():
+    with quiet_libraries():
         network = seeded_network("MobileNetV3Large")
         save_as_published(network, weights)
     pin(weights)
@@ -53,9 +54,9 @@ def test_the_originals_network_runs_where_tensorflow_is_not(tmp_path: Path) -> N
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "Compared on 20 pictures: largest difference of probabilities" in ended.stdout
     assert "the same best class on 20." in ended.stdout
-    pictures = real_pictures(InputSpec(224, 0.875), [])
+    pictures = load_pictures(InputSpec(224, 0.875), [])
     prepare = preprocessing(import_tensorflow()[1], keras_networks()["MobileNetV3Large"])
-    with quiet():
+    with quiet_libraries():
         expected = np.asarray(network(prepare(pictures.astype(np.float32)), training=False))
     assert np.ptp(expected, axis=0).max() > 0.1, "the network tells nothing apart"
     assert np.abs(without_libraries(folder, pictures) - expected).max() < 1e-4
@@ -95,7 +96,7 @@ def test_a_network_that_is_none_is_told_with_its_neighbours(tmp_path: Path) -> N
     assert "there is MobileNetV3Large" in ended.stderr
     assert ended.stderr.count("\n") == 1
     ended = pack("MobileNetV3Large", "--output", str(tmp_path / "pack"), "--scaling", "none")
-    assert "--scaling: Keras tells it of MobileNetV3Large" in ended.stderr
+    assert "--scaling: Keras knows it for MobileNetV3Large" in ended.stderr
     assert not list(tmp_path.iterdir())
 
 

@@ -1,4 +1,4 @@
-"""Make a model pack of a network: of Keras or timm by name, or of a local file."""
+"""Make a model pack of a network of Keras or timm, or of a local file."""
 
 import argparse
 import math
@@ -15,7 +15,7 @@ from taskworker_classifyimage.commands.flags import (
 from taskworker_classifyimage.errors import ConfigError
 from taskworker_classifyimage.packing import make_pack
 from taskworker_classifyimage.packing.classes_file import read_classes_file
-from taskworker_classifyimage.packing.network import SCALINGS, Scaling, Wishes
+from taskworker_classifyimage.packing.network import SCALINGS, PackOptions, Scaling
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,12 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a Keras name such as MobileNetV3Large, timm/NAME, or a .keras, .h5 or .onnx file",
     )
     add("--output", metavar="DIR", required=True, type=Path, help="folder to make, or NAME.zip")
-    add("--pictures", metavar="DIR", type=Path, help="pictures to compare on, besides our own")
+    add("--pictures", metavar="DIR", type=Path, help="more pictures to compare on")
     add("--weights", metavar="FILE", type=Path, help="safetensors file for timm/NAME")
     add_models_dir_flag(parser)
     add_offline_flag(parser)
     add_config_flag(parser)
-    described = parser.add_argument_group("what the network does not tell")
+    described = parser.add_argument_group("what the network does not say")
     add = described.add_argument
     add("--classes", metavar="FILE", type=Path, help="TOML, or a class a line: id, space, name")
     add(
@@ -45,16 +45,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--crop", metavar="SHARE", type=_crop, help="0.1 to 1 of the shorter side, or none")
     add("--resize", choices=("nearest", "bilinear", "bicubic", "lanczos"))
     add("--colours", choices=("RGB", "BGR"), help="default: RGB")
-    add("--kind", choices=("logits", "probabilities"), help="default: what its scores look like")
+    add("--kind", choices=("logits", "probabilities"), help="default: judged by its scores")
     add("--name", help="the result's 'model'; default: the network's own")
     add("--model-version", metavar="TEXT", default="1", help="default: 1")
     add("--licence", metavar="TEXT")
-    add("--source", metavar="TEXT", help="where it comes from, for people")
+    add("--source", metavar="TEXT", help="its origin, for people")
 
 
 def run(parsed: argparse.Namespace) -> int:
     """Makes the pack and prints how it compares with the network."""
-    wishes = Wishes(
+    options = PackOptions(
         name=parsed.name,
         version=parsed.model_version,
         licence=parsed.licence,
@@ -70,8 +70,8 @@ def run(parsed: argparse.Namespace) -> int:
     )
     photos = [] if parsed.pictures is None else _files(parsed.pictures)
     print(f"Packing {parsed.network}; this takes from seconds to minutes.", flush=True)
-    options = model_options(settings_of(parsed))
-    compared = make_pack(parsed.network, parsed.output, wishes, photos, options)
+    models = model_options(settings_of(parsed))
+    compared = make_pack(parsed.network, parsed.output, options, photos, models)
     print(
         f"Compared on {compared.pictures} pictures: largest difference of probabilities "
         f"{compared.largest:.1e}, the same best class on {compared.same_best}.\n"
@@ -100,17 +100,17 @@ def _scaling(text: str) -> Scaling:
         return SCALINGS[text]
     parts = [tuple(map(_number, part.split(","))) for part in text.split("/")]
     is_sound = [len(part) for part in parts] == [3, 3] and 0 not in parts[1]
-    if not is_sound or not all(math.isfinite(each) for part in parts for each in part):
+    if not is_sound or not all(math.isfinite(number) for part in parts for number in part):
         raise argparse.ArgumentTypeError(
-            f"must be one of {', '.join(SCALINGS)}, or R,G,B/R,G,B, what is subtracted and what "
-            f"divides, not 0; it is {text!r}"
+            f"must be one of {', '.join(SCALINGS)}, or R,G,B/R,G,B: three numbers to subtract and "
+            f"three to divide by, not 0; it is {text!r}"
         )
     subtract, divide = parts
     return Scaling((subtract[0], subtract[1], subtract[2]), (divide[0], divide[1], divide[2]))
 
 
 def _number(text: str) -> float:
-    """What is none fails every comparison."""
+    """Reads a number; gives NaN, which fails every comparison, for other text."""
     try:
         return float(text)
     except ValueError:

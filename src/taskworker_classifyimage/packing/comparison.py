@@ -1,4 +1,4 @@
-"""Whether a pack answers as its source does, on real pictures."""
+"""Compares a pack's answers with its source's, on real pictures."""
 
 import io
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ from taskworker_classifyimage.input_spec import InputSpec
 from taskworker_classifyimage.packing.network import Images, Network, Scores
 from taskworker_classifyimage.sample import SAMPLE
 
-#: More than one, so that a network which only takes one picture at a time is found out.
+#: More than one, to find networks that take only one picture at a time.
 _BATCH: Final = 4
 _MOST_PHOTOS: Final = 200
 #: How far from 1 the probabilities of one picture may sum.
@@ -35,12 +35,12 @@ _PARTS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How a pack's answers differ from its source's.
+    """How much a pack's answers differ from its source's.
 
     Attributes:
         pictures: how many were compared.
-        largest: difference of two probabilities of the same class.
-        same_best: pictures on which both have the same best class.
+        largest: the largest difference between two probabilities of the same class.
+        same_best: for how many pictures both have the same best class.
     """
 
     pictures: int
@@ -48,15 +48,15 @@ class Comparison:
     same_best: int
 
 
-def real_pictures(spec: InputSpec, photos: Sequence[Path]) -> Images:
+def load_pictures(spec: InputSpec, photos: Sequence[Path]) -> Images:
     """The sample in 20 views, and the photos: (N, S, S, 3) uint8 RGB.
 
     Args:
-        spec: what the network wants to see.
-        photos: files; those that are no pictures are left out, and those over 200.
+        spec: the network's input.
+        photos: files; those that are not pictures are left out, and those after the first 200.
 
     Raises:
-        ConfigError: there are photos and none is a picture.
+        ConfigError: there are files and none is a picture.
     """
     own = [decode(view, spec, DecodeLimits()).pixels for view in _views(SAMPLE)]
     others = []
@@ -70,11 +70,11 @@ def real_pictures(spec: InputSpec, photos: Sequence[Path]) -> Images:
     return np.stack(own + others)
 
 
-def scores_of(network: Network, pictures: Images) -> Scores:
-    """(N, C) scores of (N, S, S, 3) uint8 RGB, by the source's own library.
+def compute_scores(network: Network, pictures: Images) -> Scores:
+    """(N, C) float32 scores of (N, S, S, 3) uint8 RGB, by the source's own library.
 
     Raises:
-        ModelError: it does not run, or gives something else.
+        ModelError: the source does not run, or gives something else.
     """
     try:
         answers = [np.asarray(network.scores(batch)) for batch in _batches(pictures)]
@@ -87,36 +87,38 @@ def scores_of(network: Network, pictures: Images) -> Scores:
     return np.concatenate(answers).astype(np.float32)
 
 
-def kind_of(scores: Scores) -> Literal["logits", "probabilities"]:
-    """What (N, C) scores of real pictures are.
+def guess_kind(scores: Scores) -> Literal["logits", "probabilities"]:
+    """What (N, C) float32 scores of real pictures look like.
 
     Raises:
         ModelError: neither; a pack cannot say how to read them.
     """
     if not np.isfinite(scores).all():
-        raise ModelError("the source network gives scores that are no numbers")
+        raise ModelError("the source network gives NaN or infinite scores")
     if scores.min() < 0 or scores.max() > 1 + _SUM_TOLERANCE:
         return "logits"
     if np.abs(scores.sum(axis=1) - 1).max() < _SUM_TOLERANCE:
         return "probabilities"
     raise ModelError(
         "the source network gives scores from 0 to 1 that do not sum to 1: its classes do not "
-        "exclude each other, or they are logits that happen to look so (then: --kind logits)"
+        "exclude each other, or the scores are logits that look alike (then: --kind logits)"
     )
 
 
 def compare(pack: ModelPack, scores: Scores, pictures: Images) -> Comparison:
-    """Runs a pack as a worker does, on the pictures that gave the source's scores.
+    """Runs a pack as a worker does, on the (N, S, S, 3) uint8 RGB behind the source's scores.
 
     Raises:
-        ModelError: the pack cannot be loaded or does not run as it is described.
+        ModelError: the pack cannot be loaded or does not run as its description says.
     """
     classifier = OnnxClassifier(pack)
     classifier.load()
     try:
         found = np.concatenate([classifier.probabilities(batch) for batch in _batches(pictures)])
     except Exception as err:
-        raise ModelError(f"the pack takes one picture, and not several: {one_line(err)}") from err
+        raise ModelError(
+            f"the pack takes one picture, not several at once: {one_line(err)}"
+        ) from err
     expected = to_probabilities(scores, pack.output)
     return Comparison(
         pictures=len(pictures),

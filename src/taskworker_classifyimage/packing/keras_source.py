@@ -1,7 +1,11 @@
-"""Networks of Keras: those of `keras.applications` by name, and one's own from a file."""
+"""Networks of Keras: those of `keras.applications` by name, and a user's own from a file.
+
+tf2onnx converts them to ONNX, with some help where it does not know Keras or TensorFlow.
+"""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
@@ -16,8 +20,8 @@ from taskworker_classifyimage.classify.keras.tensorflow_import import import_ten
 from taskworker_classifyimage.classify.model_pack import TensorSpec, Triple
 from taskworker_classifyimage.classify.options import ModelOptions
 from taskworker_classifyimage.errors import ConfigError, ModelError, one_line, pip_install
-from taskworker_classifyimage.packing.keras_export import keras_to_onnx
-from taskworker_classifyimage.packing.libraries import quiet
+from taskworker_classifyimage.packing.graph import simplify
+from taskworker_classifyimage.packing.libraries import import_library, quiet_libraries
 from taskworker_classifyimage.packing.network import (
     DEFAULT_CROP,
     DEFAULT_RESIZE,
@@ -25,62 +29,62 @@ from taskworker_classifyimage.packing.network import (
     SCALINGS,
     Images,
     Network,
+    PackOptions,
     Scaling,
     Scores,
-    Wishes,
-    file_name,
-    known_scaling,
-    settled_size,
+    name_after,
 )
 
 #: Before, a model file could run code or read other files in spite of `safe_mode`: CVE-2025-9905,
 #: CVE-2026-1462, CVE-2026-1669 and what github.com/keras-team/keras/issues/23055 lists.
 _SAFE_KERAS: Final = (3, 15)
+#: The highest operator set that tf2onnx 1.17 knows well.
+_OPSET: Final = 17
 
 
-def open_keras_name(name: str, wishes: Wishes, options: ModelOptions) -> Network:
-    """A network of `keras.applications`, with Keras' own preprocessing for it.
+def open_keras_name(name: str, options: PackOptions, models: ModelOptions) -> Network:
+    """Opens a network of `keras.applications`, with Keras' own preprocessing for it.
 
     Raises:
-        ConfigError: there is no such network, or a wish would be of no effect.
-        ModelError: TensorFlow is not there, or the weights are not and cannot be had.
+        ConfigError: there is no such network, or an option would have no effect.
+        ModelError: TensorFlow is not there, or the weights are not and cannot be downloaded.
     """
     network = keras_networks().get(name)
     if network is None:
         near = ", ".join(get_close_matches(name, keras_networks(), n=3))
         raise ConfigError(
-            f"{name} is no network of Keras{near and f' (there is {near})'}, no timm/NAME, and no "
+            f"{name} is not a network of Keras{near and f' (there is {near})'}, a timm/NAME, or a "
             f".keras, .h5 or .onnx file"
         )
-    wishes.refuse(f"Keras tells it of {name}", "size", "scaling", "colours")
-    model = keras_model(network, options)
-    # Under other names are weights of the user's own.
+    options.refuse(f"Keras knows it for {name}", "size", "scaling", "colours")
+    model = keras_model(network, models)
+    # A file of another name holds the user's own weights.
     is_published = model.weights.name == network.file
     origin = network.url if is_published else f"{model.weights.name}, a local file"
-    with quiet():
-        tensorflow, keras = import_tensorflow()
+    with quiet_libraries():
+        tensorflow, keras = _import_tensorflow()
         built, prepare = build_network(keras, model), preprocessing(keras, network)
         return Network(
             name=name,
             licence=network.licence if is_published else NO_LICENCE,
             source=f"{origin}, SHA-256 {model.sha256[:12]}...; Keras {keras.__version__}",
             published_top1=network.published_top1 if is_published else None,
-            input=wishes.input(model.input.size, model.input.crop, model.input.resize),
+            input=options.input_spec(model.input.size, model.input.crop, model.input.resize),
             tensor=TensorSpec(),
-            onnx=keras_to_onnx(tensorflow, built, network.size, prepare),
-            scores=_scores(built, prepare),
+            onnx=_export(tensorflow, built, network.size, prepare),
+            scores=_make_scores(built, prepare),
         )
 
 
-def open_keras_file(path: Path, wishes: Wishes) -> Network:
-    """A whole model in a `.keras` or `.h5` file; it is read as data, code in it is refused.
+def open_keras_file(path: Path, options: PackOptions) -> Network:
+    """Opens a whole model in a `.keras` or `.h5` file, as data: code in it is refused.
 
     Raises:
-        ConfigError: Keras is missing or too old, or how it wants its pictures is not told.
-        ModelError: it is no model that a pack can hold.
+        ConfigError: Keras is too old, or the options do not say how the model wants its pictures.
+        ModelError: TensorFlow is not there, or it is no model that a pack can hold.
     """
-    with quiet():
-        tensorflow, keras = import_tensorflow()
+    with quiet_libraries():
+        tensorflow, keras = _import_tensorflow()
         if tuple(map(int, re.findall(r"\d+", keras.__version__)[:3])) < _SAFE_KERAS:
             raise ConfigError(
                 f"Keras {keras.__version__} may run code that is hidden in a file: "
@@ -90,23 +94,38 @@ def open_keras_file(path: Path, wishes: Wishes) -> Network:
             model = keras.saving.load_model(path, compile=False, safe_mode=True)
         except Exception as err:
             raise ModelError(f"{path} cannot be loaded: {one_line(err)}") from err
-        size = settled_size(_side(path, model), wishes)
-        prepare = _scaling_of(known_scaling(wishes), is_bgr=wishes.colours == "BGR")
+        size = options.choose_size(_read_side(path, model))
+        prepare = _make_scaling(options.require_scaling(), is_bgr=options.colours == "BGR")
         return Network(
-            name=file_name(path),
+            name=name_after(path),
             licence=NO_LICENCE,
             source=f"{path.name}, a local file; Keras {keras.__version__}",
             published_top1=None,
-            input=wishes.input(size, DEFAULT_CROP, DEFAULT_RESIZE),
+            input=options.input_spec(size, DEFAULT_CROP, DEFAULT_RESIZE),
             tensor=TensorSpec(),
-            onnx=keras_to_onnx(tensorflow, model, size, prepare),
-            scores=_scores(model, prepare),
+            onnx=_export(tensorflow, model, size, prepare),
+            scores=_make_scores(model, prepare),
         )
 
 
-def _scaling_of(scaling: Scaling, *, is_bgr: bool) -> Callable[[Any], Any]:
-    """A function of (N, S, S, 3) RGB, 0 to 255, arrays of NumPy and tensors alike."""
-    subtract, divide = (_lean(each) for each in (scaling.subtract, scaling.divide))
+def _import_tensorflow() -> tuple[Any, Any]:
+    tensorflow, keras = import_tensorflow()
+    # By default, a GPU rounds float32 to the 10 bits of TF32, and the pack would be blamed.
+    tensorflow.config.experimental.enable_tensor_float_32_execution(False)
+    return tensorflow, keras
+
+
+def _read_side(path: Path, model: Any) -> int | None:
+    """How many pixels each side of the input has, None for any number."""
+    shape = getattr(model, "input_shape", None)
+    if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] != 3 or shape[1] != shape[2]:
+        raise ModelError(f"{path} takes {shape}, not square pictures with three channels at last")
+    return None if shape[1] is None else int(shape[1])
+
+
+def _make_scaling(scaling: Scaling, *, is_bgr: bool) -> Callable[[Any], Any]:
+    """A function of (N, S, S, 3) RGB, 0 to 255, for arrays of NumPy and for tensors."""
+    subtract, divide = (_to_constant(values) for values in (scaling.subtract, scaling.divide))
 
     def prepare(pixels: Any) -> Any:
         ordered = pixels[..., ::-1] if is_bgr else pixels
@@ -115,24 +134,94 @@ def _scaling_of(scaling: Scaling, *, is_bgr: bool) -> Callable[[Any], Any]:
     return prepare
 
 
-def _lean(triple: Triple) -> npt.NDArray[np.float32]:
-    """One number where all three are the same: that costs a tenth of the time in a graph."""
+def _to_constant(triple: Triple) -> npt.NDArray[np.float32]:
+    """One number where all three are the same: three cost a tenth of the time in a graph."""
     return np.array(triple[0] if len(set(triple)) == 1 else triple, np.float32)
 
 
-def _side(path: Path, model: Any) -> int | None:
-    """How many pixels a side of the input has, None for any number."""
-    shape = getattr(model, "input_shape", None)
-    if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] != 3 or shape[1] != shape[2]:
-        raise ModelError(f"{path} takes {shape}, not square pictures with three channels at last")
-    return None if shape[1] is None else int(shape[1])
-
-
-def _scores(model: Any, prepare: Callable[[Any], Any]) -> Callable[[Images], Scores]:
+def _make_scores(model: Any, prepare: Callable[[Any], Any]) -> Callable[[Images], Scores]:
     """The network's own answer, with its preprocessing on NumPy arrays."""
 
     def scores(images: Images) -> Scores:
-        with quiet():
+        with quiet_libraries():
             return np.asarray(model(prepare(images.astype(np.float32)), training=False))
 
     return scores
+
+
+def _export(tensorflow: Any, model: Any, size: int, prepare: Callable[[Any], Any]) -> bytes:
+    """The network as ONNX, with its preprocessing in the graph: it reads uint8 NHWC RGB.
+
+    Args:
+        tensorflow: the module.
+        model: a `keras.Model` that takes (N, size, size, 3) float32.
+        size: side of the input, in pixels.
+        prepare: (N, size, size, 3) float32 RGB, 0 to 255, to what the model takes.
+
+    Raises:
+        ConfigError: tf2onnx is not installed.
+        ModelError: it does not know one of the network's operators.
+    """
+    converter = import_library("tf2onnx.convert", "tensorflow")
+    spec = tensorflow.TensorSpec((None, size, size, 3), tensorflow.uint8)
+
+    def answer(image: Any) -> Any:
+        return model(prepare(tensorflow.cast(image, tensorflow.float32)), training=False)
+
+    function = tensorflow.function(answer, input_signature=[spec], autograph=False)
+    try:
+        with _inline_functions(tensorflow):
+            exported, _ = converter.from_function(
+                function,
+                input_signature=[spec],
+                opset=_OPSET,
+                custom_op_handlers={"Erfc": (_replace_erfc, [])},
+            )
+            _add_captures(exported.graph, function.get_concrete_function().graph.captures)
+    except Exception as err:
+        raise ModelError(f"tf2onnx cannot write the network as ONNX: {one_line(err)}") from err
+    return simplify(exported)
+
+
+@contextmanager
+def _inline_functions(tensorflow: Any) -> Iterator[None]:
+    """Traces functions that layers compile for themselves as part of the one graph.
+
+    Keras has one around each grouped convolution, as in ConvNeXt, and tf2onnx supports no calls.
+    """
+    before = tensorflow.config.functions_run_eagerly()
+    tensorflow.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tensorflow.config.run_functions_eagerly(before)
+
+
+def _add_captures(graph: Any, captures: list[tuple[Any, Any]]) -> None:
+    """Makes constants of the tensors that a layer holds outside its weights; they came as inputs.
+
+    Normalization, with which EfficientNets begin, has two.
+    """
+    from onnx import numpy_helper  # noqa: PLC0415 - comes with the extra
+
+    captured = {inside.name: outside for outside, inside in captures}
+    for tensor in [tensor for tensor in graph.input if tensor.name in captured]:
+        values = captured[tensor.name].numpy()
+        graph.initializer.append(numpy_helper.from_array(values, tensor.name))
+        graph.input.remove(tensor)
+
+
+def _replace_erfc(graph: Any, node: Any, name: str, _arguments: Any) -> None:
+    """Writes Erfc, which TensorFlow 2.21 uses for GELU and ONNX lacks, as 1 - Erf."""
+    one = graph.make_const(f"{name}_one", np.array(1, np.float32))
+    erf = graph.make_node("Erf", node.input)
+    shapes, types = node.output_shapes, node.output_dtypes
+    graph.remove_node(node.name)
+    graph.make_node(
+        "Sub",
+        [one.output[0], erf.output[0]],
+        name=name,
+        outputs=node.output,
+        shapes=shapes,
+        dtypes=types,
+    )

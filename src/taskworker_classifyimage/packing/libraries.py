@@ -1,4 +1,4 @@
-"""Imports the libraries that networks come from: extras, large, and talkative."""
+"""Imports the libraries that networks come from: large extras that write to the terminal."""
 
 import logging
 import warnings
@@ -10,7 +10,7 @@ from typing import Any
 from taskworker_classifyimage.errors import ConfigError, extra
 
 
-def library(name: str, extra_name: str) -> Any:
+def import_library(name: str, extra_name: str) -> Any:
     """A module of an extra.
 
     Raises:
@@ -23,8 +23,8 @@ def library(name: str, extra_name: str) -> Any:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Keeps libraries from telling what their user cannot mend."""
+def quiet_libraries() -> Iterator[None]:
+    """Keeps libraries from logging and warning about what their user cannot change."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:

@@ -1,4 +1,4 @@
-"""What a source gives, and what its user adds: enough to make a pack."""
+"""What a source says about its network, and what the user adds: enough to make a pack."""
 
 import re
 from collections.abc import Callable
@@ -14,7 +14,9 @@ from taskworker_classifyimage.classify.model_pack import TensorSpec, Triple
 from taskworker_classifyimage.errors import ConfigError
 from taskworker_classifyimage.input_spec import SIDES, InputSpec, Resize
 
+#: (N, S, S, 3) uint8 RGB.
 Images = npt.NDArray[np.uint8]
+#: (N, C) float32.
 Scores = npt.NDArray[np.float32]
 
 
@@ -35,22 +37,22 @@ SCALINGS: Final = {
     "imagenet": Scaling((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
 }
 
-
-#: What most networks for ImageNet are evaluated with.
+#: How most networks for ImageNet are evaluated.
 DEFAULT_CROP: Final = 0.875
 DEFAULT_RESIZE: Final[Resize] = "bicubic"
-#: Of what its owner says nothing about.
+#: For weights whose owner states no licence.
 NO_LICENCE: Final = "not stated"
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
-    """What the user says of a network; None where the source knows, or the default will do.
+class PackOptions:
+    """What the user says about a network; None where the source says it, or for the default.
 
     Attributes:
         crop: share of the shorter side; "none" stretches the whole picture.
-        classes: None for what the source says, and for ILSVRC2012 if it says nothing.
-        weights: a safetensors file for a network of timm, instead of the published weights.
+        kind: None: seen from the scores of real pictures.
+        classes: None: those that the source names, or else those of ILSVRC2012.
+        weights: a safetensors file for a network of timm, in place of the published weights.
     """
 
     name: str | None = None
@@ -66,31 +68,61 @@ class Wishes:
     classes: OwnClasses | None = None
     weights: Path | None = None
 
-    def input(self, size: int, crop: float | None, resize: Resize) -> InputSpec:
-        """What the network wants to see: as the source says, unless the user knows better."""
+    def input_spec(self, size: int, crop: float | None, resize: Resize) -> InputSpec:
+        """The network's input as its source describes it, with the user's changes."""
         if self.crop is not None:
             crop = None if self.crop == "none" else self.crop
         return InputSpec(size, crop, self.resize or resize)
 
     def refuse(self, reason: str, *names: str) -> None:
-        """Refuses wishes that would be of no effect.
+        """Refuses options that would have no effect.
 
         Raises:
-            ConfigError: one of those names is wished for.
+            ConfigError: one of those names is set.
         """
         for name in names:
             if getattr(self, name) is not None:
                 raise ConfigError(f"--{name}: {reason}")
 
+    def choose_size(self, size: int | None) -> int:
+        """The network's own input size, or the one set by the user if it takes any.
+
+        Raises:
+            ConfigError: neither is given, both are and differ, or no pack may have it.
+        """
+        if size is not None and self.size not in (None, size):
+            raise ConfigError(f"--size: the network takes {size} x {size} pixels")
+        chosen = self.size if size is None else size
+        if chosen is None:
+            raise ConfigError("the network takes pictures of any size: set one with --size")
+        least, most = SIDES
+        if not least <= chosen <= most:
+            raise ConfigError(f"--size: a pack takes from {least} to {most} pixels, not {chosen}")
+        return chosen
+
+    def require_scaling(self) -> Scaling:
+        """The scaling, which a file does not say and no comparison would show to be wrong.
+
+        Raises:
+            ConfigError: it is not set.
+        """
+        if self.scaling is None:
+            raise ConfigError(
+                "--scaling is needed, for the file does not say what the network was trained to "
+                f"see in place of 0 to 255: {', '.join(SCALINGS)}, or SUBTRACT,../DIVIDE,.. by "
+                "channel"
+            )
+        return self.scaling
+
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A network that its own library runs, and the same as ONNX.
+    """A network that its own library runs, and the same network as ONNX.
 
     Attributes:
         onnx: a whole ONNX file that reads pictures as `tensor` says.
         scores: the source's own answer, by its own library: (N, S, S, 3) uint8 RGB to (N, C).
-        classes: None where the source does not know them.
+        classes: None where the source does not name them.
     """
 
     name: str
@@ -104,37 +136,6 @@ class Network:
     classes: OwnClasses | None = None
 
 
-def file_name(path: Path) -> str:
-    """A pack's name after a file."""
+def name_after(path: Path) -> str:
+    """A valid name for the pack of a file."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).lstrip("._-")[:64] or "model"
-
-
-def settled_size(size: int | None, wishes: Wishes) -> int:
-    """The network's own input size, or the one wished for if it takes any.
-
-    Raises:
-        ConfigError: neither is there, both are and differ, or no pack may have it.
-    """
-    if size is not None and wishes.size not in (None, size):
-        raise ConfigError(f"--size: the network takes {size} x {size} pixels")
-    settled = wishes.size if size is None else size
-    if settled is None:
-        raise ConfigError("the network takes pictures of any size: say which with --size")
-    least, most = SIDES
-    if not least <= settled <= most:
-        raise ConfigError(f"--size: a pack takes from {least} to {most} pixels, not {settled}")
-    return settled
-
-
-def known_scaling(wishes: Wishes) -> Scaling:
-    """What a file of floating-point weights cannot tell, and nothing would show if it were wrong.
-
-    Raises:
-        ConfigError: it is not told.
-    """
-    if wishes.scaling is None:
-        raise ConfigError(
-            "--scaling is needed, for the file does not tell how the network was trained to see "
-            f"0 to 255: {', '.join(SCALINGS)}, or SUBTRACT,../DIVIDE,.. by channel"
-        )
-    return wishes.scaling

@@ -1,4 +1,4 @@
-"""A network that is an ONNX file already: it goes into the pack as it is."""
+"""A network in an ONNX file, which goes into the pack unchanged."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -16,52 +16,60 @@ from taskworker_classifyimage.packing.network import (
     NO_LICENCE,
     Images,
     Network,
+    PackOptions,
     Scores,
-    Wishes,
-    file_name,
-    known_scaling,
-    settled_size,
+    name_after,
 )
 
 
-def open_onnx(path: Path, wishes: Wishes) -> Network:
-    """The network in an ONNX file; its own answers are those of ONNX Runtime, unoptimised.
+def open_onnx(path: Path, options: PackOptions) -> Network:
+    """Opens an ONNX file; its own answers are those of ONNX Runtime without optimisations.
 
     Raises:
-        ConfigError: how it wants its pictures is not told.
+        ConfigError: the options do not say how it wants its pictures.
         ModelError: it is no ONNX file that a pack can hold.
     """
     content = read_member(path.parent, path.name, MODEL_LIMIT_BYTES)
-    runtime, options = import_onnxruntime(), session_options()
-    options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    try:
-        session = runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as err:
-        raise ModelError(f"{path} cannot be loaded: {one_line(err)}") from err
+    session = _open_session(path, content)
     inputs = session.get_inputs()
     if len(inputs) != 1 or len(session.get_outputs()) != 1:
         raise ModelError(f"{path} has not one input and one output, but more")
-    layout, size = _layout(path, inputs[0].shape)
-    tensor = _tensor(path, inputs[0].type, layout, wishes)
+    layout, size = _read_layout(path, inputs[0].shape)
+    tensor = _describe_tensor(path, inputs[0].type, layout, options)
 
     def scores(images: Images) -> Scores:
         (answer,) = session.run(None, {inputs[0].name: to_tensor(images, tensor)})
         return np.asarray(answer)
 
     return Network(
-        name=file_name(path),
+        name=name_after(path),
         licence=NO_LICENCE,
         source=f"{path.name}, a local file",
         published_top1=None,
-        input=wishes.input(settled_size(size, wishes), DEFAULT_CROP, DEFAULT_RESIZE),
+        input=options.input_spec(options.choose_size(size), DEFAULT_CROP, DEFAULT_RESIZE),
         tensor=tensor,
         onnx=content,
         scores=scores,
     )
 
 
-def _layout(path: Path, shape: list[Any]) -> tuple[Literal["NHWC", "NCHW"], int | None]:
-    """Where the channels are, and how many pixels a side has if that is fixed."""
+def _open_session(path: Path, content: bytes) -> Any:
+    runtime, settings = import_onnxruntime(), session_options()
+    levels = runtime.GraphOptimizationLevel
+    settings.graph_optimization_level = levels.ORT_DISABLE_ALL
+    if any(name in content for name in (b"QLinear", b"MatMulInteger", b"ConvInteger")):
+        # Sums of 8-bit products overflow on x86 CPUs without VNNI, unless an optimisation of this
+        # level makes signed weights unsigned.
+        settings.graph_optimization_level = levels.ORT_ENABLE_EXTENDED
+        settings.add_session_config_entry("session.x64quantprecision", "1")
+    try:
+        return runtime.InferenceSession(content, settings, providers=["CPUExecutionProvider"])
+    except Exception as err:
+        raise ModelError(f"{path} cannot be loaded: {one_line(err)}") from err
+
+
+def _read_layout(path: Path, shape: list[Any]) -> tuple[Literal["NHWC", "NCHW"], int | None]:
+    """Where the channels are, and how many pixels each side has if that is fixed."""
     if len(shape) != 4 or 3 not in (shape[1], shape[3]):
         raise ModelError(f"{path} takes {shape}, not pictures of three channels")
     if isinstance(shape[0], int):
@@ -75,12 +83,14 @@ def _layout(path: Path, shape: list[Any]) -> tuple[Literal["NHWC", "NCHW"], int 
     return layout, height if isinstance(height, int) else None
 
 
-def _tensor(path: Path, kind: str, layout: Literal["NHWC", "NCHW"], wishes: Wishes) -> TensorSpec:
-    colours = wishes.colours or "RGB"
+def _describe_tensor(
+    path: Path, kind: str, layout: Literal["NHWC", "NCHW"], options: PackOptions
+) -> TensorSpec:
+    colours = options.colours or "RGB"
     if kind == "tensor(uint8)":
-        wishes.refuse("the network takes the bytes of a picture as they are", "scaling")
+        options.refuse("the network takes the bytes of a picture as they are", "scaling")
         return TensorSpec("uint8", layout, colours)
     if kind != "tensor(float)":
         raise ModelError(f"{path} takes {kind}, not uint8 or float")
-    scaling = known_scaling(wishes)
+    scaling = options.require_scaling()
     return TensorSpec("float32", layout, colours, scaling.subtract, scaling.divide)

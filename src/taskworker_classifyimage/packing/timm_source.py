@@ -1,4 +1,4 @@
-"""Networks of timm, with what timm says of how they see pictures."""
+"""Networks of timm, with the input that timm describes for them."""
 
 import os
 from collections.abc import Mapping
@@ -14,82 +14,96 @@ from taskworker_classifyimage.classify.model_pack import TensorSpec
 from taskworker_classifyimage.classify.options import ModelOptions
 from taskworker_classifyimage.errors import ConfigError, ModelError, one_line
 from taskworker_classifyimage.input_spec import Resize
-from taskworker_classifyimage.packing.graph import portable
-from taskworker_classifyimage.packing.libraries import library, quiet
-from taskworker_classifyimage.packing.network import NO_LICENCE, Images, Network, Scores, Wishes
+from taskworker_classifyimage.packing.graph import simplify
+from taskworker_classifyimage.packing.libraries import import_library, quiet_libraries
+from taskworker_classifyimage.packing.network import (
+    NO_LICENCE,
+    Images,
+    Network,
+    PackOptions,
+    Scores,
+)
 
 _EXTRA: Final = "timm"
 _RESIZES: Final[tuple[Resize, ...]] = ("nearest", "bilinear", "bicubic", "lanczos")
+_ENVIRONMENT: Final = {
+    # The hub's client reports its use otherwise.
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    # oneDNN keeps float32 by default; told otherwise, CPUs with BF16 would round, and others not.
+    "ONEDNN_DEFAULT_FPMATH_MODE": "STRICT",
+}
 
 
-def open_timm(name: str, wishes: Wishes, options: ModelOptions) -> Network:
-    """A network of timm by its name, such as "resnet18" or "resnet18.a1_in1k".
+def open_timm(name: str, options: PackOptions, models: ModelOptions) -> Network:
+    """Opens a network of timm by its name, such as "resnet18" or "resnet18.a1_in1k".
 
     Raises:
-        ConfigError: timm is missing or has no such network, or its weights cannot be had.
+        ConfigError: timm is missing or has no such network, or its weights cannot be downloaded.
         ModelError: it is no network that a pack can hold.
     """
-    wishes.refuse(f"timm tells it of {name}", "size", "scaling", "colours")
-    # The hub's client reads both when it is imported, and tells its maker what runs it otherwise.
-    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-    if options.offline:
+    options.refuse(f"timm knows it for {name}", "size", "scaling", "colours")
+    # The libraries read these when they are imported.
+    os.environ.update(_ENVIRONMENT)
+    if models.offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
-    with quiet():
-        torch, timm = library("torch", _EXTRA), library("timm", _EXTRA)
+    with quiet_libraries():
+        torch, timm = import_library("torch", _EXTRA), import_library("timm", _EXTRA)
+        torch.set_float32_matmul_precision("highest")
         if not timm.is_model(name):
             near = ", ".join(get_close_matches(name, timm.list_models(), n=5))
             raise ConfigError(f"timm has no network {name!r}" + (near and f"; it has {near}"))
-        model = (_published if wishes.weights is None else _own)(timm, name, wishes)
+        create = _create_published if options.weights is None else _create_own
+        model = create(timm, name, options)
         model.eval()
     cfg: Mapping[str, Any] = model.pretrained_cfg
-    size = _side(name, cfg["input_size"])
+    size = _read_side(name, cfg["input_size"])
     mean, deviation = (np.array(cfg[key], np.float32) * 255 for key in ("mean", "std"))
 
     def scores(images: Images) -> Scores:
         scaled = (images.astype(np.float32) - mean) / deviation
-        with quiet(), torch.no_grad():
+        with quiet_libraries(), torch.no_grad():
             return np.asarray(model(torch.from_numpy(scaled.transpose(0, 3, 1, 2))))
 
     return Network(
         name=name,
-        licence=(cfg.get("license") if wishes.weights is None else None) or NO_LICENCE,
-        source=f"timm {timm.__version__}: {name}, {_origin(cfg, wishes.weights)}",
+        licence=(cfg.get("license") if options.weights is None else None) or NO_LICENCE,
+        source=f"timm {timm.__version__}: {name}, {_describe_origin(cfg, options.weights)}",
         published_top1=None,
-        input=wishes.input(size, _crop(name, cfg, wishes), _resize(cfg)),
+        input=options.input_spec(size, _read_crop(name, cfg, options), _read_resize(cfg)),
         tensor=TensorSpec(),
-        onnx=_to_onnx(torch, model, size, (mean, deviation)),
+        onnx=_export(torch, model, size, (mean, deviation)),
         scores=scores,
-        classes=_classes(timm, cfg) if wishes.weights is None else None,
+        classes=_read_classes(timm, cfg) if options.weights is None else None,
     )
 
 
-def _published(timm: Any, name: str, _wishes: Wishes) -> Any:
+def _create_published(timm: Any, name: str, _options: PackOptions) -> Any:
     try:
         return timm.create_model(name, pretrained=True, exportable=True)
     except Exception as err:
         raise ConfigError(
-            f"timm cannot get the weights of {name}: {one_line(err)}; it needs the internet, or a "
-            f"safetensors file named with --weights"
+            f"timm cannot get the weights of {name}: {one_line(err)}; it needs the internet, or "
+            "name a safetensors file with --weights"
         ) from err
 
 
-def _own(timm: Any, name: str, wishes: Wishes) -> Any:
-    """The network with weights of the user's own, and as many classes."""
-    sizes = {} if wishes.classes is None else {"num_classes": len(wishes.classes.ids)}
+def _create_own(timm: Any, name: str, options: PackOptions) -> Any:
+    """The network with the user's own weights, and as many outputs as classes."""
+    sizes = {} if options.classes is None else {"num_classes": len(options.classes.ids)}
     try:
-        weights = library("safetensors.torch", _EXTRA).load_file(wishes.weights)
+        weights = import_library("safetensors.torch", _EXTRA).load_file(options.weights)
         model = timm.create_model(name, pretrained=False, exportable=True, **sizes)
         model.load_state_dict(weights)
     except Exception as err:
-        raise ModelError(f"--weights: {wishes.weights} does not fit: {one_line(err)}") from err
+        raise ModelError(f"--weights: {options.weights} does not fit: {one_line(err)}") from err
     return model
 
 
-def _to_onnx(
+def _export(
     torch: Any, model: Any, size: int, scaling: tuple[npt.NDArray[np.float32], ...]
 ) -> bytes:
     """The network as ONNX, with its scaling in the graph: it reads uint8 NHWC RGB."""
-    mean, deviation = (torch.from_numpy(each.reshape(1, 3, 1, 1)) for each in scaling)
+    mean, deviation = (torch.from_numpy(values.reshape(1, 3, 1, 1)) for values in scaling)
 
     class WithScaling(torch.nn.Module):  # type: ignore[misc]  # an extra, and untyped here
         def __init__(self) -> None:
@@ -102,10 +116,10 @@ def _to_onnx(
             pixels = image.permute(0, 3, 1, 2).to(torch.float32)
             return self.model((pixels - self.mean) / self.deviation)
 
-    # Two pictures: one would be taken for the only number there can be.
+    # Two pictures: torch would take a single one for a fixed batch size.
     example = torch.zeros((2, size, size, 3), dtype=torch.uint8)
     try:
-        with quiet(), torch.no_grad():
+        with quiet_libraries(), torch.no_grad():
             exported = torch.onnx.export(
                 WithScaling().eval(),
                 (example,),
@@ -117,42 +131,39 @@ def _to_onnx(
             ).model_proto
     except Exception as err:
         raise ModelError(f"torch cannot write the network as ONNX: {one_line(err)}") from err
-    return portable(exported)
+    return simplify(exported)
 
 
-def _side(name: str, input_size: tuple[int, int, int]) -> int:
+def _read_side(name: str, input_size: tuple[int, int, int]) -> int:
     channels, height, width = input_size
     if channels != 3 or height != width:
         raise ModelError(f"{name} takes {input_size}, not square pictures of three channels")
     return height
 
 
-def _crop(name: str, cfg: Mapping[str, Any], wishes: Wishes) -> float | None:
+def _read_crop(name: str, cfg: Mapping[str, Any], options: PackOptions) -> float | None:
     share, mode = float(cfg["crop_pct"]), cfg.get("crop_mode") or "center"
     if mode == "center":
         return share
-    if wishes.crop is None and not (mode == "squash" and share == 1):
+    if options.crop is None and not (mode == "squash" and share == 1):
         raise ConfigError(
             f"--crop is needed: {name} was evaluated with timm's crop mode {mode!r} at {share}, "
-            f"which a pack does not have; nearest to it is --crop none"
+            f"which packs do not have; --crop none is closest to it"
         )
     return None
 
 
-def _resize(cfg: Mapping[str, Any]) -> Resize:
-    for resize in _RESIZES:
-        if cfg.get("interpolation") == resize:
-            return resize
-    return "bilinear"
+def _read_resize(cfg: Mapping[str, Any]) -> Resize:
+    return next((resize for resize in _RESIZES if resize == cfg.get("interpolation")), "bilinear")
 
 
-def _origin(cfg: Mapping[str, Any], weights: Path | None) -> str:
+def _describe_origin(cfg: Mapping[str, Any], weights: Path | None) -> str:
     if weights is not None:
         return f"weights of {weights.name}"
     return str(cfg.get("hf_hub_id") or cfg.get("url") or "published weights")
 
 
-def _classes(timm: Any, cfg: Mapping[str, Any]) -> OwnClasses | None:
+def _read_classes(timm: Any, cfg: Mapping[str, Any]) -> OwnClasses | None:
     """The classes of the larger ImageNets, which timm names in English."""
     subset = timm.data.infer_imagenet_subset(dict(cfg))
     if subset in (None, "imagenet-1k"):

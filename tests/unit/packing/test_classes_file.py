@@ -43,10 +43,10 @@ def test_lines_are_ids_and_english_names(tmp_path: Path) -> None:
         ("a.toml", '[output]\nclasses = ["a", "a"]', "names a class twice"),
         ("a.toml", '[output]\nclasses = ["a"]\nnames = {de = ["b", "c"]}', "2 names for 1 classes"),
         ("a.toml", "classes = ", "is no TOML"),
-        ("a.names", "a\n\nb\n", "line 2 is no class id"),
+        ("a.names", "a\n\nb\n", "line 2 is not a class id"),
         ("a.names", "a\nb\na c\n", "line 3: there is a 'a' already"),
         ("a.names", "", "has no lines"),
-        ("a.names", "a\x00b\n", "line 1 is no class id"),
+        ("a.names", "a\x00b\n", "line 1 is not a class id"),
     ],
 )
 def test_a_wrong_file_is_refused_in_one_line(
@@ -65,5 +65,5 @@ def test_a_missing_file_and_one_in_another_encoding_are_refused(tmp_path: Path) 
     with pytest.raises(ModelError, match=r"gone\.names: No such file"):
         read_classes_file(tmp_path / "gone.names")
     (tmp_path / "latin.names").write_bytes("Löffel".encode("latin-1"))
-    with pytest.raises(ModelError, match=r"latin\.names is no text in UTF-8"):
+    with pytest.raises(ModelError, match=r"latin\.names is not text in UTF-8"):
         read_classes_file(tmp_path / "latin.names")

@@ -13,21 +13,26 @@ from taskworker_classifyimage.classify.model import OwnClasses
 from taskworker_classifyimage.errors import ModelError
 from taskworker_classifyimage.input_spec import InputSpec
 from taskworker_classifyimage.packing import make_pack
-from taskworker_classifyimage.packing.comparison import real_pictures
-from taskworker_classifyimage.packing.libraries import quiet
-from taskworker_classifyimage.packing.network import SCALINGS, Scaling, Wishes
+from taskworker_classifyimage.packing.comparison import load_pictures
+from taskworker_classifyimage.packing.libraries import quiet_libraries
+from taskworker_classifyimage.packing.network import SCALINGS, PackOptions, Scaling
 
-skip_without_tensorflow()
+pytestmark = pytest.mark.large
 
 CLASSES = OwnClasses(("cup", "plate", "fork"), {})
 SIDE = 64
-PICTURES = real_pictures(InputSpec(SIDE, 0.875), [])
+PICTURES = load_pictures(InputSpec(SIDE, 0.875), [])
+
+
+@pytest.fixture(autouse=True)
+def libraries() -> None:
+    skip_without_tensorflow()
 
 
 def small_model(*more: Any) -> Any:
     """Every kind of layer that an export has to fold, with weights that tell pictures apart."""
     layers = keras().layers
-    with quiet():
+    with quiet_libraries():
         keras().utils.set_random_seed(7)
         model = keras().Sequential(
             [
@@ -50,7 +55,7 @@ def small_model(*more: Any) -> Any:
 
 
 def answers(model: Any, pixels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    with quiet():
+    with quiet_libraries():
         scores = np.asarray(model(pixels.astype(np.float32), training=False), np.float64)
     powers = np.exp(scores - scores.max(axis=1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
@@ -60,10 +65,10 @@ def answers(model: Any, pixels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 def test_a_pack_answers_as_the_model_file_where_keras_is_not(tmp_path: Path, suffix: str) -> None:
     """Both of Keras' formats; a process without any of the libraries gives the same answers."""
     model, path = small_model(), tmp_path / f"ours{suffix}"
-    with quiet():
+    with quiet_libraries():
         model.save(path)
-    wishes = Wishes(classes=CLASSES, scaling=SCALINGS["none"])
-    compared = make_pack(str(path), tmp_path / "pack", wishes, [])
+    options = PackOptions(classes=CLASSES, scaling=SCALINGS["none"])
+    compared = make_pack(str(path), tmp_path / "pack", options, [])
     assert compared.largest < 1e-4
     found = without_libraries(tmp_path / "pack", PICTURES)
     expected = answers(model, PICTURES)
@@ -74,13 +79,13 @@ def test_a_pack_answers_as_the_model_file_where_keras_is_not(tmp_path: Path, suf
 def test_scaling_and_colours_go_into_the_graph(tmp_path: Path) -> None:
     """The pack takes bytes; the network sees what it was said to be trained on."""
     model, path = small_model(), tmp_path / "ours.keras"
-    with quiet():
+    with quiet_libraries():
         model.save(path)
     scaling = Scaling((10.0, 20.0, 30.0), (0.5, 1.0, 2.0))
     make_pack(
         str(path),
         tmp_path / "pack",
-        Wishes(classes=CLASSES, scaling=scaling, colours="BGR", kind="logits"),
+        PackOptions(classes=CLASSES, scaling=scaling, colours="BGR", kind="logits"),
         [],
     )
     description = (tmp_path / "pack" / "model.toml").read_text("utf-8")
@@ -94,10 +99,10 @@ def test_scaling_and_colours_go_into_the_graph(tmp_path: Path) -> None:
 def test_the_graph_has_no_detours(tmp_path: Path) -> None:
     """Turned while it is bytes; batch norms folded; hard sigmoids whole; ONNX's own only."""
     path = tmp_path / "ours.keras"
-    with quiet():
+    with quiet_libraries():
         small_model().save(path)
-    wishes = Wishes(classes=CLASSES, scaling=SCALINGS["imagenet"])
-    make_pack(str(path), tmp_path / "pack", wishes, [])
+    options = PackOptions(classes=CLASSES, scaling=SCALINGS["imagenet"])
+    make_pack(str(path), tmp_path / "pack", options, [])
     network = onnx.load(tmp_path / "pack" / "model.onnx")
     onnx.checker.check_model(network, full_check=True)
     assert [node.op_type for node in network.graph.node][:3] == ["Transpose", "Cast", "Sub"]
@@ -113,13 +118,13 @@ def test_code_in_a_model_file_is_refused_and_not_run(tmp_path: Path, suffix: str
     """A Lambda layer carries Python code; packing would run whatever it says."""
     path = tmp_path / f"evil{suffix}"
     code = f"lambda values: (__import__('os').mkdir({str(tmp_path / 'has-run')!r}), values)[1]"
-    with quiet():
+    with quiet_libraries():
         model = small_model(keras().layers.Lambda(eval(code), output_shape=lambda shape: shape))
         model.save(path)
     (tmp_path / "has-run").rmdir()
-    wishes = Wishes(classes=CLASSES, scaling=SCALINGS["none"])
+    options = PackOptions(classes=CLASSES, scaling=SCALINGS["none"])
     with pytest.raises(ModelError, match=r"cannot be loaded: .*Lambda") as caught:
-        make_pack(str(path), tmp_path / "pack", wishes, [])
+        make_pack(str(path), tmp_path / "pack", options, [])
     assert "\n" not in str(caught.value)
     assert [each.name for each in tmp_path.iterdir()] == [path.name]
 
@@ -128,21 +133,21 @@ def test_code_in_a_model_file_is_refused_and_not_run(tmp_path: Path, suffix: str
 def test_what_is_no_model_file_is_refused(tmp_path: Path, suffix: str) -> None:
     """A pickle, a zip of something else: one line, nothing unpickled, nothing left."""
     path = tmp_path / f"ours{suffix}"
-    wishes = Wishes(classes=CLASSES, scaling=SCALINGS["none"])
+    options = PackOptions(classes=CLASSES, scaling=SCALINGS["none"])
     path.write_bytes(b"\x80\x04\x95pickle")
     with pytest.raises(ModelError, match="cannot be loaded"):
-        make_pack(str(path), tmp_path / "pack", wishes, [])
+        make_pack(str(path), tmp_path / "pack", options, [])
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("config.json", '{"module": "os", "class_name": "system", "config": "id"}')
     with pytest.raises(ModelError, match="cannot be loaded"):
-        make_pack(str(path), tmp_path / "pack", wishes, [])
+        make_pack(str(path), tmp_path / "pack", options, [])
 
 
 def test_a_model_of_something_else_than_pictures_is_refused(tmp_path: Path) -> None:
     """Three channels at last, square; the message shows what it takes."""
     path = tmp_path / "ours.keras"
     layers = keras().layers
-    with quiet():
+    with quiet_libraries():
         keras().Sequential([layers.Input((20,)), layers.Dense(3)]).save(path)
     with pytest.raises(ModelError, match=r"takes \(None, 20\), not square pictures"):
-        make_pack(str(path), tmp_path / "pack", Wishes(), [])
+        make_pack(str(path), tmp_path / "pack", PackOptions(), [])

@@ -5,18 +5,18 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from support.packs import IDS, SIZE, colour_network
 from taskworker_classifyimage.classify import load_classifier
 from taskworker_classifyimage.classify.model import OwnClasses
 from taskworker_classifyimage.errors import ConfigError, ModelError
 from taskworker_classifyimage.packing import make_pack
-from taskworker_classifyimage.packing.network import SCALINGS, Wishes
+from taskworker_classifyimage.packing.network import SCALINGS, PackOptions
 
 CLASSES = OwnClasses(tuple(IDS), {"de": ("Rotes", "Grünes", "Blaues")})
-OURS = Wishes(classes=CLASSES)
-UNIT = Wishes(classes=CLASSES, scaling=SCALINGS["0..1"])
+OURS = PackOptions(classes=CLASSES)
+UNIT = PackOptions(classes=CLASSES, scaling=SCALINGS["0..1"])
 
 
 def saved(folder: Path, network: onnx.ModelProto) -> Path:
@@ -56,10 +56,10 @@ def test_a_network_of_bytes_is_packed_as_it_is(tmp_path: Path) -> None:
 def test_floats_channels_first_blue_first_are_described_so(tmp_path: Path) -> None:
     """The layout is read off the file, colours and scaling are the user's word."""
     network = colour_network(dtype="float32", layout="NCHW", colours="BGR")
-    wishes = Wishes(
+    options = PackOptions(
         classes=CLASSES, scaling=SCALINGS["0..1"], colours="BGR", crop="none", kind="logits"
     )
-    make_pack(str(saved(tmp_path, network)), tmp_path / "pack", wishes, [])
+    make_pack(str(saved(tmp_path, network)), tmp_path / "pack", options, [])
     classifier = load_classifier(str(tmp_path / "pack"))
     assert classifier.model.input.crop is None
     blue = np.full((1, SIZE, SIZE, 3), (0, 0, 255), dtype=np.uint8)
@@ -91,8 +91,8 @@ def test_photos_are_compared_on_and_other_files_left_out(tmp_path: Path) -> None
     assert make_pack(str(path), tmp_path / "pack", OURS, [path, sample]).pictures == 21
 
 
-def sized(size: int) -> Wishes:
-    return Wishes(classes=CLASSES, size=size)
+def sized(size: int) -> PackOptions:
+    return PackOptions(classes=CLASSES, size=size)
 
 
 def two_outputs() -> onnx.ModelProto:
@@ -108,8 +108,8 @@ def no_numbers() -> onnx.ModelProto:
     return network
 
 
-REFUSED: dict[str, tuple[onnx.ModelProto | bytes, Wishes, str]] = {
-    "no classes": (colour_network(), Wishes(), "has 3 outputs: name its classes"),
+REFUSED: dict[str, tuple[onnx.ModelProto | bytes, PackOptions, str]] = {
+    "no classes": (colour_network(), PackOptions(), "has 3 outputs: name its classes"),
     "classes for another": (colour_network(outputs=4), OURS, "3 of them, the network has 4"),
     "scaling untold": (colour_network(dtype="float32"), OURS, "--scaling is needed"),
     "scaling of bytes": (colour_network(), UNIT, "takes the bytes"),
@@ -124,9 +124,9 @@ REFUSED: dict[str, tuple[onnx.ModelProto | bytes, Wishes, str]] = {
     "two outputs": (two_outputs(), OURS, "one input and one output"),
     "independent classes": (followed_by("Sigmoid"), OURS, "do not sum to 1"),
     "not a row each": (followed_by("ReduceMax", axes=[1], keepdims=0), OURS, "not a row each"),
-    "no numbers": (no_numbers(), OURS, "no numbers"),
+    "no numbers": (no_numbers(), OURS, "NaN or infinite scores"),
     "dice": (followed_by("RandomNormalLike", scale=9.0), OURS, "differ from the source's by up to"),
-    "no name": (colour_network(), Wishes(classes=CLASSES, name="a b"), "name must be"),
+    "no name": (colour_network(), PackOptions(classes=CLASSES, name="a b"), "name must be"),
     "no network": (b"\x80\x04\x95pickle", OURS, "cannot be loaded"),
 }
 
@@ -134,14 +134,54 @@ REFUSED: dict[str, tuple[onnx.ModelProto | bytes, Wishes, str]] = {
 @pytest.mark.parametrize("kind", REFUSED)
 def test_what_no_pack_can_hold_is_refused_and_leaves_nothing(tmp_path: Path, kind: str) -> None:
     """One line that says what is wrong, and no folder, whole or half."""
-    network, wishes, problem = REFUSED[kind]
+    network, options, problem = REFUSED[kind]
     content = network if isinstance(network, bytes) else network.SerializeToString()
     path = tmp_path / "network.onnx"
     path.write_bytes(content)
     with pytest.raises((ConfigError, ModelError), match=problem) as caught:
-        make_pack(str(path), tmp_path / "pack", wishes, [])
+        make_pack(str(path), tmp_path / "pack", options, [])
     assert "\n" not in str(caught.value)
     assert [each.name for each in tmp_path.iterdir()] == ["network.onnx"]
+
+
+def test_signed_8_bit_weights_are_packed_on_every_processor(tmp_path: Path) -> None:
+    """Without VNNI, sums of their products overflow in ONNX Runtime unless told otherwise."""
+    path = saved(tmp_path, eight_bit_network())
+    options = PackOptions(classes=CLASSES, kind="logits")
+    assert make_pack(str(path), tmp_path / "pack", options, []).largest < 1e-6
+    white = np.full((1, SIZE, SIZE, 3), 255, np.uint8)
+    found = load_classifier(str(tmp_path / "pack")).probabilities(white)[0]
+    expected = np.exp([3, 2, 1]) / np.exp([3, 2, 1]).sum()
+    assert np.abs(found - expected).max() < 0.01
+
+
+def eight_bit_network() -> onnx.ModelProto:
+    """A product of bytes and large signed weights, whose logits for white are about 3, 2 and 1."""
+    inputs = SIZE * SIZE * 3
+    weights = np.tile(np.array([120, 80, 40], np.int8), (inputs, 1))
+    constants = {
+        "shape": np.array([0, -1]),
+        "weights": weights,
+        "one": np.float32(1),
+        "zero": np.uint8(0),
+        "signed zero": np.int8(0),
+        "step": np.float32(inputs * 120),
+        "gain": np.float32(3 / (inputs * 120 * 255)),
+    }
+    scales = ["flat", "one", "zero", "weights", "one", "signed zero", "step", "zero"]
+    graph = helper.make_graph(
+        [
+            helper.make_node("Reshape", ["image", "shape"], ["flat"]),
+            helper.make_node("QLinearMatMul", scales, ["sums"]),
+            helper.make_node("DequantizeLinear", ["sums", "step", "zero"], ["scores"]),
+            helper.make_node("Mul", ["scores", "gain"], ["logits"]),
+        ],
+        "8 bits",
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["N", SIZE, SIZE, 3])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", 3])],
+        [numpy_helper.from_array(np.asarray(each), name) for name, each in constants.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
 
 
 def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:
