@@ -1,4 +1,4 @@
-"""Build the EfficientNet-Lite model packs that the package ships.
+"""Builds the EfficientNet-Lite model packs that the package ships.
 
     python -m venv venv && venv/bin/pip install -r tools/requirements.in
     venv/bin/python tools/build_models.py --calibration-dir PHOTOGRAPHS
@@ -6,7 +6,7 @@
 PHOTOGRAPHS is a folder of photographs named by synset id (n01440764_tench.JPEG). Each pack is a
 folder with model.onnx, model.toml, LICENSE and NOTICE. On one kind of processor, the same
 photographs give the same bytes. The table printed at the end compares each pack with the float
-network; the exit status is 1 if a pack's logits depend on batch size or kernel, or it strays.
+network; the exit status is 1 if a pack's logits depend on batch size or kernel, or differ too much.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ NETWORK_PACKAGE = "efficientnet-lite-pytorch"
 DEFAULT_OUTPUT = Path(__file__).parents[1] / "src/taskworker_classifyimage/data/models"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Variant:
     """One network of the family."""
 
@@ -111,7 +111,7 @@ Changed for this file by tools/build_models.py of taskworker_classifyimage:
 
 
 def load_network(variant: Variant) -> Any:
-    """Load a float network in evaluation mode: (N, 3, S, S) scaled pixels -> (N, 1000) logits."""
+    """Loads a float network in evaluation mode: (N, 3, S, S) scaled pixels -> (N, 1000) logits."""
     package = importlib.import_module(variant.weights_package.replace("-", "_"))
     weights = getattr(package, f"EfficientnetLite{variant.number}ModelFile").get_model_file_path()
     network = EfficientNet.from_name(f"efficientnet-lite{variant.number}")
@@ -120,7 +120,7 @@ def load_network(variant: Variant) -> Any:
 
 
 def load_pictures(folder: Path, size: int) -> ByteArray:
-    """Read a folder's photographs in order of name: (M, size, size, 3) uint8 RGB."""
+    """Reads a folder's photographs in order of name: (M, size, size, 3) uint8 RGB."""
     paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
     if not paths:
         raise SystemExit(f"no photographs in {folder}")
@@ -128,7 +128,7 @@ def load_pictures(folder: Path, size: int) -> ByteArray:
 
 
 def centre_crop(path: Path, size: int) -> ByteArray:
-    """Scale a picture's shorter side to size / CROP and cut its centre: (size, size, 3) uint8."""
+    """Scales the shorter side to size / CROP and cuts out the centre: (size, size, 3) uint8 RGB."""
     with Image.open(path) as picture:
         rgb = picture.convert("RGB")
     shorter = round(size / CROP)
@@ -140,7 +140,7 @@ def centre_crop(path: Path, size: int) -> ByteArray:
 
 
 def write_pack(variant: Variant, model: bytes, folder: Path) -> None:
-    """Write the four files of a pack."""
+    """Writes the four files of a pack."""
     network, weights = (
         f"{package} {metadata.version(package)}"
         for package in (NETWORK_PACKAGE, variant.weights_package)
@@ -168,7 +168,7 @@ def write_pack(variant: Variant, model: bytes, folder: Path) -> None:
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Check:
     """How a pack compares with its float network on the photographs."""
 
@@ -191,13 +191,13 @@ class Check:
 
 
 def run_pack(path: Path, images: ByteArray, batch_size: int, *, precise: bool) -> FloatArray:
-    """Run a pack on one thread.
+    """Runs a pack on one thread.
 
     Args:
-        path: Its model.onnx.
+        path: its model.onnx.
         images: (M, S, S, 3) uint8 RGB.
-        batch_size: Pictures a call.
-        precise: Whether processors without VNNI use the slower kernel that cannot overflow.
+        batch_size: pictures for each call.
+        precise: whether processors without VNNI use the slower kernel that cannot overflow.
 
     Returns:
         (M, 1000) float32 logits.
@@ -217,7 +217,7 @@ def probabilities(logits: FloatArray) -> FloatArray:
 
 
 def check_pack(path: Path, network: Any, images: ByteArray) -> Check:
-    """Compare a pack's model.onnx with the float network on (M, S, S, 3) uint8 pictures."""
+    """Compares a pack's model.onnx with the float network on (M, S, S, 3) uint8 pictures."""
     with torch.no_grad():
         exact = np.concatenate(
             [network(torch.from_numpy(scale_pixels(image[np.newaxis]))).numpy() for image in images]
@@ -235,7 +235,7 @@ def check_pack(path: Path, network: Any, images: ByteArray) -> Check:
 
 
 def build(variant: Variant, calibration: Path, output: Path) -> Check:
-    """Build, write and check one pack."""
+    """Builds, writes and checks one pack."""
     network = load_network(variant)
     images = load_pictures(calibration, variant.size)
     model = quantise(float_model(network, variant.size), images)
@@ -245,7 +245,7 @@ def build(variant: Variant, calibration: Path, output: Path) -> Check:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Build every pack, print the table, return the exit status."""
+    """Builds every pack, prints the table, returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--calibration-dir", type=Path, required=True, metavar="PHOTOGRAPHS")
     parser.add_argument("--output-dir", type=Path, default=DEFAULT_OUTPUT, metavar="FOLDER")

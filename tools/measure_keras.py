@@ -2,8 +2,8 @@
 
     python tools/measure_keras.py [NAME...]
 
-Weights are random and nothing is downloaded: sums take as long whatever is summed. Prints the rows
-of the table in docs/keras.md. Time is the processor's, so that other programs' share is left out.
+Weights are random and nothing is downloaded: the time does not depend on their values. Prints the
+rows of the table in docs/keras.md. Times are processor time, which leaves other programs out.
 """
 
 import subprocess
@@ -20,20 +20,20 @@ from taskworker_classifyimage.classify.keras.tensorflow_import import import_ten
 from taskworker_classifyimage.classify.options import ModelOptions
 from taskworker_classifyimage.machine import peak_memory_bytes
 
-#: Of processor time, for each network.
-_ENOUGH_S = 5.0
+#: Processor time for each network.
+_MEASURED_S = 5.0
 
 
 def main() -> None:
-    """One row a network."""
+    """Prints one row for each network."""
     if sys.argv[1:2] == ["--here"]:
-        print(_row(sys.argv[2]), flush=True)
+        print(_measure(sys.argv[2]), flush=True)
         return
     for name in sys.argv[1:] or keras_networks():
         subprocess.run([sys.executable, __file__, "--here", name], check=True)
 
 
-def _row(name: str) -> str:
+def _measure(name: str) -> str:
     network = keras_networks()[name]
     _, keras = import_tensorflow()
     side = network.size
@@ -48,7 +48,7 @@ def _row(name: str) -> str:
     picture = np.random.default_rng(1).integers(0, 256, (1, side, side, 3), dtype=np.uint8)
     assert classifier.probabilities(picture).shape == (1, 1000)
     count, start_s = 0, time.process_time()
-    while (spent_s := time.process_time() - start_s) < _ENOUGH_S:
+    while (spent_s := time.process_time() - start_s) < _MEASURED_S:
         classifier.probabilities(picture)
         count += 1
     memory = peak_memory_bytes()

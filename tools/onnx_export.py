@@ -47,7 +47,7 @@ LOGITS = "logits"
 
 
 def scale_pixels(images: ByteArray) -> FloatArray:
-    """Scale pictures as the network was trained.
+    """Scales pictures as the network was trained.
 
     Args:
         images: (N, S, S, 3) uint8 RGB.
@@ -62,7 +62,7 @@ def scale_pixels(images: ByteArray) -> FloatArray:
 def fold_batch_norm(
     conv: torch.nn.Conv2d, norm: torch.nn.BatchNorm2d
 ) -> tuple[FloatArray, FloatArray]:
-    """Fold a batch norm into the convolution before it, in float64.
+    """Folds a batch norm into the convolution before it, in float64.
 
     Returns:
         Weights (out, in / groups, k, k) float32 and bias (out,) float32.
@@ -84,19 +84,19 @@ class _GraphWriter:
         self.initializers: list[onnx.TensorProto] = []
 
     def constant(self, name: str, values: npt.NDArray[np.generic]) -> str:
-        """Store a tensor and return its name."""
+        """Stores a tensor and returns its name."""
         self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
         return name
 
     def node(self, op_type: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
-        """Append a node with one output, named after it, and return the output's name."""
+        """Appends a node with one output, named after it, and returns the output's name."""
         self.nodes.append(helper.make_node(op_type, inputs, [output], name=output, **attributes))
         return output
 
     def conv(
         self, source: str, name: str, conv: torch.nn.Conv2d, norm: torch.nn.BatchNorm2d
     ) -> str:
-        """Append a convolution with its batch norm folded in: (N, C, H, W) -> (N, D, H', W')."""
+        """Appends a convolution with its batch norm folded in: (N, C, H, W) -> (N, D, H', W')."""
         weight, bias = fold_batch_norm(conv, norm)
         left, right, top, bottom = getattr(conv.static_padding, "padding", (0, 0, 0, 0))
         inputs = [
@@ -115,11 +115,11 @@ class _GraphWriter:
         )
 
     def relu6(self, source: str) -> str:
-        """Append a clip to [0, 6]."""
+        """Appends a clip to [0, 6]."""
         return self.node("Clip", [source, "zero", "six"], f"{source}.relu6")
 
     def block(self, source: str, name: str, block: Any) -> str:
-        """Append an inverted bottleneck: expand, filter by channel, project, add the input."""
+        """Appends an inverted bottleneck: expand, filter by channel, project, add the input."""
         current = source
         if hasattr(block, "_expand_conv"):
             current = self.relu6(
@@ -135,11 +135,11 @@ class _GraphWriter:
 
 
 def float_model(network: Any, size: int) -> onnx.ModelProto:
-    """Write the network as ONNX: `pixels` (N, 3, size, size) float32 -> `logits` (N, 1000).
+    """The network as ONNX: `pixels` (N, 3, size, size) float32 -> `logits` (N, 1000).
 
     Args:
-        network: An EfficientNet-Lite of the package efficientnet-lite-pytorch.
-        size: Height and width of the input.
+        network: an EfficientNet-Lite of the package efficientnet-lite-pytorch.
+        size: height and width of the input.
     """
     graph = _GraphWriter()
     graph.constant("zero", np.array(0.0, np.float32))
@@ -165,7 +165,7 @@ def _finish(
     initializers: Sequence[onnx.TensorProto],
     source: onnx.ValueInfoProto,
 ) -> onnx.ModelProto:
-    """Make a checked model of nodes that end in `logits`."""
+    """Makes a checked model of nodes that end in `logits`."""
     logits = helper.make_tensor_value_info(LOGITS, TensorProto.FLOAT, ["N", CLASS_COUNT])
     graph = helper.make_graph(nodes, "EfficientNetLite", [source], [logits], initializers)
     model = helper.make_model(
@@ -187,19 +187,19 @@ class _Pictures(CalibrationDataReader):  # type: ignore[misc]  # the package is 
         self._images: Iterator[ByteArray] = iter(images)
 
     def get_next(self) -> dict[str, FloatArray] | None:
-        """Return the next picture as (1, 3, S, S) float32, None after the last."""
+        """The next picture as (1, 3, S, S) float32, None after the last."""
         image = next(self._images, None)
         return None if image is None else {PIXELS: scale_pixels(image[np.newaxis])}
 
 
 def quantise(model: onnx.ModelProto, images: ByteArray) -> onnx.ModelProto:
-    """Quantise a float model to 8 bits: `image` (N, S, S, 3) uint8 RGB -> `logits` float32.
+    """Quantises a float model to 8 bits: `image` (N, S, S, 3) uint8 RGB -> `logits` float32.
 
     Activations get one scale a tensor from their smallest and largest value on the pictures;
     weights get one scale an output channel.
 
     Args:
-        model: What float_model() returns.
+        model: what float_model() returns.
         images: (M, S, S, 3) uint8 RGB, the calibration pictures.
     """
     pixel_range = {
@@ -230,10 +230,10 @@ def quantise(model: onnx.ModelProto, images: ByteArray) -> onnx.ModelProto:
 
 
 def channel_means(model: onnx.ModelProto, images: ByteArray) -> dict[str, npt.NDArray[np.float64]]:
-    """Average the input of every convolution and of the classifier over pictures and places.
+    """Averages the input of every convolution and of the classifier over pictures and places.
 
     Args:
-        model: What float_model() returns.
+        model: what float_model() returns.
         images: (M, S, S, 3) uint8 RGB.
 
     Returns:
@@ -257,7 +257,7 @@ def channel_means(model: onnx.ModelProto, images: ByteArray) -> dict[str, npt.ND
 
 
 def _read_bytes(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Put uint8 pictures where the model first quantises its scaled pixels."""
+    """Makes the model read uint8 pictures where it first quantises its scaled pixels."""
     nodes = list(model.graph.node)
     first = next(node for node in nodes if PIXELS in node.input)
     assert first.op_type == "QuantizeLinear", first.op_type

@@ -1,12 +1,12 @@
-"""8-bit weights that no processor's kernel can overflow, and biases that undo their mean error.
+"""8-bit weights that overflow on no processor, and biases that undo their mean error.
 
 x86 processors without VNNI multiply unsigned 8-bit activations by signed 8-bit weights two at a
-time and add both products in 16 bits: 255 * (127 + 127) is cut off at 32767, and wrong classes
+time and add both products in 16 bits: 255 * (127 + 127) saturates at 32767, and wrong classes
 follow. Weights whose neighbours add up to 128 at most never reach that limit, so one file gives
 the same bits on every processor, by the fastest kernel, with no session option set.
 
-Rounding shifts the mean of every output channel by (rounded - exact weights) * mean input. Taking
-that off the bias costs nothing at run time and more than pays for the coarser weights.
+Rounding shifts the mean of every output channel by (rounded - exact weights) * mean input. The
+bias without that shift costs nothing at run time and more than pays for the coarser weights.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def largest_pair(weights: DoubleArray, *, depthwise: bool) -> DoubleArray:
 
     Args:
         weights: (out, in, taps) float64.
-        depthwise: Whether each channel has its own filter; those kernels add in 32 bits.
+        depthwise: whether each channel has its own filter; those kernels add in 32 bits.
 
     Returns:
         (out,) float64.
@@ -52,12 +52,12 @@ def largest_pair(weights: DoubleArray, *, depthwise: bool) -> DoubleArray:
 def fit_grid(
     weights: DoubleArray, least_scale: DoubleArray, *, depthwise: bool
 ) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
-    """Round weights to 8 bits on the finest scale that keeps every pair within PAIR_LIMIT.
+    """Rounds weights to 8 bits on the finest scale that keeps every pair within PAIR_LIMIT.
 
     Args:
         weights: (out, in, taps) float64.
         least_scale: (out,) float64, the scale that the bias needs.
-        depthwise: See largest_pair().
+        depthwise: see largest_pair().
 
     Returns:
         (out, in, taps) int8 in [-127, 127], and (out,) float32 scales.
@@ -77,12 +77,12 @@ def fit_grid(
 def refit_weights(
     quantised: onnx.ModelProto, model: onnx.ModelProto, means: Mapping[str, DoubleArray]
 ) -> onnx.ModelProto:
-    """Give every convolution and the classifier of a quantised model safe weights, new biases.
+    """Gives every convolution and the classifier of a quantised model safe weights and new biases.
 
     Args:
-        quantised: The 8-bit model in QDQ format; it is changed and returned.
-        model: The float model that it was made of, with the same node names.
-        means: Name of a tensor of the float model -> (C,) mean of each of its channels.
+        quantised: the 8-bit model in QDQ format; it is changed and returned.
+        model: the float model that it was made from, with the same node names.
+        means: name of a tensor of the float model -> (C,) mean of each of its channels.
     """
     exact = {tensor.name: tensor for tensor in model.graph.initializer}
     stored = {tensor.name: tensor for tensor in quantised.graph.initializer}
@@ -109,7 +109,7 @@ def _refit_layer(
     means: Mapping[str, DoubleArray],
     input_scale: npt.NDArray[np.float32],
 ) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32], npt.NDArray[np.int32]]:
-    """Quantise one layer.
+    """Quantises one layer.
 
     Returns:
         (out, in, taps) int8 weights, their (out,) float32 scales, (out,) int32 bias.
@@ -131,7 +131,7 @@ def _store(
     values: npt.NDArray[np.generic],
     scale: npt.NDArray[np.float32],
 ) -> None:
-    """Replace the values and the scales that a DequantizeLinear node reads, shapes unchanged."""
+    """Replaces the values and the scales that a DequantizeLinear node reads, shapes unchanged."""
     for name, array in zip(dequantise.input[:2], (values, scale), strict=True):
         assert numpy_helper.to_array(stored[name]).shape == array.shape, name
         stored[name].CopyFrom(numpy_helper.from_array(array, name))

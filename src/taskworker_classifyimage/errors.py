@@ -18,9 +18,8 @@
         |-- BadRequest, FileMissing, EmptyFile, UnsupportedFormat, DamagedPicture,
         `-- TooLarge, TooSlow, Killed, DownloadFailed, NoAnswer
 
-A module that needs a narrower error derives it from one of these. Above `bridge_client.connection` and
-`download.transfer`
-nobody names the HTTP library, above `classify` nobody the model runtime.
+A module that needs a narrower error derives it from one of these. Above `bridge_client.connection`
+and `download.transfer` nobody names the HTTP library, above `classify` nobody the model runtime.
 """
 
 import os

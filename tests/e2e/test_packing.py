@@ -58,7 +58,7 @@ def test_the_originals_network_runs_where_tensorflow_is_not(tmp_path: Path) -> N
     prepare = preprocessing(import_tensorflow()[1], keras_networks()["MobileNetV3Large"])
     with quiet_libraries():
         expected = np.asarray(network(prepare(pictures.astype(np.float32)), training=False))
-    assert np.ptp(expected, axis=0).max() > 0.1, "the network tells nothing apart"
+    assert np.ptp(expected, axis=0).max() > 0.1, "the network tells no pictures apart"
     assert np.abs(without_libraries(folder, pictures) - expected).max() < 1e-4
     about = read_pack(folder)
     assert (about.name, about.licence, about.published_top1) == (
@@ -70,7 +70,7 @@ def test_the_originals_network_runs_where_tensorflow_is_not(tmp_path: Path) -> N
 
 
 def test_a_file_is_packed_with_classes_of_its_own(tmp_path: Path) -> None:
-    """No library is needed for what is ONNX already; the flags say what the file cannot."""
+    """An ONNX file needs no other library; the flags say what the file cannot."""
     (tmp_path / "ours.onnx").write_bytes(colour_network(dtype="float32").SerializeToString())
     (tmp_path / "ours.names").write_text("red a red thing\ngreen\nblue\n", encoding="utf-8")
     flags = [
@@ -89,7 +89,7 @@ def test_a_file_is_packed_with_classes_of_its_own(tmp_path: Path) -> None:
     assert ended.stderr.count("\n") == 1
 
 
-def test_a_network_that_is_none_is_told_with_its_neighbours(tmp_path: Path) -> None:
+def test_an_unknown_network_is_refused_with_similar_names(tmp_path: Path) -> None:
     """One line, exit code 2, and nothing made."""
     ended = pack("MobileNetV3Larg", "--output", str(tmp_path / "pack"))
     assert ended.returncode == 2
@@ -111,7 +111,7 @@ def test_a_network_that_is_none_is_told_with_its_neighbours(tmp_path: Path) -> N
         ("--scaling", "0,0,0/nan,1,1", "it is '0,0,0/nan,1,1'"),
     ],
 )
-def test_a_flag_that_makes_no_sense_is_told_what_would(
+def test_a_wrong_flag_is_refused_with_the_right_values(
     capsys: pytest.CaptureFixture[str], flag: str, value: str, problem: str
 ) -> None:
     """In the words of whoever reads it, not in those of the program."""

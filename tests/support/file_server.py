@@ -1,4 +1,4 @@
-"""A server of one file, with ranges as in RFC 9110 and with every fault that a test wants."""
+"""A server of one file, with ranges as in RFC 9110 and every fault that a test needs."""
 
 import hashlib
 import ssl
@@ -30,9 +30,9 @@ class Faults:
     Attributes:
         status: answered instead of the file; 0: the file.
         location: of a redirect.
-        cut_at_bytes: for each answer to come, after how much of its body the connection is cut.
+        cut_at_bytes: for each of the next answers, after how much of its body the connection is cut.
         hold_at_bytes: the body stops there until `let_go` is set.
-        ignores_range: the whole file, whatever was asked.
+        ignores_range: the whole file is sent, whatever range was requested.
         hides_length: chunked, without a Content-Length.
         headers: sent as well, or instead.
     """
@@ -69,12 +69,12 @@ class FileServer:
     @property
     def sent_bytes(self) -> int:
         """Of bodies, all requests together."""
-        return sum(each.sent_bytes for each in self.seen)
+        return sum(request.sent_bytes for request in self.seen)
 
     @property
     def ranges(self) -> list[str | None]:
-        """What each request asked for."""
-        return [each.headers.get("Range") for each in self.seen]
+        """The range that each request asked for."""
+        return [request.headers.get("Range") for request in self.seen]
 
     def __enter__(self) -> Self:
         self._server.__enter__()
@@ -155,7 +155,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_arguments: object) -> None:
-        """Nothing: the tests' output is for people."""
+        """Keeps the output of the tests clean."""
 
 
 class _Server(TestServer):

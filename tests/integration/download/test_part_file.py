@@ -1,4 +1,4 @@
-"""What lies on disk while a file is downloaded, and after sudden ends: whole, or nothing."""
+"""What is on disk during a download and after a crash: the whole file, or none."""
 
 import multiprocessing
 import os
@@ -25,7 +25,7 @@ from support.waiting import wait_until
 from taskworker_classifyimage.download.download import download
 from taskworker_classifyimage.model_file import is_verified
 
-#: Downloads as a program of its own does, with what it tells on its standard output.
+#: A program that downloads and prints its progress.
 PROGRAM = """
 import sys
 from pathlib import Path
@@ -56,7 +56,7 @@ def start(url: str, md5: str, target: Path) -> subprocess.Popen[str]:
 def test_a_file_put_there_by_hand_is_taken_if_it_is_the_published_one(
     server: FileServer, target: Path
 ) -> None:
-    """Carried over without its checksum, a file is verified and given one; a wrong one goes."""
+    """A copied file is verified and given its checksum; a wrong one is replaced."""
     target.parent.mkdir()
     target.write_bytes(CONTENT)
     download(published(server), target, ignore)
@@ -70,7 +70,7 @@ def test_a_file_put_there_by_hand_is_taken_if_it_is_the_published_one(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
 def test_a_disk_that_refuses_midway_is_one_line(server: FileServer, target: Path) -> None:
-    """A real write fails at half of the file (EFBIG); once there is room it goes on from there."""
+    """A real write fails at half of the file (EFBIG); once there is room it is resumed there."""
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))\n"
     command = [sys.executable, "-c", limit + PROGRAM, server.url, server.md5, os.fspath(target)]
     ended = subprocess.run(command, stdout=subprocess.PIPE, encoding="utf-8", check=False)
@@ -101,7 +101,7 @@ def on_small_disk(folder: Path, url: str, md5: str) -> subprocess.CompletedProce
 @pytest.mark.skipif(sys.platform != "linux", reason="mounts a disk as Linux does")
 @pytest.mark.parametrize("hides_length", [False, True])
 def test_a_full_disk_is_one_line(server: FileServer, tmp_path: Path, hides_length: bool) -> None:
-    """What cannot fit is not begun; where the length is not known, the full disk tells (ENOSPC)."""
+    """A file that cannot fit is not begun; one of unknown length fails on the full disk (ENOSPC)."""
     server.faults.hides_length = hides_length
     ended = on_small_disk(tmp_path / "small", server.url, server.md5)
     assert ended.returncode == 3
@@ -111,7 +111,7 @@ def test_a_full_disk_is_one_line(server: FileServer, tmp_path: Path, hides_lengt
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
 def test_a_folder_that_cannot_be_written_is_one_line(server: FileServer, tmp_path: Path) -> None:
-    """A file where the folder should be stands for all that the system refuses, even to root."""
+    """A file in the place of the folder: the system refuses that even to root."""
     (tmp_path / "models").write_text("a file")
     message = refused(published(server), tmp_path / "models" / "model.onnx")
     assert f"{tmp_path / 'models'} cannot be written" in message
@@ -119,7 +119,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(server: FileServer, tmp_pat
 
 
 def test_of_two_processes_one_downloads(server: FileServer, target: Path) -> None:
-    """The other waits, says so, and uses what came; every byte is sent once."""
+    """The other says that it waits, and uses the same file; every byte is sent once."""
     server.faults.hold_at_bytes = CUT
     first = start(server.url, server.md5, target)
     wait_until(lambda: server.sent_bytes >= CUT)
@@ -135,7 +135,7 @@ def test_of_two_processes_one_downloads(server: FileServer, target: Path) -> Non
 
 
 def test_a_killed_download_blocks_nobody_and_is_continued(server: FileServer, target: Path) -> None:
-    """SIGKILL at 40 %: no model under its name, no lock held, and the rest is all that is asked."""
+    """SIGKILL at 40 %: no model under its name, no lock held, and only the rest is requested."""
     server.faults.hold_at_bytes = CUT
     killed = start(server.url, server.md5, target)
     part = target.with_name("model.onnx.part")
@@ -152,7 +152,7 @@ def test_a_killed_download_blocks_nobody_and_is_continued(server: FileServer, ta
 
 
 def test_kills_at_random_never_leave_a_broken_model(tmp_path: Path) -> None:
-    """20 times killed at any instant: what lies under the name is whole, or not there."""
+    """Killed 20 times at any instant: the file under the name is whole, or not there."""
     rng = random.Random(20)
     target = tmp_path / "model.onnx"
     with FileServer(CONTENT * 5) as server:
@@ -178,10 +178,10 @@ def test_kills_at_random_never_leave_a_broken_model(tmp_path: Path) -> None:
         assert_complete(target, server.content)
 
 
-def test_pieces_of_two_lives_are_not_joined_without_a_checksum(
+def test_parts_from_two_processes_are_not_joined_without_a_checksum(
     server: FileServer, target: Path
 ) -> None:
-    """A power cut may spoil a part; where nothing proves the whole, all comes anew."""
+    """A power cut may damage a part; if no checksum proves the whole, all is downloaded again."""
     server.faults.hold_at_bytes = CUT
     killed = start(server.url, "", target)
     wait_until(lambda: server.sent_bytes >= CUT)

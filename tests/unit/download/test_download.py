@@ -1,4 +1,4 @@
-"""How a file comes over the network, and what is refused on the way."""
+"""How a file is downloaded, and what is refused."""
 
 import base64
 import dataclasses
@@ -27,18 +27,18 @@ from taskworker_classifyimage.download.download import download
 
 
 def test_a_download_tells_how_far_it_is(server: FileServer, target: Path) -> None:
-    """A line at the start, about one a tenth, one at the end; then all is in place."""
-    told: list[str] = []
-    download(published(server), target, told.append)
+    """A line at the start, one for about every tenth, one at the end; then all is in place."""
+    lines: list[str] = []
+    download(published(server), target, lines.append)
     assert_complete(target)
-    assert told[0] == "model.onnx: downloading 0.0 of 1.0 MB (0%)"
-    assert told[-1] == "model.onnx: complete and verified"
-    assert 5 <= len(told) <= 13
-    assert any("of 1.0 MB (" in line for line in told[1:-1])
+    assert lines[0] == "model.onnx: downloading 0.0 of 1.0 MB (0%)"
+    assert lines[-1] == "model.onnx: complete and verified"
+    assert 5 <= len(lines) <= 13
+    assert any("of 1.0 MB (" in line for line in lines[1:-1])
 
 
 def test_what_is_there_is_not_downloaded_again(server: FileServer, target: Path) -> None:
-    """The second start of a worker asks nobody."""
+    """The second start of a worker sends no request."""
     download(published(server), target, ignore)
     download(published(server), target, ignore)
     assert len(server.seen) == 1
@@ -55,7 +55,7 @@ def test_a_cut_download_goes_on_where_it_stopped(server: FileServer, target: Pat
 
 
 def test_a_server_without_ranges_is_asked_for_all_again(server: FileServer, target: Path) -> None:
-    """It answers the question for the rest with the whole file, from its start."""
+    """It answers the request for the rest with the whole file."""
     server.faults.cut_at_bytes = [CUT]
     server.faults.ignores_range = True
     download(published(server), target, ignore)
@@ -115,14 +115,14 @@ def test_a_wrong_checksum_is_tried_once_more_and_refused(server: FileServer, tar
 
 
 def test_a_download_that_was_damaged_once_succeeds(server: FileServer, target: Path) -> None:
-    """Damage on the way is not held against the file for ever."""
+    """Damage on the way is transient: the second download is right."""
     server.content = CONTENT[:-1] + b"?"
 
-    def mend(text: str) -> None:
+    def fix(text: str) -> None:
         if "once more" in text:
             server.content = CONTENT
 
-    download(published(server), target, mend)
+    download(published(server), target, fix)
     assert_complete(target)
 
 
@@ -130,7 +130,7 @@ def test_a_download_that_was_damaged_once_succeeds(server: FileServer, target: P
 def test_the_servers_own_md5_is_used_where_the_publisher_gives_none(
     server: FileServer, target: Path, form: str
 ) -> None:
-    """Google's storage tells it in a header of its own."""
+    """Google's storage has a header of its own for it."""
     right = base64.b64encode(hashlib.md5(CONTENT).digest()).decode()
     server.faults.headers = {"x-goog-hash": form.format(right)}
     download(described(server.url), target, ignore)
@@ -140,7 +140,7 @@ def test_the_servers_own_md5_is_used_where_the_publisher_gives_none(
 
 
 def test_a_file_that_nothing_could_verify_is_refused(server: FileServer, target: Path) -> None:
-    """No checksum, no length: nobody could tell a half file from a whole one."""
+    """Without checksum and length, half a file looks like a whole one."""
     server.faults.hides_length = True
     assert "neither length nor checksum" in refused(described(server.url), target)
     download(published(server), target, ignore)
@@ -181,7 +181,7 @@ def test_a_refusal_is_one_line_at_once(
 
 
 def test_a_server_that_is_busy_is_asked_again(server: FileServer, target: Path) -> None:
-    """A 503 is waited for, a few times."""
+    """After a 503 the request is repeated a few times."""
     server.faults.status = 503
 
     def calm_down(text: str) -> None:
@@ -193,7 +193,7 @@ def test_a_server_that_is_busy_is_asked_again(server: FileServer, target: Path) 
 
 
 def test_a_server_that_falls_silent_is_asked_for_the_rest(server: FileServer, target: Path) -> None:
-    """The connection stands and nothing comes any more: the limit is one of silence."""
+    """The connection is open and nothing arrives: the time limit is one of silence."""
     server.faults.hold_at_bytes = CUT
 
     def let_go(text: str) -> None:
@@ -207,8 +207,8 @@ def test_a_server_that_falls_silent_is_asked_for_the_rest(server: FileServer, ta
     assert None not in server.ranges[1:]
 
 
-def test_a_server_that_never_gets_on_is_given_up(server: FileServer, target: Path) -> None:
-    """Tries that bring something new do not count, those that bring nothing do."""
+def test_a_server_that_keeps_failing_is_given_up(server: FileServer, target: Path) -> None:
+    """Retries that bring something new do not count, those that bring nothing do."""
     server.faults.cut_at_bytes = [300_000, 300_000, 0, 0, 0]
     assert "cut the connection" in refused(published(server), target)
     assert target.with_name("model.onnx.part").stat().st_size == 600_000
@@ -216,7 +216,7 @@ def test_a_server_that_never_gets_on_is_given_up(server: FileServer, target: Pat
 
 
 def test_no_server_is_one_line_at_once(target: Path) -> None:
-    """An air-gapped machine: no name is known, no port answers; the line says what to do."""
+    """A machine without internet: no host name resolves, no port answers; the line says what to do."""
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     for url in (f"http://127.0.0.1:{port}/m", "http://nowhere.invalid/m"):
@@ -227,12 +227,12 @@ def test_no_server_is_one_line_at_once(target: Path) -> None:
 
 @pytest.mark.parametrize("url", ["file:///etc/hostname", "ftp://127.0.0.1/m", "nonsense", "http:"])
 def test_only_web_addresses_are_downloaded(target: Path, url: str) -> None:
-    """No other scheme has a handler."""
+    """No other scheme is supported."""
     assert "cannot be downloaded" in refused(described(url), target)
 
 
 def test_a_redirect_is_followed_to_the_web_only(server: FileServer, target: Path) -> None:
-    """Publishers redirect to their storage; nobody leads us to files of this machine."""
+    """Publishers redirect to their storage; a redirect never opens a file of this machine."""
     server.faults.location = "/moved"
     download(published(server), target, ignore)
     assert_complete(target)
@@ -254,7 +254,7 @@ def tls_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[File
 def test_https_never_falls_back_to_http(
     tls_server: FileServer, server: FileServer, target: Path
 ) -> None:
-    """A redirect that takes the protection away is not followed."""
+    """A redirect that drops TLS is not followed."""
     tls_server.faults.location = server.url
     assert "redirected to http" in refused(published(tls_server), target)
     assert server.seen == []
@@ -266,7 +266,7 @@ def test_https_never_falls_back_to_http(
 def test_an_untrusted_certificate_is_one_line(
     tls_server: FileServer, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The line tells how to trust the CA of a proxy that looks into TLS."""
+    """The line says how to trust the CA of a proxy that inspects TLS."""
     monkeypatch.delenv("SSL_CERT_FILE")
     assert "SSL_CERT_FILE" in refused(published(tls_server), target)
 
@@ -274,7 +274,7 @@ def test_an_untrusted_certificate_is_one_line(
 def test_the_proxy_of_the_environment_is_used(
     server: FileServer, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The publisher's name is never resolved here: the proxy is asked for the whole address."""
+    """The publisher's name is not resolved here: the proxy gets the whole address."""
     monkeypatch.setenv("http_proxy", server.url)
     url = "http://publisher.invalid/model.onnx"
     download(described(url, server.md5, len(CONTENT)), target, ignore)
@@ -285,7 +285,7 @@ def test_the_proxy_of_the_environment_is_used(
 def test_https_goes_through_a_tunnel_of_the_proxy(
     tls_server: FileServer, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the password of the proxy's address; one that wants another is told in words."""
+    """With the password of the proxy's address; the message says so if the proxy wants another."""
     with ConnectProxy() as proxy:
         monkeypatch.setenv("https_proxy", proxy.url.replace("//", "//user:secret@"))
         proxy.status = 407
@@ -302,7 +302,7 @@ def test_https_goes_through_a_tunnel_of_the_proxy(
 def test_no_proxy_is_honoured(
     server: FileServer, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A dead proxy does no harm to hosts that are exempt from it."""
+    """Hosts in no_proxy are reached without the proxy."""
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9/")
     assert "cannot be reached" in refused(published(server), target)
     monkeypatch.setenv("no_proxy", "127.0.0.1")

@@ -30,7 +30,7 @@ def libraries() -> None:
 
 
 def small_model(*more: Any) -> Any:
-    """Every kind of layer that an export has to fold, with weights that tell pictures apart."""
+    """Every kind of layer that an export simplifies, with weights that tell pictures apart."""
     layers = keras().layers
     with quiet_libraries():
         keras().utils.set_random_seed(7)
@@ -72,12 +72,12 @@ def test_a_pack_answers_as_the_model_file_where_keras_is_not(tmp_path: Path, suf
     assert compared.largest < 1e-4
     found = without_libraries(tmp_path / "pack", PICTURES)
     expected = answers(model, PICTURES)
-    assert np.ptp(expected, axis=0).max() > 0.1, "the network tells nothing apart"
+    assert np.ptp(expected, axis=0).max() > 0.1, "the network tells no pictures apart"
     assert np.abs(found - expected).max() < 1e-4
 
 
 def test_scaling_and_colours_go_into_the_graph(tmp_path: Path) -> None:
-    """The pack takes bytes; the network sees what it was said to be trained on."""
+    """The pack takes bytes; the network sees what it was trained to see."""
     model, path = small_model(), tmp_path / "ours.keras"
     with quiet_libraries():
         model.save(path)
@@ -97,7 +97,7 @@ def test_scaling_and_colours_go_into_the_graph(tmp_path: Path) -> None:
 
 
 def test_the_graph_has_no_detours(tmp_path: Path) -> None:
-    """Turned while it is bytes; batch norms folded; hard sigmoids whole; ONNX's own only."""
+    """Transposed as bytes; batch norms folded; hard sigmoids fused; ONNX's own operators only."""
     path = tmp_path / "ours.keras"
     with quiet_libraries():
         small_model().save(path)

@@ -41,7 +41,7 @@ def with_input(*shape: int | str, kind: int = TensorProto.UINT8) -> onnx.ModelPr
 
 
 def test_a_network_of_bytes_is_packed_as_it_is(tmp_path: Path) -> None:
-    """The same file, its checksum, what the flags said, and defaults for the rest."""
+    """The same file, its checksum, the user's options, and defaults for the rest."""
     path = saved(tmp_path, colour_network())
     compared = make_pack(str(path), tmp_path / "pack", OURS, [])
     assert (compared.pictures, compared.same_best) == (20, 20)
@@ -54,7 +54,7 @@ def test_a_network_of_bytes_is_packed_as_it_is(tmp_path: Path) -> None:
 
 
 def test_floats_channels_first_blue_first_are_described_so(tmp_path: Path) -> None:
-    """The layout is read off the file, colours and scaling are the user's word."""
+    """The layout is read from the file, colours and scaling come from the user."""
     network = colour_network(dtype="float32", layout="NCHW", colours="BGR")
     options = PackOptions(
         classes=CLASSES, scaling=SCALINGS["0..1"], colours="BGR", crop="none", kind="logits"
@@ -102,7 +102,7 @@ def two_outputs() -> onnx.ModelProto:
 
 
 def no_numbers() -> onnx.ModelProto:
-    """Means that are made negative have no logarithm."""
+    """Negative means have no logarithm."""
     network = followed_by("Log")
     network.graph.initializer[0].raw_data = (-np.eye(3, dtype=np.float32)).tobytes()
     return network
@@ -111,7 +111,7 @@ def no_numbers() -> onnx.ModelProto:
 REFUSED: dict[str, tuple[onnx.ModelProto | bytes, PackOptions, str]] = {
     "no classes": (colour_network(), PackOptions(), "has 3 outputs: name its classes"),
     "classes for another": (colour_network(outputs=4), OURS, "3 of them, the network has 4"),
-    "scaling untold": (colour_network(dtype="float32"), OURS, "--scaling is needed"),
+    "scaling missing": (colour_network(dtype="float32"), OURS, "--scaling is needed"),
     "scaling of bytes": (colour_network(), UNIT, "takes the bytes"),
     "half precision": (with_input("N", 8, 8, 3, kind=TensorProto.FLOAT16), OURS, "float16"),
     "another size": (colour_network(), sized(17), "takes 16 x 16"),
@@ -179,7 +179,7 @@ def eight_bit_network() -> onnx.ModelProto:
         "8 bits",
         [helper.make_tensor_value_info("image", TensorProto.UINT8, ["N", SIZE, SIZE, 3])],
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", 3])],
-        [numpy_helper.from_array(np.asarray(each), name) for name, each in constants.items()],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
 

@@ -49,7 +49,7 @@ def test_a_pack_answers_as_timm_does_where_timm_is_not(
     pictures = load_pictures(pack.input, [])
     found = without_libraries(tmp_path / "pack", pictures)
     expected = answers(model, pictures)
-    assert np.ptp(expected, axis=0).max() > 0.01, "the network tells nothing apart"
+    assert np.ptp(expected, axis=0).max() > 0.01, "the network tells no pictures apart"
     assert np.abs(found - expected).max() < 1e-4
 
 
@@ -68,7 +68,7 @@ def test_own_weights_have_own_classes(tmp_path: Path) -> None:
 
 
 def test_what_timm_does_not_have_is_refused(tmp_path: Path) -> None:
-    """A typing error gets the nearest names, a wish without effect is told, as are odd weights."""
+    """A typing error gets the nearest names; options without effect and odd weights are refused."""
     timm()
     with pytest.raises(ConfigError, match=r"no network 'resnet18x'.*resnet18"):
         make_pack("timm/resnet18x", tmp_path / "pack", PackOptions())
