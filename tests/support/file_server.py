@@ -30,7 +30,7 @@ class Faults:
     Attributes:
         status: answered instead of the file; 0: the file.
         location: of a redirect.
-        cut_at_bytes: for each of the next answers, after how much of its body the connection is cut.
+        cut_at_bytes: for each of the next answers, where in its body the connection is cut.
         hold_at_bytes: the body stops there until `let_go` is set.
         ignores_range: the whole file is sent, whatever range was requested.
         hides_length: chunked, without a Content-Length.

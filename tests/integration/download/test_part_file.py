@@ -101,7 +101,7 @@ def on_small_disk(folder: Path, url: str, md5: str) -> subprocess.CompletedProce
 @pytest.mark.skipif(sys.platform != "linux", reason="mounts a disk as Linux does")
 @pytest.mark.parametrize("hides_length", [False, True])
 def test_a_full_disk_is_one_line(server: FileServer, tmp_path: Path, hides_length: bool) -> None:
-    """A file that cannot fit is not begun; one of unknown length fails on the full disk (ENOSPC)."""
+    """A file that cannot fit is not begun; one of unknown length fails when the disk is full."""
     server.faults.hides_length = hides_length
     ended = on_small_disk(tmp_path / "small", server.url, server.md5)
     assert ended.returncode == 3

@@ -216,7 +216,7 @@ def test_a_server_that_keeps_failing_is_given_up(server: FileServer, target: Pat
 
 
 def test_no_server_is_one_line_at_once(target: Path) -> None:
-    """A machine without internet: no host name resolves, no port answers; the line says what to do."""
+    """Without internet no host name resolves and no port answers; the line says what to do."""
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     for url in (f"http://127.0.0.1:{port}/m", "http://nowhere.invalid/m"):
