@@ -6,6 +6,7 @@ tf2onnx converts them to ONNX, with some help where it does not know Keras or Te
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
@@ -17,15 +18,12 @@ from taskworker_classifyimage.classify.keras.build import build_network, preproc
 from taskworker_classifyimage.classify.keras.model import keras_model
 from taskworker_classifyimage.classify.keras.networks import keras_networks
 from taskworker_classifyimage.classify.keras.tensorflow_import import import_tensorflow
-from taskworker_classifyimage.classify.model_pack import TensorSpec, Triple
+from taskworker_classifyimage.classify.model_pack import Triple
 from taskworker_classifyimage.classify.options import ModelOptions
 from taskworker_classifyimage.errors import ConfigError, ModelError, one_line, pip_install
 from taskworker_classifyimage.packing.graph import simplify
 from taskworker_classifyimage.packing.libraries import import_library, quiet_libraries
 from taskworker_classifyimage.packing.network import (
-    DEFAULT_CROP,
-    DEFAULT_RESIZE,
-    NO_LICENCE,
     SCALINGS,
     Images,
     Network,
@@ -64,16 +62,16 @@ def open_keras_name(name: str, options: PackOptions, models: ModelOptions) -> Ne
     with quiet_libraries():
         tensorflow, keras = _import_tensorflow()
         built, prepare = build_network(keras, model), preprocessing(keras, network)
-        return Network(
+        packed = Network(
             name=name,
-            licence=network.licence if is_published else NO_LICENCE,
             source=f"{origin}, SHA-256 {model.sha256[:12]}...; Keras {keras.__version__}",
-            published_top1=network.published_top1 if is_published else None,
             input=options.input_spec(model.input.size, model.input.crop, model.input.resize),
-            tensor=TensorSpec(),
             onnx=_export(tensorflow, built, network.size, prepare),
             scores=_make_scores(built, prepare),
         )
+    if not is_published:
+        return packed
+    return replace(packed, licence=network.licence, published_top1=network.published_top1)
 
 
 def open_keras_file(path: Path, options: PackOptions) -> Network:
@@ -98,11 +96,8 @@ def open_keras_file(path: Path, options: PackOptions) -> Network:
         prepare = _make_scaling(options.require_scaling(), is_bgr=options.colours == "BGR")
         return Network(
             name=name_after(path),
-            licence=NO_LICENCE,
             source=f"{path.name}, a local file; Keras {keras.__version__}",
-            published_top1=None,
-            input=options.input_spec(size, DEFAULT_CROP, DEFAULT_RESIZE),
-            tensor=TensorSpec(),
+            input=options.input_spec(size),
             onnx=_export(tensorflow, model, size, prepare),
             scores=_make_scores(model, prepare),
         )

@@ -38,10 +38,10 @@ SCALINGS: Final = {
 }
 
 #: How most networks for ImageNet are evaluated.
-DEFAULT_CROP: Final = 0.875
-DEFAULT_RESIZE: Final[Resize] = "bicubic"
-#: For weights whose owner states no licence.
-NO_LICENCE: Final = "not stated"
+_DEFAULT_CROP: Final = 0.875
+_DEFAULT_RESIZE: Final[Resize] = "bicubic"
+#: uint8 NHWC RGB, with any scaling inside the network.
+_PIXELS: Final = TensorSpec()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,9 @@ class PackOptions:
     classes: OwnClasses | None = None
     weights: Path | None = None
 
-    def input_spec(self, size: int, crop: float | None, resize: Resize) -> InputSpec:
+    def input_spec(
+        self, size: int, crop: float | None = _DEFAULT_CROP, resize: Resize = _DEFAULT_RESIZE
+    ) -> InputSpec:
         """The network's input as its source describes it, with the user's changes."""
         if self.crop is not None:
             crop = None if self.crop == "none" else self.crop
@@ -126,13 +128,13 @@ class Network:
     """
 
     name: str
-    licence: str
     source: str
-    published_top1: float | None
     input: InputSpec
-    tensor: TensorSpec
     onnx: bytes
     scores: Callable[[Images], Scores]
+    tensor: TensorSpec = _PIXELS
+    licence: str = "not stated"
+    published_top1: float | None = None
     classes: OwnClasses | None = None
 
 

@@ -11,9 +11,6 @@ from taskworker_classifyimage.classify.onnx_session import import_onnxruntime, s
 from taskworker_classifyimage.classify.tensor import to_tensor
 from taskworker_classifyimage.errors import ModelError, one_line
 from taskworker_classifyimage.packing.network import (
-    DEFAULT_CROP,
-    DEFAULT_RESIZE,
-    NO_LICENCE,
     Images,
     Network,
     PackOptions,
@@ -43,13 +40,11 @@ def open_onnx(path: Path, options: PackOptions) -> Network:
 
     return Network(
         name=name_after(path),
-        licence=NO_LICENCE,
         source=f"{path.name}, a local file",
-        published_top1=None,
-        input=options.input_spec(options.choose_size(size), DEFAULT_CROP, DEFAULT_RESIZE),
-        tensor=tensor,
+        input=options.input_spec(options.choose_size(size)),
         onnx=content,
         scores=scores,
+        tensor=tensor,
     )
 
 

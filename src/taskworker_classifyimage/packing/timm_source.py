@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
@@ -10,19 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from taskworker_classifyimage.classify.model import OwnClasses
-from taskworker_classifyimage.classify.model_pack import TensorSpec
 from taskworker_classifyimage.classify.options import ModelOptions
 from taskworker_classifyimage.errors import ConfigError, ModelError, one_line
 from taskworker_classifyimage.input_spec import Resize
 from taskworker_classifyimage.packing.graph import simplify
 from taskworker_classifyimage.packing.libraries import import_library, quiet_libraries
-from taskworker_classifyimage.packing.network import (
-    NO_LICENCE,
-    Images,
-    Network,
-    PackOptions,
-    Scores,
-)
+from taskworker_classifyimage.packing.network import Images, Network, PackOptions, Scores
 
 _EXTRA: Final = "timm"
 _RESIZES: Final[tuple[Resize, ...]] = ("nearest", "bilinear", "bicubic", "lanczos")
@@ -52,9 +46,7 @@ def open_timm(name: str, options: PackOptions, models: ModelOptions) -> Network:
         if not timm.is_model(name):
             near = ", ".join(get_close_matches(name, timm.list_models(), n=5))
             raise ConfigError(f"timm has no network {name!r}" + (near and f"; it has {near}"))
-        create = _create_published if options.weights is None else _create_own
-        model = create(timm, name, options)
-        model.eval()
+        model = _create(timm, name, options).eval()
     cfg: Mapping[str, Any] = model.pretrained_cfg
     size = _read_side(name, cfg["input_size"])
     mean, deviation = (np.array(cfg[key], np.float32) * 255 for key in ("mean", "std"))
@@ -64,20 +56,23 @@ def open_timm(name: str, options: PackOptions, models: ModelOptions) -> Network:
         with quiet_libraries(), torch.no_grad():
             return np.asarray(model(torch.from_numpy(scaled.transpose(0, 3, 1, 2))))
 
-    return Network(
+    network = Network(
         name=name,
-        licence=(cfg.get("license") if options.weights is None else None) or NO_LICENCE,
         source=f"timm {timm.__version__}: {name}, {_describe_origin(cfg, options.weights)}",
-        published_top1=None,
         input=options.input_spec(size, _read_crop(name, cfg, options), _read_resize(cfg)),
-        tensor=TensorSpec(),
         onnx=_export(torch, model, size, (mean, deviation)),
         scores=scores,
-        classes=_read_classes(timm, cfg) if options.weights is None else None,
     )
+    if options.weights is not None:
+        return network
+    licence = cfg.get("license") or network.licence
+    return replace(network, licence=licence, classes=_read_classes(timm, cfg))
 
 
-def _create_published(timm: Any, name: str, _options: PackOptions) -> Any:
+def _create(timm: Any, name: str, options: PackOptions) -> Any:
+    """The network with the published weights, or with the user's own."""
+    if options.weights is not None:
+        return _create_own(timm, name, options.weights, options.classes)
     try:
         return timm.create_model(name, pretrained=True, exportable=True)
     except Exception as err:
@@ -87,15 +82,15 @@ def _create_published(timm: Any, name: str, _options: PackOptions) -> Any:
         ) from err
 
 
-def _create_own(timm: Any, name: str, options: PackOptions) -> Any:
-    """The network with the user's own weights, and as many outputs as classes."""
-    sizes = {} if options.classes is None else {"num_classes": len(options.classes.ids)}
+def _create_own(timm: Any, name: str, path: Path, classes: OwnClasses | None) -> Any:
+    """The network with the user's own weights, and as many outputs as the user names classes."""
+    sizes = {} if classes is None else {"num_classes": len(classes.ids)}
     try:
-        weights = import_library("safetensors.torch", _EXTRA).load_file(options.weights)
+        weights = import_library("safetensors.torch", _EXTRA).load_file(path)
         model = timm.create_model(name, pretrained=False, exportable=True, **sizes)
         model.load_state_dict(weights)
     except Exception as err:
-        raise ModelError(f"--weights: {options.weights} does not fit: {one_line(err)}") from err
+        raise ModelError(f"--weights: {path} does not fit: {one_line(err)}") from err
     return model
 
 
