@@ -1,9 +1,8 @@
 """The embedded TaskBridge, for labs that run none: the protocol over HTTP, tasks kept on disk.
 
-`server` binds the port and holds the parts together. A call passes `guard`, which enforces
-`access`, and `answers`, which all answers have in common; `routes` has one handler a call, and
-`bodies` turns what a client sends into checked values within `limits`. `store` keeps the tasks
-(`records`) in a `database` and asks `requirements` who may take one, `leases` knows until when,
-`uploads` keeps their files, `workers` knows who asked for work lately. `housekeeping` is what
-happens unasked, and `pages` serves what people read.
+`server` binds the port and connects the parts. Every call passes `middleware`, which asks `guard`
+whether the caller has `access` and turns errors into JSON. `routes` has one handler per call, and
+`bodies` parses and checks what clients send, within `limits`. `store` keeps the tasks (`records`)
+in a `database`, `uploads` keeps their files, `workers` remembers who asked for tasks lately.
+`expiry` reopens tasks whose lease has expired and removes old ones. `pages` serves the HTML pages.
 """

@@ -1,4 +1,4 @@
-"""Who may call the bridge: programs of this machine, who has a token, or all that reach it."""
+"""Who may call the bridge: programs of this machine, callers with a token, or everybody."""
 
 import re
 from dataclasses import dataclass, field
@@ -8,10 +8,10 @@ from typing import Final
 from taskworker_classifyimage.errors import ConfigError
 from taskworker_classifyimage.loopback import is_loopback
 
-#: What `--allow-remote` may say.
-WITH_TOKEN: Final = "token"  # noqa: S105 - the word, not a secret
+#: The values of `--allow-remote`.
+WITH_TOKEN: Final = "token"  # noqa: S105 - a flag's value, not a secret
 OPEN: Final = "open"
-#: An origin that stands for all.
+#: An origin that stands for all origins.
 ANY_ORIGIN: Final = "*"
 
 _TOKEN: Final = re.compile(r"[!-~]{16,1000}")
@@ -19,12 +19,12 @@ _TOKEN: Final = re.compile(r"[!-~]{16,1000}")
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a caller must have.
+    """What callers need.
 
     Attributes:
-        token: what every call must bring; None: nothing.
+        token: what every call must send; None: nothing.
         origins: other servers ("https://lab.example") whose pages may call; "*" means all.
-        is_local: whether all callers are programs of this machine.
+        is_local: whether the bridge listens on a loopback address only.
     """
 
     token: str | None = field(default=None, repr=False)
@@ -35,16 +35,16 @@ class Access:
 def settle_access(
     host: str, allow_remote: str | None, token: str | None, origins: tuple[str, ...]
 ) -> Access:
-    """What callers must have on a bridge that binds `host`.
+    """Decides what callers need on a bridge that binds `host`.
 
     Args:
         host: an address or a name.
-        allow_remote: `WITH_TOKEN`, `OPEN`, or None where nobody has said it.
+        allow_remote: `WITH_TOKEN`, `OPEN`, or None if the flag is not set.
         token: None for a bridge without one.
         origins: see `Access`.
 
     Raises:
-        ConfigError: other machines could call, and nobody has said that they may.
+        ConfigError: other machines could call, and the settings do not allow it.
     """
     is_local = is_loopback(host)
     if not is_local:
@@ -55,31 +55,31 @@ def settle_access(
             )
         if allow_remote == WITH_TOKEN and token is None:
             raise ConfigError(
-                "--allow-remote needs a token: name a file that holds one with "
-                "--bridge-token-file, or say --allow-remote open to let everybody in"
+                "--allow-remote needs a token: name the file that holds it with "
+                "--bridge-token-file, or use --allow-remote open to let everybody in"
             )
     return Access(token, origins, is_local)
 
 
 def read_token(path: Path) -> str:
-    """The token in a file that holds nothing else.
+    """Reads the token from a file that holds nothing else.
 
     Raises:
-        ConfigError: there is no such file, or no token in it.
+        ConfigError: the file cannot be read, or holds no valid token.
     """
     try:
-        return checked_token(path.read_text(encoding="utf-8").strip(), f"token file {path}")
+        return check_token(path.read_text(encoding="utf-8").strip(), f"token file {path}")
     except OSError as err:
         raise ConfigError(f"token file {path}: {err.strerror or err}") from None
     except UnicodeDecodeError:
-        raise ConfigError(f"token file {path} is no text") from None
+        raise ConfigError(f"token file {path} is not UTF-8 text") from None
 
 
-def checked_token(token: str, where: str) -> str:
-    """The token, if it can be one; the error does not show it.
+def check_token(token: str, where: str) -> str:
+    """Returns a valid token; the error does not show an invalid one.
 
     Raises:
-        ConfigError: it can be guessed, or cannot be sent.
+        ConfigError: it is too short to be secret, or cannot be sent in a header.
     """
     if _TOKEN.fullmatch(token) is None:
         raise ConfigError(

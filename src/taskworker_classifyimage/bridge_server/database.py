@@ -1,6 +1,6 @@
-"""The SQLite file of the bridge: one process alone opens it, and nothing in it is half written.
+"""The SQLite file of the bridge: only one process opens it, and every change is atomic.
 
-Every statement is committed when `rows` returns, unless it stands in a `transaction`.
+A statement is committed when `execute` returns, unless it runs inside a `transaction`.
 """
 
 import sqlite3
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from taskworker_classifyimage.errors import ConfigError
 
-#: Each entry lifts the database by one version; an entry that was released is never changed.
+#: Each entry raises the version of the database by one; a released entry is never changed.
 _MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     (
         # The long columns come last, so that listing tasks does not read their pages.
@@ -31,7 +31,7 @@ _MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
             data TEXT,
             result TEXT
         )""",
-        # Tasks with the same requirements lie together: one look-up per set, not one per task.
+        # Tasks with equal requirements are adjacent: one look-up per set, not one per task.
         """CREATE INDEX open_tasks ON tasks (type, requirements, seq)
             WHERE status = 'open'""",
         """CREATE TABLE completions (
@@ -42,22 +42,22 @@ _MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         ) WITHOUT ROWID""",
     ),
     (
-        # How often the task was taken; it only grows, so a number names one take for ever.
+        # How often the task was taken; it only grows, so each number identifies one take.
         "ALTER TABLE tasks ADD COLUMN attempt INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE tasks ADD COLUMN leased INTEGER NOT NULL DEFAULT 0",
         """CREATE INDEX finished_tasks ON tasks (completedat)
             WHERE status = 'completed'""",
     ),
     (
-        # Few tasks at any time: workers that start ask for them.
+        # Few tasks at any time; each worker that starts asks for them.
         """CREATE INDEX begun_tasks ON tasks (seq)
             WHERE status = 'inprogress'""",
     ),
 )
 
 
-class BridgeDataError(ConfigError):
-    """The data folder cannot be used: in use, unreadable, damaged, or of a newer program."""
+class BridgeDataUnusable(ConfigError):
+    """The data folder is in use, unreadable, damaged, or written by a newer version."""
 
 
 class Database:
@@ -69,80 +69,84 @@ class Database:
         self._connection: sqlite3.Connection | None = None
 
     def open(self) -> None:
-        """Open the file, make it if it is not there, and keep every other process out.
+        """Opens the file, creates it if it is missing, and locks out every other process.
 
         Raises:
-            BridgeDataError: It cannot be opened; the text says why, for the operator.
+            BridgeDataUnusable: it cannot be opened; the message tells the operator why.
         """
         if sqlite3.sqlite_version_info < (3, 35):
-            raise BridgeDataError(f"SQLite 3.35 or newer is needed, not {sqlite3.sqlite_version}")
+            raise BridgeDataUnusable(
+                f"SQLite 3.35 or newer is needed, not {sqlite3.sqlite_version}"
+            )
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             connection = sqlite3.connect(
                 self._path, timeout=0, isolation_level=None, check_same_thread=False
             )
-        except (OSError, sqlite3.Error) as error:
-            raise BridgeDataError(f"cannot open {self._path}: {error}") from error
+        except (OSError, sqlite3.Error) as err:
+            raise BridgeDataUnusable(f"cannot open {self._path}: {err}") from err
         try:
             _prepare(connection)
-        except sqlite3.Error as error:
+        except sqlite3.Error as err:
             connection.close()
-            if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
-                raise BridgeDataError(f"{self._path.parent} is in use by another bridge") from error
-            raise BridgeDataError(f"cannot use {self._path}: {error}") from error
+            if err.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+                raise BridgeDataUnusable(
+                    f"{self._path.parent} is in use by another bridge"
+                ) from err
+            raise BridgeDataUnusable(f"cannot use {self._path}: {err}") from err
         except BaseException:
             connection.close()
             raise
         self._connection = connection
 
     def close(self) -> None:
-        """Close the file and let others in; calling it twice does no harm."""
+        """Closes the file and lets others in; calling it twice does no harm."""
         with self._lock:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
 
-    def rows(self, statement: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
-        """Run one statement to its end and give its rows.
+    def execute(self, statement: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
+        """Runs one statement and fetches all its rows.
 
         Raises:
-            BridgeDataError: The database is not open.
-            sqlite3.Error: The disk is full, or worse.
+            BridgeDataUnusable: the database is not open.
+            sqlite3.Error: the disk is full, or the file is damaged.
         """
         with self._lock:
             if self._connection is None:
-                raise BridgeDataError(f"{self._path} is not open")
+                raise BridgeDataUnusable(f"{self._path} is not open")
             return self._connection.execute(statement, parameters).fetchall()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All statements inside take effect together, or none does."""
+        """Makes all statements inside take effect together, or none of them."""
         with self._lock:
-            self.rows("BEGIN IMMEDIATE")
+            self.execute("BEGIN IMMEDIATE")
             try:
                 yield
             except BaseException:
-                # SQLite may have done so by itself, where the disk is full.
+                # SQLite may have rolled back already, as it does when the disk is full.
                 if self._connection is not None and self._connection.in_transaction:
-                    self.rows("ROLLBACK")
+                    self.execute("ROLLBACK")
                 raise
-            self.rows("COMMIT")
+            self.execute("COMMIT")
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
-    """Lock the file and bring it to the newest version."""
+    """Locks the file and migrates it to the newest version."""
     # The operating system drops this lock with the process, even after kill -9, and on Windows too.
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")
     connection.execute("PRAGMA journal_mode = WAL")
-    # A commit is in the system's cache when it returns, which outlives kill -9 of this process;
-    # only a power cut can lose the last ones, and even that damages nothing.
+    # A commit is in the system's cache when it returns, so it survives kill -9 of this process; a
+    # power cut can lose the latest commits and damages nothing.
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("BEGIN IMMEDIATE")
     [(version,)] = connection.execute("PRAGMA user_version").fetchall()
     if version > len(_MIGRATIONS):
-        raise BridgeDataError(
+        raise BridgeDataUnusable(
             f"the tasks were written by a newer program (data version {version},"
-            f" this program knows up to {len(_MIGRATIONS)})"
+            f" this program reads up to {len(_MIGRATIONS)})"
         )
     for statements in _MIGRATIONS[version:]:
         for statement in statements:

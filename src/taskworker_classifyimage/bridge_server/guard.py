@@ -1,8 +1,8 @@
-"""Turns away who may not call the bridge.
+"""Refuses callers that may not use the bridge.
 
-Three doors, each for another danger. The token keeps people out. The `Host` header tells a page of
-the web that had its own name resolved to this machine (DNS rebinding). `Sec-Fetch-Site` and
-`Origin` tell a call that a page of another server makes in the browser of somebody who may.
+There are three checks, each against another attack. The token keeps people out. The `Host` header
+reveals a web page whose server name resolves to this machine (DNS rebinding). `Sec-Fetch-Site` and
+`Origin` reveal a page of another server that calls from an authorised user's browser.
 """
 
 import base64
@@ -25,70 +25,72 @@ _PREFLIGHT: Final = {
     "Access-Control-Allow-Headers": "Content-Type, Authorization",
     "Access-Control-Max-Age": "86400",
 }
-#: A browser asks for user and password once; any user will do, the password is the token.
-_ASK: Final = {"WWW-Authenticate": 'Basic realm="TaskBridge", charset="UTF-8"'}
+#: Makes a browser ask for user and password once; the password is the token, the user is ignored.
+_ASK_FOR_TOKEN: Final = {"WWW-Authenticate": 'Basic realm="TaskBridge", charset="UTF-8"'}
 
 
 class Guard:
-    """Looks at each call before anything else does."""
+    """Checks each call before anything else sees it."""
 
     def __init__(self, access: Access) -> None:
         self._token = access.token.encode() if access.token is not None else None
         self._origins = frozenset(access.origins)
-        # With a token, a name that was bent to this machine is of no use.
+        # A page that rebinds a name to this machine does not know the token.
         self._checks_host = access.is_local and access.token is None
 
     def check(self, request: web.Request) -> None:
-        """Let a call pass, or raise the HTTP error that answers it."""
+        """Lets a call pass, or raises the HTTP error that answers it."""
         headers = request.headers
         if self._checks_host and not _LOCAL_HOST.fullmatch(headers.get("Host", "localhost")):
             raise web.HTTPMisdirectedRequest(
-                text="call this bridge as localhost or 127.0.0.1, or let it have a token"
+                text="call this bridge as localhost or 127.0.0.1, or give it a token"
             )
         if request.path.startswith("/api/") and self._is_foreign(request):
             raise web.HTTPForbidden(text=_FOREIGN_PAGE)
         if self._token is not None and request.method != "OPTIONS":
-            sent = _sent_token(headers.get("Authorization", ""))
+            sent = _parse_token(headers.get("Authorization", ""))
             if not hmac.compare_digest(sent, self._token):
-                raise web.HTTPUnauthorized(text="this bridge wants a token", headers=_ASK)
+                raise web.HTTPUnauthorized(
+                    text="this bridge requires a token", headers=_ASK_FOR_TOKEN
+                )
 
-    def preflight(self, request: web.Request) -> web.Response:
-        """Answer a browser that asks whether a page of another server may call."""
-        if self._allowed_origin(request) is None:
+    def answer_preflight(self, request: web.Request) -> web.Response:
+        """Answers a browser that asks whether a page of another server may call."""
+        if self._find_allowed_origin(request) is None:
             raise web.HTTPForbidden(text=_FOREIGN_PAGE)
         return web.Response(status=204, headers=_PREFLIGHT)
 
     def add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Tell a browser which other server's page may read the answer."""
+        """Tells the browser which other server's page may read the response."""
         if self._origins:
             response.headers["Vary"] = "Origin"
-            origin = self._allowed_origin(request)
+            origin = self._find_allowed_origin(request)
             if origin is not None:
                 response.headers["Access-Control-Allow-Origin"] = origin
 
-    def _allowed_origin(self, request: web.Request) -> str | None:
+    def _find_allowed_origin(self, request: web.Request) -> str | None:
         if ANY_ORIGIN in self._origins:
             return ANY_ORIGIN
         origin = request.headers.get("Origin")
         return origin if origin in self._origins else None
 
     def _is_foreign(self, request: web.Request) -> bool:
-        """Whether a page of another server makes the call, and may not."""
-        if self._allowed_origin(request) is not None:
+        """Whether the call comes from a page of a server that is not allowed to call."""
+        if self._find_allowed_origin(request) is not None:
             return False
         site = request.headers.get("Sec-Fetch-Site")
         if site is not None:
             return site not in ("same-origin", "none")
-        # Browsers before 2023 say less.
+        # Browsers before 2023 do not send Sec-Fetch-Site.
         origin = request.headers.get("Origin")
         return origin is not None and urlsplit(origin).netloc != request.host
 
 
-def _sent_token(authorization: str) -> bytes:
-    """The token as `Bearer TOKEN`, or as the password of `Basic`; empty where there is none."""
+def _parse_token(authorization: str) -> bytes:
+    """The token from `Bearer TOKEN`, or the password from `Basic`; empty if there is none."""
     scheme, _, value = authorization.partition(" ")
     if scheme.lower() == "bearer":
-        # Bytes that are no UTF-8 arrive as surrogates.
+        # Bytes that are not UTF-8 arrive as surrogates.
         return value.strip().encode(errors="surrogateescape")
     if scheme.lower() == "basic":
         try:

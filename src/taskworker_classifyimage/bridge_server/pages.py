@@ -1,4 +1,4 @@
-"""What is served for people and their tools: two pages, their style, and the calls as OpenAPI."""
+"""The HTML pages with their style sheet, and the OpenAPI document."""
 
 import html
 import re
@@ -10,23 +10,26 @@ from aiohttp.typedefs import Handler
 
 from taskworker_classifyimage import __version__
 
-#: What may stand in a Host header; a page shows it inside commands to be copied.
+#: Hosts that are safe to show: the pages put them into commands to be copied.
 _HOST: Final = re.compile(r"[A-Za-z0-9.\-]+(:[0-9]+)?|\[[0-9A-Fa-f:.]+\](:[0-9]+)?")
 
 
-def page_routes() -> list[web.RouteDef]:
-    """The routes of all pages; reads the pages from the package."""
-    overview, calls = _page("index.html", "text/html"), _page("api.html", "text/html")
+def make_page_routes() -> list[web.RouteDef]:
+    """Reads the pages from the package and returns their routes."""
+    overview, calls = (
+        _make_handler("index.html", "text/html"),
+        _make_handler("api.html", "text/html"),
+    )
     return [
         web.get("/", overview),
         web.get("/doc/api", calls),
         web.get("/doc/api/", calls),
-        web.get("/style.css", _page("style.css", "text/css")),
-        web.get("/openapi.json", _page("openapi.json", "application/json")),
+        web.get("/style.css", _make_handler("style.css", "text/css")),
+        web.get("/openapi.json", _make_handler("openapi.json", "application/json")),
     ]
 
 
-def _page(name: str, content_type: str) -> Handler:
+def _make_handler(name: str, content_type: str) -> Handler:
     folder = resources.files("taskworker_classifyimage") / "data" / "pages"
     template = (folder / name).read_text(encoding="utf-8").replace("{{version}}", __version__)
 

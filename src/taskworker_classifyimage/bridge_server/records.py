@@ -1,19 +1,30 @@
-"""Tasks as they go into the store and come out of it."""
+"""Tasks as they go into the store and come out of it, and which worker may take one.
 
-from dataclasses import dataclass
+What comes out has the protocol's JSON keys; `data`, `requirements` and `result` are JSON text that
+is not parsed again. A worker may take a task if its abilities hold each of the task's requirements
+with an equal value. Requirements are stored as a text that is equal for equal requirements, so that
+the store looks at each set once, however many tasks have it.
+"""
 
-from taskworker_classifyimage.bridge_server.requirements import NO_REQUIREMENTS
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+import msgspec
+
+#: The requirements of a task that any worker may take.
+NO_REQUIREMENTS: Final = ""
 
 
-@dataclass(frozen=True)
-class NewTask:
+class NewTask(msgspec.Struct, frozen=True):
     """A task as a client adds it.
 
     Attributes:
         id: made by the server, never by the client.
-        type: what kind of worker it is for.
+        type: of the task; only workers that ask for this type get it.
         data: JSON text for the worker, None when the client sent none.
-        requirements: text from `requirements.requirements_text`.
+        requirements: text from `encode_requirements`.
         has_file: whether a file was stored under the id.
     """
 
@@ -24,49 +35,90 @@ class NewTask:
     has_file: bool = False
 
 
-@dataclass(frozen=True)
-class TakenTask:
+class TakenTask(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a worker gets.
 
     Attributes:
         id: of the task.
-        data: JSON text, None where there is none.
-        attempt: how often the task was taken, this time included.
+        data: None where there is none.
+        attempt: how often the task has been taken, this time included; 0 without a lease.
+        lease: how long the worker may keep the task without a renewal, in seconds; 0: no lease.
     """
 
     id: str
-    data: str | None
-    attempt: int
+    data: msgspec.Raw | None = None
+    attempt: int = 0
+    lease: float = 0
 
 
-@dataclass(frozen=True)
-class TaskState:
-    """The columns of a task that are short; times are milliseconds since the epoch."""
+class TaskState(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The short columns of a task; times are milliseconds since the epoch.
+
+    Attributes:
+        file: the task's id if the task has a file.
+        worker: who took the task last.
+    """
 
     id: str
     type: str
     status: str
-    has_file: bool
-    progress: int | None
-    worker: str | None
     createdat: int
-    startedat: int | None
-    completedat: int | None
-    requirements: str
+    file: str | None = None
+    progress: int | None = None
+    startedat: int | None = None
+    completedat: int | None = None
+    worker: str | None = None
 
 
-@dataclass(frozen=True)
-class TaskDetails:
+class TaskDetails(TaskState, frozen=True, omit_defaults=True):
     """The whole task.
 
     Attributes:
-        state: everything that is short.
-        data: JSON text, None where there is none.
-        result: JSON text, None where there is none.
-        attempt: of the worker that has it on lease now; None where nobody has.
+        attempt: of the worker that holds a lease on it; 0 without a lease.
+        lease: see `TakenTask`.
     """
 
-    state: TaskState
-    data: str | None
-    result: str | None
-    attempt: int | None
+    requirements: msgspec.Raw | None = None
+    data: msgspec.Raw | None = None
+    result: msgspec.Raw | None = None
+    attempt: int = 0
+    lease: float = 0
+
+
+def encode_requirements(requirements: Mapping[str, object]) -> str:
+    """The form in which requirements are stored.
+
+    Raises:
+        ValueError: a number in them is infinite.
+    """
+    if not requirements:
+        return NO_REQUIREMENTS
+    return json.dumps(requirements, sort_keys=True, allow_nan=False)
+
+
+def is_suited(abilities: Mapping[str, object], requirements: str) -> bool:
+    """Whether the abilities hold every key of the requirements with an equal value."""
+    try:
+        return all(
+            key in abilities and _is_equal(value, abilities[key])
+            for key, value in _parse_requirements(requirements).items()
+        )
+    except RecursionError:
+        # Nobody gets such a task; it must not keep other tasks of its type from being taken.
+        return False
+
+
+@lru_cache(maxsize=1024)
+def _parse_requirements(requirements: str) -> dict[str, Any]:
+    """The requirements as values; cached, as many tasks share few sets."""
+    parsed: dict[str, Any] = json.loads(requirements)
+    return parsed
+
+
+def _is_equal(one: object, other: object) -> bool:
+    """Whether two values are the same JSON: true is not 1, "1" is not 1, but 1.0 is 1."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_is_equal(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_is_equal, one, other))
+    return isinstance(one, bool) == isinstance(other, bool) and one == other

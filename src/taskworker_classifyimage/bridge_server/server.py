@@ -1,30 +1,34 @@
-"""The embedded TaskBridge: binds a port, opens a data folder, answers until it is stopped."""
+"""The embedded TaskBridge: binds a port, opens a data folder, answers calls until it is stopped."""
 
 import asyncio
 import errno
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from aiohttp import web
 
+from taskworker_classifyimage.bridge_server import expiry
 from taskworker_classifyimage.bridge_server.access import Access
-from taskworker_classifyimage.bridge_server.answers import add_answers
-from taskworker_classifyimage.bridge_server.database import BridgeDataError
+from taskworker_classifyimage.bridge_server.database import BridgeDataUnusable
+from taskworker_classifyimage.bridge_server.expiry import LeaseTimes
 from taskworker_classifyimage.bridge_server.guard import Guard
-from taskworker_classifyimage.bridge_server.housekeeping import remove_finished, reopen_run_out
-from taskworker_classifyimage.bridge_server.leases import Leases
 from taskworker_classifyimage.bridge_server.limits import Limits
-from taskworker_classifyimage.bridge_server.pages import page_routes
+from taskworker_classifyimage.bridge_server.middleware import RunningCalls, add_middleware
+from taskworker_classifyimage.bridge_server.pages import make_page_routes
 from taskworker_classifyimage.bridge_server.routes import TaskRoutes
 from taskworker_classifyimage.bridge_server.store import TaskStore
-from taskworker_classifyimage.bridge_server.traffic import Traffic
 from taskworker_classifyimage.bridge_server.uploads import Uploads
+from taskworker_classifyimage.bridge_server.workers import WorkerRoster
 from taskworker_classifyimage.errors import ConfigError
 
-#: How long a stop waits for calls that arrive and are answered, and then for answers to leave.
+#: How long a stop waits for running calls, and then for their responses to be sent.
 _LAST_CALLS_S: Final = 3.0
-_LAST_ANSWERS_S: Final = 1.0
-#: How long a connection may be idle; longer than the 60 s that reverse proxies keep theirs.
+_LAST_RESPONSES_S: Final = 1.0
+#: How long a connection may be idle; reverse proxies keep theirs open for 60 s.
 _IDLE_S: Final = 75.0
 
 
@@ -32,14 +36,27 @@ class PortInUse(ConfigError):
     """Another program listens on the port.
 
     Attributes:
-        host: the address that was to be bound.
-        port: the port that was to be bound.
+        host: the address that could not be bound.
+        port: the port that could not be bound.
     """
 
     def __init__(self, host: str, port: int) -> None:
         super().__init__(f"port {port} on {host} is in use")
         self.host = host
         self.port = port
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """The clocks of a server, in seconds.
+
+    Attributes:
+        wall: since the epoch; for the times that tasks show and for their age.
+        monotonic: for leases, and for how long workers have been silent.
+    """
+
+    wall: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
 
 
 class BridgeServer:
@@ -53,21 +70,24 @@ class BridgeServer:
         *,
         limits: Limits | None = None,
         access: Access | None = None,
+        clocks: Clocks | None = None,
     ) -> None:
         self._host = host
         self._port = port
         self._limits = limits or Limits()
         self._access = access or Access()
-        self._store = TaskStore(data_dir / "tasks.sqlite3")
+        clocks = clocks or Clocks()
+        self._store = TaskStore(data_dir / "tasks.sqlite3", clock=clocks.wall)
         self._uploads = Uploads(data_dir / "files")
-        self._leases = Leases(self._limits.lease_s)
-        self._traffic = Traffic()
+        self._leases = LeaseTimes(self._limits.lease_s, clock=clocks.monotonic)
+        self._roster = WorkerRoster(clock=clocks.monotonic)
+        self._running = RunningCalls()
         self._runner: web.AppRunner | None = None
-        self._housekeeping: list[asyncio.Task[None]] = []
+        self._chores: list[asyncio.Task[None]] = []
 
     @property
     def url(self) -> str:
-        """Where programs on this machine reach the server, without a slash at the end."""
+        """The URL for programs on this machine, without a slash at the end."""
         port = self._runner.addresses[0][1] if self._runner else self._port
         host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(  # noqa: S104
             self._host, self._host
@@ -75,67 +95,71 @@ class BridgeServer:
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     async def start(self) -> None:
-        """Open the data folder and begin to answer.
+        """Opens the data folder and begins to answer calls.
 
         Raises:
-            PortInUse: Another program has the port.
-            BridgeDataError: The data folder cannot be used.
+            PortInUse: another program has the port.
+            BridgeDataUnusable: the data folder cannot be used.
         """
         self._store.open()
         runner = web.AppRunner(
-            self._app(),
+            self._make_app(),
             access_log=None,
             keepalive_timeout=_IDLE_S,
-            shutdown_timeout=_LAST_ANSWERS_S,
+            shutdown_timeout=_LAST_RESPONSES_S,
         )
         try:
             self._open_uploads()
-            for task_id, attempt in self._store.leased():
+            for task_id, attempt in self._store.list_leased():
                 self._leases.begin(task_id, attempt)
             await runner.setup()
             await web.TCPSite(runner, self._host, self._port).start()
-        except BaseException as error:
+        except BaseException as err:
             await runner.cleanup()
             self._store.close()
-            if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-                raise PortInUse(self._host, self._port) from error
+            if isinstance(err, OSError) and err.errno == errno.EADDRINUSE:
+                raise PortInUse(self._host, self._port) from err
             raise
         self._runner = runner
-        self._keep_house()
+        self._start_chores()
 
     async def stop(self) -> None:
-        """Finish the calls that are being answered, then close; a second stop does no harm."""
+        """Finishes the running calls, then closes; a second stop does no harm."""
         if self._runner is not None:
             for site in self._runner.sites:
                 await site.stop()
-            await self._traffic.end(_LAST_CALLS_S)
+            await self._running.finish(_LAST_CALLS_S)
             await self._runner.cleanup()
             self._runner = None
-        for each in self._housekeeping:
-            each.cancel()
-        await asyncio.gather(*self._housekeeping, return_exceptions=True)
-        self._housekeeping = []
+        for chore in self._chores:
+            chore.cancel()
+        await asyncio.gather(*self._chores, return_exceptions=True)
+        self._chores = []
         self._store.close()
 
-    def _keep_house(self) -> None:
-        chores = [reopen_run_out(self._store, self._leases)]
-        if self._limits.keep_s is not None:
-            chores.append(remove_finished(self._store, self._uploads, self._limits.keep_s))
-        self._housekeeping = [asyncio.create_task(chore) for chore in chores]
+    def _start_chores(self) -> None:
+        store, keep_s = self._store, self._limits.keep_s
+        reopen = partial(expiry.reopen_expired, store, self._leases)
+        chores = [expiry.repeat(reopen, expiry.REOPEN_INTERVAL_S)]
+        if keep_s is not None:
+            remove = partial(expiry.remove_finished, store, self._uploads, keep_s)
+            chores.append(expiry.repeat(remove, expiry.REMOVE_INTERVAL_S))
+        self._chores = [asyncio.create_task(chore) for chore in chores]
 
-    def _app(self) -> web.Application:
+    def _make_app(self) -> web.Application:
         app = web.Application()
-        add_answers(app, Guard(self._access), self._traffic)
-        app.add_routes(TaskRoutes(self._store, self._uploads, self._leases, self._limits).table())
-        app.add_routes(page_routes())
+        add_middleware(app, Guard(self._access), self._running)
+        routes = TaskRoutes(self._store, self._uploads, self._leases, self._roster, self._limits)
+        app.add_routes(routes.table())
+        app.add_routes(make_page_routes())
         return app
 
     def _open_uploads(self) -> None:
         def has_file(task_id: str) -> bool:
-            state = self._store.state(task_id)
-            return state is not None and state.has_file
+            state = self._store.find_state(task_id)
+            return state is not None and state.file is not None
 
         try:
             self._uploads.open(has_file)
-        except OSError as error:
-            raise BridgeDataError(f"cannot use the folder of files: {error}") from error
+        except OSError as err:
+            raise BridgeDataUnusable(f"cannot use the folder of files: {err}") from err

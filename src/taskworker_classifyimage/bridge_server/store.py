@@ -1,11 +1,10 @@
-"""Tasks on disk: every state a task can be in, and the moves between them.
+"""Tasks on disk: the states of a task and the transitions between them.
 
-``open --take--> inprogress --complete--> completed``, and ``restart`` leads back to ``open``, as
-``run_out`` does where a lease ends. Whatever a call has acknowledged is in the database before the
-call returns.
+``open --take--> inprogress --complete--> completed``; ``restart`` leads back to ``open``, and so
+does ``expire_lease`` when a lease ends. A change is in the database before its method returns.
 
 The store is called on the event loop: each statement is short and uses an index, which costs less
-than handing it to a thread. ``data`` and ``result`` go in and come out as JSON text.
+than handing it to a thread.
 """
 
 import json
@@ -15,16 +14,19 @@ from enum import Enum
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from taskworker_classifyimage.bridge_server.database import Database
 from taskworker_classifyimage.bridge_server.records import (
+    NO_REQUIREMENTS,
     NewTask,
     TakenTask,
     TaskDetails,
     TaskState,
+    is_suited,
 )
-from taskworker_classifyimage.bridge_server.requirements import NO_REQUIREMENTS, suits
 
-#: So many leases of one task may run out; then it is more likely what kills its workers.
+#: How often a task may be taken whose leases expire; after that, it probably kills its workers.
 MOST_ATTEMPTS: Final = 10
 
 _NEXT_REQUIREMENTS: Final = """
@@ -52,19 +54,26 @@ _REMOVE_FINISHED: Final = """
     )
     RETURNING id, has_file"""
 
+#: The fields of `TaskState`, in its order.
 _COLUMNS: Final = (
-    "id, type, status, has_file, progress, worker, createdat, startedat, completedat, requirements"
+    "id, type, status, createdat, CASE WHEN has_file THEN id END, progress,"
+    " startedat, completedat, worker"
 )
-_PAGE: Final = f"SELECT {_COLUMNS}, seq FROM tasks WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
-_PAGE_BEGUN: Final = _PAGE.replace("WHERE", "WHERE status = 'inprogress' AND")
+_STATE: Final = f"SELECT {_COLUMNS} FROM tasks WHERE id = ?"  # noqa: S608 - constants only
+_DETAILS: Final = f"""
+    SELECT {_COLUMNS}, nullif(requirements, ''), data, result,
+        iif(leased AND status = 'inprogress', attempt, 0)
+    FROM tasks WHERE id = ?"""  # noqa: S608 - constants only
+_PAGE: Final = f"SELECT {_COLUMNS}, seq FROM tasks WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608 - constants only
+_PAGE_IN_PROGRESS: Final = _PAGE.replace("WHERE", "WHERE status = 'inprogress' AND")
 
 
 class Completion(Enum):
-    """What became of a result that a worker brought."""
+    """What became of a result that a worker sent."""
 
-    #: It is the task's result, or was it already.
+    #: It is the task's result, or already was.
     ACCEPTED = "accepted"
-    #: Somebody else has taken the task since, and will answer it.
+    #: Another worker has taken the task since and will complete it.
     TAKEN_OVER = "taken over"
     #: There is no such task.
     UNKNOWN = "unknown"
@@ -78,20 +87,20 @@ class TaskStore:
         self._clock = clock
 
     def open(self) -> None:
-        """Open the database, and keep every other process out.
+        """Opens the database and locks out every other process.
 
         Raises:
-            BridgeDataError: It cannot be opened; the text says why, for the operator.
+            BridgeDataUnusable: it cannot be opened; the message tells the operator why.
         """
         self._database.open()
 
     def close(self) -> None:
-        """Close the database and let others in; calling it twice does no harm."""
+        """Closes the database and lets others in; calling it twice does no harm."""
         self._database.close()
 
     def add(self, task: NewTask) -> None:
-        """Append an open task."""
-        self._database.rows(
+        """Appends an open task."""
+        self._database.execute(
             "INSERT INTO tasks (id, type, has_file, createdat, requirements, data)"
             " VALUES (?, ?, ?, ?, ?, ?)",
             (task.id, task.type, task.has_file, self._now_ms(), task.requirements, task.data),
@@ -105,44 +114,48 @@ class TaskStore:
         *,
         leased: bool = False,
     ) -> TakenTask | None:
-        """Give the oldest open task of a type that the abilities suit to a worker.
+        """Gives a worker the oldest open task of a type whose requirements it meets.
 
         Args:
             task_type: the type of task.
             worker: name of the worker, None for one that gives no name.
-            abilities: a task goes only to a worker that has each of its requirements among these.
-            leased: whether the worker has it on lease, so that `run_out` may open it again.
+            abilities: what the task's requirements are compared with.
+            leased: whether the worker takes it on lease, so that `expire_lease` may reopen it.
 
         Returns:
-            The task, which nobody else gets from now on, or None.
+            The task, which no other worker gets from now on, or None.
         """
-        rows = self._database.rows(
+        rows = self._database.execute(
             _TAKE,
             {
                 "type": task_type,
                 "worker": worker,
                 "now": self._now_ms(),
                 "leased": leased,
-                "suited": json.dumps(self._suited_requirements(task_type, abilities)),
+                "suited": json.dumps(self._list_suited(task_type, abilities)),
             },
         )
-        return TakenTask(*rows[0]) if rows else None
+        if not rows:
+            return None
+        [(task_id, data, attempt)] = rows
+        return TakenTask(task_id, _to_raw(data), attempt if leased else 0)
 
     def set_progress(self, task_id: str, progress: int) -> bool:
-        """Note how far a task is; False for an unknown task, as in the calls below."""
+        """Stores how far a task is; False for an unknown task, as in the methods below."""
         return self._change("UPDATE tasks SET progress = ? WHERE id = ?", progress, task_id)
 
     def complete(self, task_id: str, result: str | None, attempt: int | None = None) -> Completion:
-        """Store the result (JSON text) and count it.
+        """Stores the result and counts it.
 
         Args:
             task_id: of the task.
-            result: JSON text; None for a worker that brings none.
-            attempt: that of the worker's `take`, so that its result comes in once, and only while
-                nobody else has taken the task. None: a second result replaces the first.
+            result: JSON text; None for a worker that sends none.
+            attempt: that of the worker's `take`: its result is then stored and counted once, and
+                only while no other worker has taken the task. None: a second result replaces the
+                first.
         """
         with self._database.transaction():
-            rows = self._database.rows(
+            rows = self._database.execute(
                 "UPDATE tasks SET status = 'completed', result = :result, completedat = :now"
                 " WHERE id = :id"
                 " AND (:attempt IS NULL OR (attempt = :attempt AND status <> 'completed'))"
@@ -150,124 +163,129 @@ class TaskStore:
                 {"result": result, "now": self._now_ms(), "id": task_id, "attempt": attempt},
             )
             if rows:
-                self._database.rows(
+                self._database.execute(
                     "INSERT INTO completions (type, worker, count) VALUES (?, ?, 1)"
                     " ON CONFLICT DO UPDATE SET count = count + 1",
                     rows[0],
                 )
                 return Completion.ACCEPTED
-            known = self._database.rows("SELECT attempt FROM tasks WHERE id = ?", (task_id,))
+            known = self._database.execute("SELECT attempt FROM tasks WHERE id = ?", (task_id,))
         if not known:
             return Completion.UNKNOWN
         return Completion.ACCEPTED if known == [(attempt,)] else Completion.TAKEN_OVER
 
     def restart(self, task_id: str) -> bool:
-        """Open a task again, at its old place in the queue, and forget who worked on it."""
+        """Reopens a task, at its old place in the queue, and forgets who worked on it."""
         return self._change(f"{_REOPEN} WHERE id = ?", task_id)
 
-    def leased(self) -> list[tuple[str, int]]:
-        """Id and attempt of every task that a worker has on lease."""
+    def list_leased(self) -> list[tuple[str, int]]:
+        """Lists id and attempt of every task that a worker has on lease."""
         return [
             (task_id, attempt)
-            for task_id, attempt in self._database.rows(
+            for task_id, attempt in self._database.execute(
                 "SELECT id, attempt FROM tasks WHERE status = 'inprogress' AND leased"
             )
         ]
 
-    def run_out(self, task_id: str, attempt: int) -> str:
-        """End a lease: the task is open again, unless it was done or taken over in the meantime.
+    def expire_lease(self, task_id: str, attempt: int) -> str | None:
+        """Reopens a task whose lease has expired.
 
-        A task that was taken too often is answered with an error: it would go on to kill workers.
+        A task that has been taken `MOST_ATTEMPTS` times is completed with an error instead: it
+        would go on to kill workers.
 
         Returns:
-            "open" or "completed", "" where there was nothing left to end.
+            The task's new status, "open" or "completed"; None if it no longer has this lease.
         """
         if attempt < MOST_ATTEMPTS:
             ended = f"{_REOPEN} WHERE id = ? AND attempt = ? AND status = 'inprogress'"
-            return "open" if self._change(ended, task_id, attempt) else ""
-        state = self.state(task_id)
+            return "open" if self._change(ended, task_id, attempt) else None
+        state = self.find_state(task_id)
         if state is None or state.status != "inprogress":
-            return ""
-        # The keys that clients of pictures look for; other clients find the error as well.
+            return None
+        # The keys of a classifyimage result; clients of other types find the error as well.
         given_up = f"given up: {attempt} workers took this task and none answered"
         result = json.dumps({"error": given_up, "code": "internal", "predictions": []})
-        return "completed" if self.complete(task_id, result, attempt) is Completion.ACCEPTED else ""
+        completion = self.complete(task_id, result, attempt)
+        return "completed" if completion is Completion.ACCEPTED else None
 
     def remove(self, task_id: str) -> bool:
-        """Delete a task; its file is the caller's to delete, afterwards."""
+        """Deletes a task; the caller deletes its file afterwards."""
         return self._change("DELETE FROM tasks WHERE id = ?", task_id)
 
     def remove_finished(self, age_s: float, limit: int) -> list[tuple[str, bool]]:
-        """Delete tasks that were completed so long ago, `limit` of them at most.
+        """Deletes at most `limit` tasks that were completed at least `age_s` ago.
 
         Returns:
-            The id of each, and whether it has a file, which is the caller's to delete.
+            The id of each, and whether it has a file, which the caller deletes.
         """
-        rows = self._database.rows(_REMOVE_FINISHED, (self._now_ms() - int(age_s * 1000), limit))
+        rows = self._database.execute(_REMOVE_FINISHED, (self._now_ms() - int(age_s * 1000), limit))
         return [(task_id, bool(has_file)) for task_id, has_file in rows]
 
-    def state(self, task_id: str) -> TaskState | None:
-        """Everything but data and result."""
-        rows = self._database.rows(
-            f"SELECT {_COLUMNS} FROM tasks WHERE id = ?",  # noqa: S608
-            (task_id,),
-        )
+    def find_state(self, task_id: str) -> TaskState | None:
+        """Reads the short columns of a task."""
+        rows = self._database.execute(_STATE, (task_id,))
         return TaskState(*rows[0]) if rows else None
 
-    def details(self, task_id: str) -> TaskDetails | None:
-        """Everything there is about a task."""
-        rows = self._database.rows(
-            f"SELECT {_COLUMNS}, data, result,"  # noqa: S608
-            " CASE WHEN leased AND status = 'inprogress' THEN attempt END"
-            " FROM tasks WHERE id = ?",
-            (task_id,),
-        )
-        return TaskDetails(TaskState(*rows[0][:-3]), *rows[0][-3:]) if rows else None
+    def find_details(self, task_id: str) -> TaskDetails | None:
+        """Reads everything about a task."""
+        rows = self._database.execute(_DETAILS, (task_id,))
+        if not rows:
+            return None
+        *state, requirements, data, result, attempt = rows[0]
+        texts = map(_to_raw, (requirements, data, result))
+        return TaskDetails(*(*state, *texts, attempt))
 
-    def page(
-        self, after_seq: int, limit: int, *, is_begun: bool = False
+    def list_page(
+        self, after_seq: int, limit: int, *, only_in_progress: bool = False
     ) -> tuple[list[TaskState], int]:
-        """A part of the list of all tasks, oldest first.
+        """Lists a part of all tasks, oldest first.
 
         Args:
-            after_seq: 0, then what the call before returned.
+            after_seq: 0, then what the previous call returned.
             limit: how many tasks at most.
-            is_begun: only tasks that are in progress.
+            only_in_progress: leaves out open and completed tasks.
 
         Returns:
             The tasks, none at the end of the list, and where the next page begins.
         """
-        rows = self._database.rows(_PAGE_BEGUN if is_begun else _PAGE, (after_seq, limit))
+        statement = _PAGE_IN_PROGRESS if only_in_progress else _PAGE
+        rows = self._database.execute(statement, (after_seq, limit))
         return [TaskState(*row[:-1]) for row in rows], rows[-1][-1] if rows else after_seq
 
-    def statistics(self) -> dict[str, int]:
-        """How many tasks of each type were ever completed, removed ones too."""
-        return dict(self._database.rows("SELECT type, sum(count) FROM completions GROUP BY type"))
+    def count_completions(self) -> dict[str, int]:
+        """Counts the results of each type of task, those of removed tasks too."""
+        return dict(
+            self._database.execute("SELECT type, sum(count) FROM completions GROUP BY type")
+        )
 
-    def worker_statistics(self) -> dict[str, dict[str, int]]:
-        """The same by worker; completions of tasks that no named worker took are left out."""
+    def count_completions_by_worker(self) -> dict[str, dict[str, int]]:
+        """Counts the same by worker; tasks that no named worker took are left out."""
         counts: dict[str, dict[str, int]] = {}
-        for worker, task_type, count in self._database.rows(
+        for worker, task_type, count in self._database.execute(
             "SELECT worker, type, count FROM completions WHERE worker <> '' ORDER BY worker, type"
         ):
             counts.setdefault(worker, {})[task_type] = count
         return counts
 
-    def _suited_requirements(self, task_type: str, abilities: Mapping[str, object]) -> list[str]:
-        """The requirements of open tasks that the abilities meet; steps from set to set."""
+    def _list_suited(self, task_type: str, abilities: Mapping[str, object]) -> list[str]:
+        """Lists the requirements of open tasks that the abilities meet, one query for each set."""
         suited = [NO_REQUIREMENTS]
         requirements = NO_REQUIREMENTS
         while True:
-            [(following,)] = self._database.rows(_NEXT_REQUIREMENTS, (task_type, requirements))
+            [(following,)] = self._database.execute(_NEXT_REQUIREMENTS, (task_type, requirements))
             if following is None:
                 return suited
             requirements = following
-            if suits(requirements, abilities):
+            if is_suited(abilities, requirements):
                 suited.append(requirements)
 
     def _change(self, statement: str, *parameters: object) -> bool:
-        """Whether the statement found its task."""
-        return bool(self._database.rows(f"{statement} RETURNING seq", parameters))
+        """Changes a task; False if there is no such task."""
+        return bool(self._database.execute(f"{statement} RETURNING seq", parameters))
 
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)
+
+
+def _to_raw(text: str | None) -> msgspec.Raw | None:
+    return None if text is None else msgspec.Raw(text)

@@ -1,60 +1,66 @@
-"""Who asked for work lately. Kept in memory: a restart forgets it, and the next poll brings it."""
+"""The workers that asked for tasks lately; kept in memory, as each worker soon asks again."""
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 #: A worker that has not asked for this long is no longer listed.
 SILENCE_S: Final = 30 * 60.0
 
 
-@dataclass(frozen=True)
-class WorkerPing:
-    """The last time a worker asked for tasks of a type; `task_id` None means it got none."""
+class ListedWorker(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An entry of workers/list, as the protocol has it.
+
+    Attributes:
+        name: of the worker.
+        type: of the tasks that it asked for.
+        status: "working" if it got a task the last time it asked, else "idle".
+        lastping: milliseconds since it asked.
+        taskid: the task that it got; None: it got none.
+    """
 
     name: str
     type: str
-    task_id: str | None
-    at_s: float
+    status: str
+    lastping: int
+    taskid: str | None = None
 
 
 class WorkerRoster:
-    """The workers by name and type, the longest silent first."""
+    """The workers by name and type of task, the one that has been silent longest first."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._pings: dict[tuple[str, str], WorkerPing] = {}
+        self._pings: dict[tuple[str, str], tuple[float, str | None]] = {}
 
     def note(self, name: str, task_type: str, task_id: str | None) -> None:
-        """A worker has just asked, and got this task or none."""
-        # Removed and set anew, so that the order stays that of the pings.
+        """Notes that a worker has just asked, and got this task or none."""
+        # Removed first: a key that is set again would keep its old place in the order.
         self._pings.pop((name, task_type), None)
-        self._pings[name, task_type] = WorkerPing(name, task_type, task_id, self._clock())
+        self._pings[name, task_type] = (self._clock(), task_id)
         self._drop_silent()
 
-    def listed(self) -> list[dict[str, str | int]]:
-        """The workers as the protocol shows them; lastping is in milliseconds."""
+    def list_recent(self) -> list[ListedWorker]:
+        """Lists the workers that have asked within `SILENCE_S`."""
         self._drop_silent()
         now_s = self._clock()
-        return [_as_listed(ping, now_s) for ping in self._pings.values()]
+        return [
+            ListedWorker(
+                name=name,
+                type=task_type,
+                status="idle" if task_id is None else "working",
+                lastping=int((now_s - at_s) * 1000),
+                taskid=task_id,
+            )
+            for (name, task_type), (at_s, task_id) in self._pings.items()
+        ]
 
     def _drop_silent(self) -> None:
         oldest_s = self._clock() - SILENCE_S
         while self._pings:
-            longest_silent = next(iter(self._pings.values()))
-            if longest_silent.at_s >= oldest_s:
+            key, (at_s, _) = next(iter(self._pings.items()))
+            if at_s >= oldest_s:
                 return
-            del self._pings[longest_silent.name, longest_silent.type]
-
-
-def _as_listed(ping: WorkerPing, now_s: float) -> dict[str, str | int]:
-    listed: dict[str, str | int] = {
-        "name": ping.name,
-        "type": ping.type,
-        "status": "idle" if ping.task_id is None else "working",
-        "lastping": int((now_s - ping.at_s) * 1000),
-    }
-    if ping.task_id is not None:
-        listed["taskid"] = ping.task_id
-    return listed
+            del self._pings[key]

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 
 from taskworker_classifyimage.bridge_client.address import BridgeAddress
 from taskworker_classifyimage.bridge_client.credentials import Credentials
-from taskworker_classifyimage.bridge_server.access import checked_token, read_token, settle_access
-from taskworker_classifyimage.bridge_server.database import BridgeDataError
+from taskworker_classifyimage.bridge_server.access import check_token, read_token, settle_access
+from taskworker_classifyimage.bridge_server.database import BridgeDataUnusable
 from taskworker_classifyimage.bridge_server.limits import Limits
 from taskworker_classifyimage.bridge_server.server import BridgeServer, PortInUse
 from taskworker_classifyimage.commands.flags import (
@@ -61,7 +61,7 @@ async def embedded_bridge(settings: Settings) -> AsyncIterator[BridgeAddress]:
             f"choose another port with --bridge-port, or if it is a TaskBridge, work for it with "
             f"--taskbridgeurl http://{host}:{port}/"
         ) from None
-    except BridgeDataError as err:
+    except BridgeDataUnusable as err:
         raise ConfigError(f"{err}; choose another folder with --bridge-data") from None
     except OSError as err:
         reason = err.strerror or err
@@ -83,7 +83,7 @@ def _token(settings: Settings) -> str | None:
     if settings.bridge_token_file is not None:
         return read_token(settings.bridge_token_file)
     if settings.bridgetoken is not None:
-        return checked_token(settings.bridgetoken, "bridgetoken")
+        return check_token(settings.bridgetoken, "bridgetoken")
     return None
 
 

@@ -58,7 +58,7 @@ def test_names_have_a_limit(bridge: BridgeOnFolder, key: str) -> None:
 def test_a_long_list_is_whole(tmp_path: Path) -> None:
     store = TaskStore(tmp_path / "tasks.sqlite3")
     store.open()
-    store._database.rows(
+    store._database.execute(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500)"
         " INSERT INTO tasks (id, type, has_file, createdat, requirements)"
         " SELECT i, 't', 0, 0, '' FROM n"

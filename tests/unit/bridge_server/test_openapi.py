@@ -16,7 +16,7 @@ from schemathesis.specs.openapi import checks
 
 import taskworker_classifyimage
 from support.in_process import BridgeOnFolder, serving
-from taskworker_classifyimage.bridge_server.leases import Leases
+from taskworker_classifyimage.bridge_server.expiry import LeaseTimes
 from taskworker_classifyimage.bridge_server.limits import Limits
 from taskworker_classifyimage.bridge_server.routes import TaskRoutes
 from taskworker_classifyimage.bridge_server.store import TaskStore

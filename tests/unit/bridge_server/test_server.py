@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from support.in_process import BridgeOnFolder, form, serving
-from taskworker_classifyimage.bridge_server.database import BridgeDataError
+from taskworker_classifyimage.bridge_server.database import BridgeDataUnusable
 from taskworker_classifyimage.bridge_server.server import BridgeServer, PortInUse
 
 
@@ -53,7 +53,7 @@ def test_a_port_in_use_is_told_and_the_folder_let_go(tmp_path: Path) -> None:
 
 def test_a_folder_of_files_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "files").touch()
-    with pytest.raises(BridgeDataError, match="folder of files"):
+    with pytest.raises(BridgeDataUnusable, match="folder of files"):
         asyncio.run(BridgeServer("127.0.0.1", 0, tmp_path).start())
 
 

@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 
 from taskworker_classifyimage.bridge_server import store as store_module
-from taskworker_classifyimage.bridge_server.database import BridgeDataError
-from taskworker_classifyimage.bridge_server.records import NewTask
-from taskworker_classifyimage.bridge_server.requirements import requirements_text, suits
+from taskworker_classifyimage.bridge_server.database import BridgeDataUnusable
+from taskworker_classifyimage.bridge_server.records import NewTask, encode_requirements, is_suited
 from taskworker_classifyimage.bridge_server.store import Completion, TaskStore
 
 MANY = 100_000
@@ -32,7 +31,7 @@ def store(tmp_path: Path) -> Iterator[TaskStore]:
 
 def add(store: TaskStore, requirements: dict[str, object] | None = None, **more: Any) -> str:
     task_id = str(uuid.uuid4())
-    required = requirements_text(requirements or {})
+    required = encode_requirements(requirements or {})
     store.add(NewTask(id=task_id, type="t", requirements=required, **more))
     return task_id
 
@@ -44,7 +43,7 @@ def take(store: TaskStore, **abilities: object) -> str | None:
 
 def add_many(store: TaskStore, requirements: str, task_type: str = "t") -> None:
     """Put MANY open tasks into the database by one statement."""
-    store._database.rows(
+    store._database.execute(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
         " INSERT INTO tasks (id, type, has_file, createdat, requirements)"
         " SELECT hex(randomblob(16)), ?, 0, 0, ? FROM n",
@@ -83,7 +82,7 @@ def reopened(store: TaskStore) -> TaskStore:
     [("de", "de"), (1, 1), (1, 1.0), (None, None), (True, True), ([1, {"a": 2}], [1, {"a": 2}])],
 )
 def test_an_equal_ability_suits(required: object, ability: object) -> None:
-    assert suits(requirements_text({"key": required}), {"key": ability, "other": 1})
+    assert suits(encode_requirements({"key": required}), {"key": ability, "other": 1})
 
 
 @pytest.mark.parametrize(
@@ -102,15 +101,15 @@ def test_an_equal_ability_suits(required: object, ability: object) -> None:
     ],
 )
 def test_another_value_does_not_suit(required: object, ability: object) -> None:
-    assert not suits(requirements_text({"key": required}), {"key": ability})
+    assert not suits(encode_requirements({"key": required}), {"key": ability})
 
 
 def test_a_missing_ability_does_not_suit_even_null() -> None:
-    assert not suits(requirements_text({"key": None}), {})
+    assert not suits(encode_requirements({"key": None}), {})
 
 
 def test_equal_requirements_are_stored_as_equal_text() -> None:
-    assert requirements_text({"a": 1, "b": {"c": 2, "d": 3}}) == requirements_text(
+    assert encode_requirements({"a": 1, "b": {"c": 2, "d": 3}}) == encode_requirements(
         {"b": {"d": 3, "c": 2}, "a": 1}
     )
 
@@ -146,12 +145,12 @@ def test_a_task_may_have_several_requirements(store: TaskStore) -> None:
 
 def test_a_restarted_task_is_as_new_at_its_old_place(store: TaskStore) -> None:
     first, second = add(store, data="1"), add(store)
-    before = store.details(first)
+    before = store.find_details(first)
     take(store)
     store.set_progress(first, 50)
     store.complete(first, "2")
     assert store.restart(first)
-    assert store.details(first) == before
+    assert store.find_details(first) == before
     assert [take(store), take(store)] == [first, second]
 
 
@@ -159,20 +158,20 @@ def test_a_completed_task_that_was_never_taken_is_open_no_more(store: TaskStore)
     task_id = add(store)
     assert store.complete(task_id, None) is Completion.ACCEPTED
     assert take(store) is None
-    assert store.statistics() == {"t": 1}
-    assert store.worker_statistics() == {}
+    assert store.count_completions() == {"t": 1}
+    assert store.count_completions_by_worker() == {}
 
 
 def test_changes_of_unknown_tasks_change_nothing(store: TaskStore) -> None:
     assert not store.set_progress("x", 1)
     assert store.complete("x", "1") is Completion.UNKNOWN
     assert store.complete("x", "1", 1) is Completion.UNKNOWN
-    assert store.run_out("x", 1) == ""
+    assert store.expire_lease("x", 1) == ""
     assert not store.restart("x")
     assert not store.remove("x")
-    assert store.state("x") is None
-    assert store.details("x") is None
-    assert store.statistics() == {}
+    assert store.find_state("x") is None
+    assert store.find_details("x") is None
+    assert store.count_completions() == {}
 
 
 def test_times_are_milliseconds_of_the_clock(tmp_path: Path) -> None:
@@ -182,7 +181,7 @@ def test_times_are_milliseconds_of_the_clock(tmp_path: Path) -> None:
     task_id = add(store)
     take(store)
     store.complete(task_id, None)
-    state = store.state(task_id)
+    state = store.find_state(task_id)
     store.close()
     assert state is not None
     assert (state.createdat, state.startedat, state.completedat) == (1001, 2000, 3000)
@@ -192,10 +191,10 @@ def test_pages_hold_every_task_once_in_order(store: TaskStore) -> None:
     added = [add(store) for _ in range(7)]
     store.remove(added.pop(3))
     listed: list[str] = []
-    page, after = store.page(0, 2)
+    page, after = store.list_page(0, 2)
     while page:
         listed += [state.id for state in page]
-        page, after = store.page(after, 2)
+        page, after = store.list_page(after, 2)
     assert listed == added
 
 
@@ -222,21 +221,21 @@ def test_a_take_stays_an_index_search(store: TaskStore) -> None:
         (store_module._TAKE, values),
         (store_module._NEXT_REQUIREMENTS, ("t", "")),
     ):
-        plan = store._database.rows(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        plan = store._database.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
         text = "\n".join(row[3] for row in plan)
         assert "INDEX open_tasks (type=? AND requirements" in text
         assert "SCAN tasks" not in text
 
 
 def test_finished_tasks_are_found_by_their_index(store: TaskStore) -> None:
-    plan = store._database.rows(f"EXPLAIN QUERY PLAN {store_module._REMOVE_FINISHED}", (1, 1))
+    plan = store._database.execute(f"EXPLAIN QUERY PLAN {store_module._REMOVE_FINISHED}", (1, 1))
     text = "\n".join(row[3] for row in plan)
     assert "INDEX finished_tasks (completedat<?)" in text
     assert "SCAN tasks" not in text
 
 
 def test_tasks_in_progress_are_found_by_their_index(store: TaskStore) -> None:
-    plan = store._database.rows(f"EXPLAIN QUERY PLAN {store_module._PAGE_BEGUN}", (1, 1))
+    plan = store._database.execute(f"EXPLAIN QUERY PLAN {store_module._PAGE_IN_PROGRESS}", (1, 1))
     assert [row[3] for row in plan] == ["SEARCH tasks USING INDEX begun_tasks (seq>?)"]
 
 
@@ -247,7 +246,7 @@ def test_a_take_among_many_open_tasks_takes_few_steps(store: TaskStore) -> None:
 
 def test_many_tasks_that_suit_nobody_do_not_slow_a_take(store: TaskStore) -> None:
     for language in ("fr", "tlh"):
-        add_many(store, requirements_text({"language": language}))
+        add_many(store, encode_requirements({"language": language}))
     add(store)
     add(store, {"language": "de"})
     assert steps_of_take(store, language="de") < FEW_STEPS
@@ -256,7 +255,7 @@ def test_many_tasks_that_suit_nobody_do_not_slow_a_take(store: TaskStore) -> Non
 
 def test_many_finished_tasks_do_not_slow_a_take(store: TaskStore) -> None:
     add_many(store, requirements="")
-    store._database.rows("UPDATE tasks SET status = 'completed'")
+    store._database.execute("UPDATE tasks SET status = 'completed'")
     add(store)
     assert steps_of_take(store) < FEW_STEPS
 
@@ -272,12 +271,12 @@ def test_everything_is_there_after_reopening(store: TaskStore) -> None:
     store.complete(done, '"result"')
     removed = add(store)
     store.remove(removed)
-    before = [store.details(kept), store.details(done)]
+    before = [store.find_details(kept), store.find_details(done)]
     store = reopened(store)
-    assert [store.details(kept), store.details(done)] == before
-    assert store.state(removed) is None
-    assert store.statistics() == {"t": 1}
-    assert store.worker_statistics() == {"w": {"t": 1}}
+    assert [store.find_details(kept), store.find_details(done)] == before
+    assert store.find_state(removed) is None
+    assert store.count_completions() == {"t": 1}
+    assert store.count_completions_by_worker() == {"w": {"t": 1}}
     assert take(store, a=1) == kept
 
 
@@ -287,13 +286,13 @@ def test_statistics_outlive_their_tasks_and_count_each_worker(store: TaskStore) 
         store.take("t", worker, {})
         store.complete(task_id, None)
         store.remove(task_id)
-    assert store.statistics() == {"t": 3}
-    assert store.worker_statistics() == {"one": {"t": 1}, "two": {"t": 2}}
+    assert store.count_completions() == {"t": 3}
+    assert store.count_completions_by_worker() == {"one": {"t": 1}, "two": {"t": 2}}
 
 
 def test_the_tasks_of_a_newer_program_are_left_alone(store: TaskStore) -> None:
-    store._database.rows("PRAGMA user_version = 99")
-    with pytest.raises(BridgeDataError, match="newer program"):
+    store._database.execute("PRAGMA user_version = 99")
+    with pytest.raises(BridgeDataUnusable, match="newer program"):
         reopened(store)
     with sqlite3.connect(store._database._path) as database:
         assert database.execute("PRAGMA user_version").fetchone() == (99,)
@@ -303,20 +302,20 @@ def test_the_tasks_of_a_newer_program_are_left_alone(store: TaskStore) -> None:
 def test_a_file_that_is_no_database_is_refused_and_kept(tmp_path: Path) -> None:
     path = tmp_path / "tasks.sqlite3"
     path.write_bytes(b"not a database, but somebody's work\n" * 100)
-    with pytest.raises(BridgeDataError, match="cannot use"):
+    with pytest.raises(BridgeDataUnusable, match="cannot use"):
         TaskStore(path).open()
     assert path.read_bytes().startswith(b"not a database")
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(BridgeDataError, match="cannot open"):
+    with pytest.raises(BridgeDataUnusable, match="cannot open"):
         TaskStore(tmp_path / "file" / "tasks.sqlite3").open()
 
 
 def test_a_second_store_on_the_same_database_is_refused(store: TaskStore) -> None:
     task_id = add(store)
-    with pytest.raises(BridgeDataError, match="in use by another bridge"):
+    with pytest.raises(BridgeDataUnusable, match="in use by another bridge"):
         TaskStore(store._database._path).open()
     script = (
         "import sys; from pathlib import Path;"
@@ -333,8 +332,8 @@ def test_a_second_store_on_the_same_database_is_refused(store: TaskStore) -> Non
 def test_a_closed_store_says_so_and_lets_others_in(store: TaskStore) -> None:
     store.close()
     store.close()
-    with pytest.raises(BridgeDataError, match="not open"):
-        store.statistics()
+    with pytest.raises(BridgeDataUnusable, match="not open"):
+        store.count_completions()
     other = TaskStore(store._database._path)
     other.open()
     other.close()
@@ -342,10 +341,10 @@ def test_a_closed_store_says_so_and_lets_others_in(store: TaskStore) -> None:
 
 def test_a_failed_completion_counts_nothing(store: TaskStore) -> None:
     task_id = add(store)
-    store._database.rows("DROP TABLE completions")
+    store._database.execute("DROP TABLE completions")
     with pytest.raises(sqlite3.OperationalError):
         store.complete(task_id, "1")
-    state = store.state(task_id)
+    state = store.find_state(task_id)
     assert state is not None
     assert state.status == "open"
 
@@ -355,6 +354,6 @@ def test_an_error_by_which_sqlite_ends_a_transaction_is_told_as_it_is(store: Tas
     task_id = add(store)
     insert = "INSERT OR ROLLBACK INTO completions VALUES ('t', 'w', 1), ('t', 'w', 1)"
     with pytest.raises(sqlite3.IntegrityError), store._database.transaction():
-        store._database.rows(insert)
-    assert store.statistics() == {}
+        store._database.execute(insert)
+    assert store.count_completions() == {}
     assert store.complete(task_id, "1") is Completion.ACCEPTED

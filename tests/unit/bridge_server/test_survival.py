@@ -15,7 +15,7 @@ import pytest
 
 from support.in_process import BridgeOnFolder, serving
 from support.waiting import wait_until
-from taskworker_classifyimage.bridge_server.database import BridgeDataError
+from taskworker_classifyimage.bridge_server.database import BridgeDataUnusable
 from taskworker_classifyimage.bridge_server.server import BridgeServer
 from taskworker_classifyimage.bridge_server.store import TaskStore
 
@@ -23,7 +23,7 @@ from taskworker_classifyimage.bridge_server.store import TaskStore
 SERVER_PROGRAM = """
 import asyncio, sys
 from pathlib import Path
-from taskworker_classifyimage.bridge_server.database import BridgeDataError
+from taskworker_classifyimage.bridge_server.database import BridgeDataUnusable
 from taskworker_classifyimage.bridge_server.server import BridgeServer
 
 async def serve():
@@ -79,7 +79,7 @@ def test_a_second_bridge_on_the_same_folder_is_refused(bridge: BridgeOnFolder) -
     task_id = bridge.add(b"picture")
     (bridge.folder / "files" / f"{uuid.uuid4()}.part").touch()
     before = bridge.files()
-    with pytest.raises(BridgeDataError, match="in use by another bridge"):
+    with pytest.raises(BridgeDataUnusable, match="in use by another bridge"):
         asyncio.run(BridgeServer("127.0.0.1", 0, bridge.folder).start())
     assert bridge.files() == before
     assert bridge.take() == task_id
@@ -152,19 +152,19 @@ def assert_kept(store: TaskStore, folder: Path, clients: list[AcknowledgedCalls]
     to_remove = {task_id for client in clients for task_id in client.to_remove}
     for client in clients:
         for task_id in client.removed:
-            assert store.state(task_id) is None
+            assert store.find_state(task_id) is None
         for task_id in set(client.added) - to_remove:
-            assert store.state(task_id) is not None
+            assert store.find_state(task_id) is not None
             assert (folder / "files" / task_id).read_bytes() == b"picture" * 1000
         for task_id in set(client.taken) - to_remove:
-            state = store.state(task_id)
+            state = store.find_state(task_id)
             assert state is not None
             assert state.status in ("inprogress", "completed")
         for task_id in set(client.completed) - to_remove:
-            details = store.details(task_id)
+            details = store.find_details(task_id)
             assert details is not None
             assert (details.state.status, details.result) == ("completed", f'"{task_id}"')
-    assert store.statistics()["t"] >= sum(len(client.completed) for client in clients)
+    assert store.count_completions()["t"] >= sum(len(client.completed) for client in clients)
 
 
 def test_a_killed_server_leaves_a_folder_that_can_be_opened_at_once(tmp_path: Path) -> None:

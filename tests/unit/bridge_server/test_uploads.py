@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from taskworker_classifyimage.bridge_server.limits import Limits
-from taskworker_classifyimage.bridge_server.uploads import Uploads, UploadTooLargeError
+from taskworker_classifyimage.bridge_server.uploads import Uploads, UploadTooLarge
 
 LIMIT_BYTES = 1000
 LIMITS = Limits(upload_bytes=LIMIT_BYTES)
@@ -75,7 +75,7 @@ def test_a_byte_more_is_refused_and_leaves_nothing(uploads: Uploads, tmp_path: P
             upload.write(b"x" * LIMIT_BYTES)
             upload.write(b"x")
 
-    with pytest.raises(UploadTooLargeError) as raised:
+    with pytest.raises(UploadTooLarge) as raised:
         send_too_much()
     assert raised.value.limit_bytes == LIMIT_BYTES
     assert names(tmp_path) == []
