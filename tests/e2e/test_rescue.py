@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from support.api import Api
+from support.in_process import serving
 from support.packs import colour_network, write_pack
 from support.programs import Program, RunningBridge, worker
+from taskworker_classifyimage.bridge_server.server import Clocks
 
 
 def take(api: Api, name: str) -> str:
@@ -22,23 +24,24 @@ def rescue(url: str, *flags: str) -> tuple[int, str]:
     return code, program.printed
 
 
-def test_stuck_tasks_are_listed_and_reopened(running_bridge: RunningBridge) -> None:
+def test_stuck_tasks_are_listed_and_reopened(tmp_path: Path) -> None:
     """Only those that are old enough, of the worker that was named, and only when asked for."""
-    api, url = running_bridge.api, running_bridge.url
-    dead, other = take(api, "dead\x1b[2J"), take(api, "other")
-    time.sleep(1.1)
-    code, printed = rescue(url, "--older-than", "10m")
-    assert (code, printed) == (0, "0 stuck, 0 reopened.\n")
-    code, printed = rescue(url, "--older-than", "1s", "--dry-run")
-    assert code == 0
-    assert printed.endswith("2 stuck, 0 reopened.\n")
-    # A worker's name is what its operator, or anybody, chose: no terminal obeys it.
-    assert r"with 'dead\x1b[2J', silent for" in printed
-    assert api.statuses() == {"inprogress": 2}
-    code, printed = rescue(url, "--older-than", "1s", "--worker", "other")
-    assert code == 0
-    assert f"reopened '{other}'" in printed
-    assert (api.status(dead), api.status(other)) == ("inprogress", "open")
+    a_minute_ago = Clocks(wall=lambda: time.time() - 60)
+    with serving(tmp_path, clocks=a_minute_ago) as bridge:
+        api, url = Api(bridge.url), bridge.url
+        dead, other = take(api, "dead\x1b[2J"), take(api, "other")
+        code, printed = rescue(url, "--older-than", "10m")
+        assert (code, printed) == (0, "0 stuck, 0 reopened.\n")
+        code, printed = rescue(url, "--older-than", "30s", "--dry-run")
+        assert code == 0
+        assert printed.endswith("2 stuck, 0 reopened.\n")
+        # A worker's name is what its operator, or anybody, chose: no terminal obeys it.
+        assert r"with 'dead\x1b[2J', silent for" in printed
+        assert api.statuses() == {"inprogress": 2}
+        code, printed = rescue(url, "--older-than", "30s", "--worker", "other")
+        assert code == 0
+        assert f"reopened '{other}'" in printed
+        assert (api.status(dead), api.status(other)) == ("inprogress", "open")
 
 
 @pytest.mark.parametrize(

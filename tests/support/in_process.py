@@ -1,4 +1,4 @@
-"""An embedded bridge inside of this process, in an event loop of its own thread."""
+"""An embedded bridge inside this process, on an event loop in a thread of its own."""
 
 import asyncio
 import socket
@@ -13,12 +13,14 @@ from support.http_client import Answer, HttpClient
 from support.multipart import file_part, form_type, json_part, multipart
 from taskworker_classifyimage.bridge_server.access import Access
 from taskworker_classifyimage.bridge_server.limits import Limits
-from taskworker_classifyimage.bridge_server.server import BridgeServer
+from taskworker_classifyimage.bridge_server.server import BridgeServer, Clocks
 
-#: Of the forms for a `BridgeOnFolder`: short, so that tests can write such forms out, and a random
-#: body may happen to have it.
+#: The boundary of forms for a `BridgeOnFolder`: so short that tests can write forms by hand, and
+#: that a random body may contain it.
 BOUNDARY = "b"
 FORM_TYPE = form_type(BOUNDARY)
+#: The same header as a line.
+FORM_LINE = f"Content-Type: {FORM_TYPE['Content-Type']}"
 _TIMEOUT_S = 30.0
 
 
@@ -30,8 +32,16 @@ def form(json_text: bytes, file: bytes | None = None, file_name: str = "a.jpg") 
     return multipart(BOUNDARY, parts)
 
 
+#: A form up to the first byte of its file, and from the file's end.
+FORM_START, FORM_END = form(b'{"type": "t"}', b"FILE").split(b"FILE")
+
+
+def read_status(connection: socket.socket) -> int:
+    return int(connection.recv(20).split()[1])
+
+
 class BridgeOnFolder(HttpClient):
-    """A client of an embedded bridge, which also looks into its data folder.
+    """A client of an embedded bridge that also reads the bridge's data folder.
 
     Attributes:
         url: the root URL without a slash at its end.
@@ -48,16 +58,21 @@ class BridgeOnFolder(HttpClient):
         return urlsplit(self.url).netloc
 
     def connect(self) -> socket.socket:
-        """A bare connection, for what an HTTP client would not send."""
+        """A bare connection, to send what an HTTP client would not send."""
         parts = urlsplit(self.url)
         return socket.create_connection((parts.hostname, parts.port or 0), _TIMEOUT_S)
 
+    def head(self, path: str, *headers: str) -> bytes:
+        """The request line and headers of a POST."""
+        lines = (f"POST /api/{path} HTTP/1.1", f"Host: {self.netloc}", *headers, "", "")
+        return "\r\n".join(lines).encode()
+
     def add_form(self, body: bytes) -> Answer:
-        """Call tasks/add/ with what is said to be a form."""
+        """Calls tasks/add/ with a body that is announced as a form."""
         return self.call("POST", "/api/tasks/add/", body, FORM_TYPE)
 
     def add(self, file: bytes | None = None, file_name: str = "a.jpg") -> str:
-        """Add a task of type "t" and return its id."""
+        """Adds a task of type "t" and returns its id."""
         answer = self.add_form(form(b'{"type": "t"}', file, file_name))
         assert answer.status == 200, answer.body
         task_id = answer.json()["id"]
@@ -65,13 +80,16 @@ class BridgeOnFolder(HttpClient):
         return task_id
 
     def take(self) -> str | None:
-        """Take a task of type "t" and return its id."""
+        """Takes a task of type "t" and returns its id."""
         answer = self.post("tasks/take/", {"type": "t", "worker": "w"})
         return str(answer.json()["id"]) if answer.status == 200 else None
 
     def listed(self) -> list[dict[str, Any]]:
         tasks: list[dict[str, Any]] = self.get("tasks/list/").json()
         return tasks
+
+    def status(self, task_id: str) -> str:
+        return str(self.get(f"tasks/status/{task_id}/").json()["status"])
 
     def files(self) -> list[str]:
         """The names in the folder of files."""
@@ -80,10 +98,13 @@ class BridgeOnFolder(HttpClient):
 
 @contextmanager
 def serving(
-    folder: Path, limits: Limits | None = None, access: Access | None = None
+    folder: Path,
+    limits: Limits | None = None,
+    access: Access | None = None,
+    clocks: Clocks | None = None,
 ) -> Iterator[BridgeOnFolder]:
-    """Run an embedded bridge on a free port."""
-    server = BridgeServer("127.0.0.1", 0, folder, limits=limits, access=access)
+    """Runs an embedded bridge on a free port."""
+    server = BridgeServer("127.0.0.1", 0, folder, limits=limits, access=access, clocks=clocks)
     with asyncio.Runner() as runner:
         loop = runner.get_loop()
 

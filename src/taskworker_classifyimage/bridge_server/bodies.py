@@ -22,6 +22,13 @@ from taskworker_classifyimage.bridge_server.uploads import Upload, UploadTooLarg
 _Body = TypeVar("_Body")
 
 _CHUNK_BYTES: Final = 2**18
+
+
+def _refuse_constant(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant)
 #: ASCII, so that every string a client can write comes back, half surrogate pairs too.
 _ENCODER: Final = json.JSONEncoder(allow_nan=False)
 
@@ -210,17 +217,13 @@ def _check_length(request: web.Request, limit_bytes: int) -> None:
 
 
 def _parse(text: bytearray, kind: type[_Body]) -> _Body:
-    # json.loads, as msgspec's own parser refuses half surrogate pairs, which JSON may have.
+    # Not msgspec's own parser: it refuses half surrogate pairs, which JSON may have.
     try:
-        return msgspec.convert(json.loads(text.decode(), parse_constant=_refuse_constant), kind)
+        return msgspec.convert(_DECODER.decode(text.decode()), kind)
     except msgspec.ValidationError as err:
         raise _bad_request(f"wrong JSON: {err}") from err
     except ValueError as err:
         raise _bad_request(f"not valid JSON: {err}") from err
-
-
-def _refuse_constant(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")
 
 
 def _encode_given(value: object) -> str | None:

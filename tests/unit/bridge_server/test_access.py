@@ -1,4 +1,4 @@
-"""Who may call: nobody from elsewhere unless it was said, and a token that can be one."""
+"""Who may call: other machines only if the settings allow it, and what a valid token is."""
 
 from pathlib import Path
 
@@ -51,7 +51,7 @@ def test_a_token_file_that_is_missing_or_no_text_is_said(tmp_path: Path) -> None
     with pytest.raises(ConfigError, match="No such file"):
         read_token(tmp_path / "nowhere")
     (tmp_path / "token").write_bytes(b"\xff" * 20)
-    with pytest.raises(ConfigError, match="no text"):
+    with pytest.raises(ConfigError, match="not UTF-8 text"):
         read_token(tmp_path / "token")
 
 

@@ -1,4 +1,4 @@
-"""The doors of the bridge: the token, the name it is called by, and the page that calls."""
+"""Access control: the token, the name that the bridge is called by, and the calling page."""
 
 from base64 import b64encode
 from collections.abc import Iterator
@@ -14,17 +14,17 @@ TOKEN = "a:secret_with-signs~"
 LAB = "https://lab.example"
 
 
-@pytest.fixture
-def locked(tmp_path: Path) -> Iterator[BridgeOnFolder]:
-    """A bridge that wants a token."""
-    with serving(tmp_path, access=Access(TOKEN)) as served:
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BridgeOnFolder]:
+    """A bridge that requires a token."""
+    with serving(tmp_path_factory.mktemp("locked"), access=Access(TOKEN)) as served:
         yield served
 
 
-@pytest.fixture
-def for_lab(tmp_path: Path) -> Iterator[BridgeOnFolder]:
+@pytest.fixture(scope="module")
+def for_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BridgeOnFolder]:
     """A bridge that pages of LAB may call."""
-    with serving(tmp_path, access=Access(origins=(LAB,))) as served:
+    with serving(tmp_path_factory.mktemp("lab"), access=Access(origins=(LAB,))) as served:
         yield served
 
 
@@ -67,7 +67,7 @@ def test_nothing_opens_without_the_token(locked: BridgeOnFolder, sent: str, path
     answer = call(locked, path, Authorization=sent)
     assert answer.status == 401
     assert answer.headers["WWW-Authenticate"].startswith("Basic ")
-    assert answer.json() == {"error": "this bridge wants a token"}
+    assert answer.json() == {"error": "this bridge requires a token"}
 
 
 def test_an_upload_without_the_token_is_refused_and_leaves_nothing(locked: BridgeOnFolder) -> None:
@@ -90,10 +90,10 @@ def test_a_bridge_for_this_machine_answers_to_its_names(bridge: BridgeOnFolder, 
     "host", ["evil.example", "127.0.0.1.evil.example", "x", "localhost.x:1", ""]
 )
 @pytest.mark.parametrize("path", ["/", "/api/tasks/list/"])
-def test_a_name_that_was_bent_to_this_machine_is_refused(
+def test_a_name_that_was_rebound_to_this_machine_is_refused(
     bridge: BridgeOnFolder, host: str, path: str
 ) -> None:
-    """DNS rebinding: a page of that name would count as the bridge's own."""
+    """DNS rebinding: a page of that name would have the same origin as the bridge."""
     answer = call(bridge, path, Host=host)
     assert answer.status == 421
     assert "localhost" in answer.json()["error"]
@@ -127,14 +127,14 @@ def test_pages_of_other_servers_may_not_call(
     task_id = bridge.add()
     bridge.take()
     assert call(bridge, f"/api/tasks/restart/{task_id}/", **headers).status == 403
-    assert bridge.listed()[0]["status"] == "inprogress"
+    assert bridge.status(task_id) == "inprogress"
     answer = call(bridge, "/", **headers)
     assert answer.status == 200
     assert "Access-Control-Allow-Origin" not in answer.headers
 
 
 def test_a_form_of_another_server_adds_no_task(bridge: BridgeOnFolder) -> None:
-    """A browser sends such a form without asking first."""
+    """A browser sends such a form without a preflight."""
     headers = {**FORM_TYPE, "Origin": "http://evil.example"}
     body = form(b'{"type": "t"}', b"x")
     assert bridge.call("POST", "/api/tasks/add/", body, headers).status == 403

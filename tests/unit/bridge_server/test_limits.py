@@ -1,15 +1,25 @@
-"""Limits: files, JSON and names have one, a list has none."""
+"""Limits: of files, JSON, the disk, the memory of all calls and the time of arrival."""
 
 import json
 import uuid
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from support.http_client import JSON_TYPE
-from support.in_process import FORM_TYPE, BridgeOnFolder, form, serving
+from support.http_client import JSON_TYPE, Answer
+from support.in_process import (
+    FORM_LINE,
+    FORM_START,
+    FORM_TYPE,
+    form,
+    read_status,
+    serving,
+)
+from support.waiting import wait_until
 from taskworker_classifyimage.bridge_server.limits import Limits
-from taskworker_classifyimage.bridge_server.store import TaskStore
+
+MIB = 2**20
 
 
 def test_a_file_over_the_limit_is_a_413_and_leaves_nothing(tmp_path: Path) -> None:
@@ -48,21 +58,50 @@ def test_json_over_the_limit_is_a_413_however_it_is_sent(tmp_path: Path) -> None
         assert bridge.files() == []
 
 
-@pytest.mark.parametrize("key", ["type", "worker"])
-def test_names_have_a_limit(bridge: BridgeOnFolder, key: str) -> None:
-    wanted = {"type": "t", "worker": "w"}
-    assert bridge.post("tasks/take/", {**wanted, key: "x" * 1000}).status == 404
-    assert bridge.post("tasks/take/", {**wanted, key: "x" * 1001}).status == 400
+def test_what_would_fill_the_disk_is_a_507_and_leaves_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with serving(tmp_path, Limits(free_bytes=2**62)) as bridge:
+        answer = bridge.add_form(form(b'{"type": "t"}', b"picture"))
+        assert (answer.status, answer.json()) == (507, {"error": "the bridge's disk is full"})
+        assert "bridge.disk_full" in caplog.text
+        assert "Traceback" not in caplog.text
+        assert bridge.files() == []
+        bridge.add()
 
 
-def test_a_long_list_is_whole(tmp_path: Path) -> None:
-    store = TaskStore(tmp_path / "tasks.sqlite3")
-    store.open()
-    store._database.execute(
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500)"
-        " INSERT INTO tasks (id, type, has_file, createdat, requirements)"
-        " SELECT i, 't', 0, 0, '' FROM n"
-    )
-    store.close()
-    with serving(tmp_path) as bridge:
-        assert [int(task["id"]) for task in bridge.listed()] == list(range(1, 2501))
+@pytest.mark.parametrize("path", ["add", "complete/00000000-0000-4000-8000-000000000000"])
+def test_what_never_arrives_is_a_408_and_leaves_nothing(tmp_path: Path, path: str) -> None:
+    with serving(tmp_path, Limits(arrival_s=0.2)) as bridge, bridge.connect() as connection:
+        content_type = FORM_LINE if path == "add" else "Content-Type: application/json"
+        head = bridge.head(f"tasks/{path}/", content_type, "Content-Length: 1000")
+        connection.sendall(head + FORM_START)
+        assert read_status(connection) == 408
+        assert bridge.files() == []
+
+
+@pytest.mark.parametrize("is_form", [False, True], ids=["result", "new task"])
+def test_large_json_of_many_calls_does_not_fill_the_memory(tmp_path: Path, is_form: bool) -> None:
+    """Too much is a 503, small calls still work, and so do large ones once there is room."""
+    limits = Limits(held_bytes=MIB)
+    large = json.dumps({"type": "t", "result": "x" * (MIB - 1000)}).encode()
+    with serving(tmp_path, limits) as bridge, ExitStack() as stack:
+        task_id = bridge.add()
+        path = "tasks/add/" if is_form else f"tasks/complete/{task_id}/"
+        body = form(large) if is_form else large
+        headers = FORM_TYPE if is_form else JSON_TYPE
+        lines = [f"{name}: {value}" for name, value in headers.items()]
+        head = bridge.head(path, *lines, f"Content-Length: {len(body)}")
+
+        def send() -> Answer:
+            return bridge.call("POST", f"/api/{path}", body, headers)
+
+        slow = [stack.enter_context(bridge.connect()) for _ in range(2)]
+        for connection in slow:
+            connection.sendall(head + body[: len(body) // 2])
+        wait_until(lambda: send().status == 503)
+        assert send().json() == {"error": "too much large JSON at once; try again"}
+        assert bridge.post(f"tasks/progress/{task_id}/", {"progress": 5}).status == 200
+        for connection in slow:
+            connection.close()
+        wait_until(lambda: send().status == 200)

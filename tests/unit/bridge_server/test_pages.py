@@ -1,4 +1,4 @@
-"""The pages: they lead to each other, and need nothing from elsewhere and allow nothing."""
+"""The pages: they link to each other, load nothing from other servers and run no scripts."""
 
 from pathlib import Path
 

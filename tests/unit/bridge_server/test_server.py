@@ -1,4 +1,4 @@
-"""The start of the server, its port, its URL and its folder; and what it tells when it fails."""
+"""The start of the server, its port, its URL and its folder."""
 
 import asyncio
 import socket
@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from support.in_process import BridgeOnFolder, form, serving
+from support.in_process import serving
 from taskworker_classifyimage.bridge_server.database import BridgeDataUnusable
 from taskworker_classifyimage.bridge_server.server import BridgeServer, PortInUse
 
@@ -41,7 +41,7 @@ def test_the_url_is_one_that_this_machine_can_open(tmp_path: Path, host: str, ur
     assert BridgeServer(host, 7, tmp_path).url == url
 
 
-def test_a_port_in_use_is_told_and_the_folder_let_go(tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported_and_the_folder_released(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(PortInUse) as raised:
@@ -51,17 +51,7 @@ def test_a_port_in_use_is_told_and_the_folder_let_go(tmp_path: Path) -> None:
         assert bridge.listed() == []
 
 
-def test_a_folder_of_files_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+def test_a_folder_of_files_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
     (tmp_path / "files").touch()
     with pytest.raises(BridgeDataUnusable, match="folder of files"):
         asyncio.run(BridgeServer("127.0.0.1", 0, tmp_path).start())
-
-
-def test_a_fault_of_the_server_tells_the_client_nothing(
-    bridge: BridgeOnFolder, caplog: pytest.LogCaptureFixture
-) -> None:
-    (bridge.folder / "files").rmdir()
-    answer = bridge.add_form(form(b'{"type": "t"}', b"x"))
-    assert (answer.status, answer.json()) == (500, {"error": "internal error"})
-    assert "bridge.failed call='/api/tasks/add/'" in caplog.text
-    assert bridge.listed() == []

@@ -1,4 +1,6 @@
-"""The roster of workers: who asked lately, and for how long a silent one stays."""
+"""The roster of workers: who asked for tasks lately, and when a silent worker is dropped."""
+
+import msgspec
 
 from support.clock import Clock
 from taskworker_classifyimage.bridge_server.workers import SILENCE_S, WorkerRoster
@@ -10,7 +12,7 @@ def test_a_worker_is_idle_or_working_and_its_silence_is_in_milliseconds() -> Non
     roster.note("a", "classifyimage", "7")
     clock.now_s += 1.5
     roster.note("b", "classifyimage", None)
-    assert roster.list_recent() == [
+    assert msgspec.to_builtins(roster.list_recent()) == [
         {
             "name": "a",
             "type": "classifyimage",
@@ -27,7 +29,7 @@ def test_a_worker_is_listed_once_for_each_type() -> None:
     roster.note("a", "one", "7")
     roster.note("a", "two", None)
     roster.note("a", "one", None)
-    assert [(w["name"], w["type"], w["status"]) for w in roster.list_recent()] == [
+    assert [(worker.name, worker.type, worker.status) for worker in roster.list_recent()] == [
         ("a", "two", "idle"),
         ("a", "one", "idle"),
     ]
@@ -40,6 +42,6 @@ def test_a_worker_drops_off_after_half_an_hour_of_silence() -> None:
     roster.note("alive", "t", None)
     clock.now_s += SILENCE_S
     roster.note("alive", "t", None)
-    assert [worker["name"] for worker in roster.list_recent()] == ["silent", "alive"]
+    assert [worker.name for worker in roster.list_recent()] == ["silent", "alive"]
     clock.now_s += 1
-    assert [worker["name"] for worker in roster.list_recent()] == ["alive"]
+    assert [worker.name for worker in roster.list_recent()] == ["alive"]

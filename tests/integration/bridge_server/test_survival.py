@@ -1,4 +1,4 @@
-"""Sudden death, reopening and many at once: nothing is lost, and nothing given out twice."""
+"""Killed servers, restarts and many clients at once: no task is lost, and none is taken twice."""
 
 import asyncio
 import http.client
@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from msgspec import Raw
 
 from support.in_process import BridgeOnFolder, serving
 from support.waiting import wait_until
@@ -19,11 +20,10 @@ from taskworker_classifyimage.bridge_server.database import BridgeDataUnusable
 from taskworker_classifyimage.bridge_server.server import BridgeServer
 from taskworker_classifyimage.bridge_server.store import TaskStore
 
-#: A server in a process of its own: prints its URL, then serves until it is killed.
+#: A server in its own process: prints its URL, then serves until it is killed.
 SERVER_PROGRAM = """
 import asyncio, sys
 from pathlib import Path
-from taskworker_classifyimage.bridge_server.database import BridgeDataUnusable
 from taskworker_classifyimage.bridge_server.server import BridgeServer
 
 async def serve():
@@ -35,7 +35,7 @@ async def serve():
 asyncio.run(serve())
 """
 
-#: Takes over one connection until nothing is open, and prints the ids.
+#: Takes tasks over one connection until none is open, and prints their ids.
 TAKER_PROGRAM = """
 import http.client, json, sys
 
@@ -54,7 +54,7 @@ connection.close()
 
 @contextmanager
 def server_process(folder: Path) -> Iterator[tuple[BridgeOnFolder, subprocess.Popen[str]]]:
-    """A server to be killed."""
+    """A server that can be killed."""
     with subprocess.Popen(
         [sys.executable, "-c", SERVER_PROGRAM, folder], stdout=subprocess.PIPE, text=True
     ) as process:
@@ -85,6 +85,13 @@ def test_a_second_bridge_on_the_same_folder_is_refused(bridge: BridgeOnFolder) -
     assert bridge.take() == task_id
 
 
+def test_a_second_process_on_the_same_folder_is_refused(bridge: BridgeOnFolder) -> None:
+    command = [sys.executable, "-c", SERVER_PROGRAM, str(bridge.folder)]
+    ended = subprocess.run(command, capture_output=True, check=False, timeout=60)
+    assert ended.returncode == 1
+    assert b"in use by another bridge" in ended.stderr
+
+
 def test_eight_processes_never_take_the_same_task(bridge: BridgeOnFolder) -> None:
     added = [bridge.add() for _ in range(200)]
     command = [sys.executable, "-c", TAKER_PROGRAM, bridge.netloc]
@@ -95,7 +102,7 @@ def test_eight_processes_never_take_the_same_task(bridge: BridgeOnFolder) -> Non
 
 
 class AcknowledgedCalls:
-    """A client that adds, takes and completes, and notes what the server has acknowledged."""
+    """A client that adds, takes and completes tasks, and notes what the server has acknowledged."""
 
     def __init__(self, bridge: BridgeOnFolder) -> None:
         self._bridge = bridge
@@ -110,7 +117,7 @@ class AcknowledgedCalls:
         return len(self.added) + len(self.taken) + len(self.completed) + len(self.removed)
 
     def run(self) -> None:
-        """Go on until the server is gone; every third task is left open."""
+        """Goes on until the server is gone; every third task is left open."""
         try:
             for number in range(1_000_000):
                 self.added.append(self._bridge.add(b"picture" * 1000))
@@ -135,7 +142,7 @@ def test_a_killed_server_has_lost_nothing_that_it_acknowledged(tmp_path: Path) -
         clients = [AcknowledgedCalls(bridge) for _ in range(4)]
         with ThreadPoolExecutor(4) as threads:
             running = [threads.submit(client.run) for client in clients]
-            wait_until(lambda: sum(client.count for client in clients) > 400)
+            wait_until(lambda: sum(client.count for client in clients) > 200)
             process.kill()
         for each in running:
             each.result()
@@ -148,7 +155,7 @@ def test_a_killed_server_has_lost_nothing_that_it_acknowledged(tmp_path: Path) -
 
 
 def assert_kept(store: TaskStore, folder: Path, clients: list[AcknowledgedCalls]) -> None:
-    """What was done and not acknowledged may be there or not; the rest must be."""
+    """Checks that everything acknowledged is kept; other changes may be kept or not."""
     to_remove = {task_id for client in clients for task_id in client.to_remove}
     for client in clients:
         for task_id in client.removed:
@@ -163,7 +170,7 @@ def assert_kept(store: TaskStore, folder: Path, clients: list[AcknowledgedCalls]
         for task_id in set(client.completed) - to_remove:
             details = store.find_details(task_id)
             assert details is not None
-            assert (details.state.status, details.result) == ("completed", f'"{task_id}"')
+            assert (details.status, details.result) == ("completed", Raw(f'"{task_id}"'))
     assert store.count_completions()["t"] >= sum(len(client.completed) for client in clients)
 
 
@@ -177,6 +184,9 @@ def test_a_killed_server_leaves_a_folder_that_can_be_opened_at_once(tmp_path: Pa
 
 def test_a_start_and_a_stop_leave_nothing_open(tmp_path: Path) -> None:
     program = SERVER_PROGRAM.replace("await asyncio.Event().wait()", "await server.stop()")
+    # Development mode also warns of slow callbacks, which a busy machine has.
+    patient = "asyncio.get_running_loop().slow_callback_duration = 60"
+    program = program.replace("    server =", f"    {patient}\n    server =")
     environ = {**os.environ, "PYTHONWARNINGS": "error", "PYTHONDEVMODE": "1"}
     ended = subprocess.run(
         [sys.executable, "-c", program, tmp_path],

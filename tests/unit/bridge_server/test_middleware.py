@@ -1,0 +1,47 @@
+"""What every call passes: errors become JSON without internals, and a stop waits for calls."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from support.in_process import form, serving
+from taskworker_classifyimage.bridge_server.middleware import RunningCalls
+
+
+def test_a_fault_of_the_server_shows_the_client_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with serving(tmp_path) as bridge:
+        (bridge.folder / "files").rmdir()
+        answer = bridge.add_form(form(b'{"type": "t"}', b"x"))
+        assert (answer.status, answer.json()) == (500, {"error": "internal error"})
+        assert "bridge.failed call='/api/tasks/add/'" in caplog.text
+        assert bridge.listed() == []
+
+
+def test_a_stop_waits_for_the_last_running_call() -> None:
+    async def run() -> list[str]:
+        running, done = RunningCalls(), []
+        with running.count():
+            stop = asyncio.create_task(running.finish(60))
+            with running.count():
+                await asyncio.sleep(0)
+                done.append("first")
+            await asyncio.sleep(0)
+            assert running.is_stopping
+            assert not stop.done()
+            done.append("second")
+        await stop
+        return done
+
+    assert asyncio.run(run()) == ["first", "second"]
+
+
+def test_a_stop_does_not_wait_longer_than_its_timeout() -> None:
+    async def run() -> None:
+        running = RunningCalls()
+        with running.count():
+            await running.finish(0)
+
+    asyncio.run(run())
