@@ -1,10 +1,10 @@
-"""The server that the contract is tested on: the embedded one, or any other by its URL.
+"""The server that the contract is tested on: the embedded bridge, or any other by its URL.
 
-Without TASKBRIDGE_CONTRACT_URL an embedded bridge is started on a free port. With it the suite
-talks to that server instead, and changes no task there that it has not made itself.
+Without TASKBRIDGE_CONTRACT_URL the suite starts one embedded bridge on a free port. With it the
+suite calls that server instead, and changes no tasks there but its own.
 
-One suite for the embedded bridge and for the releases 1.3.0, 2.2.1 and 3.1.0: where these differ,
-each test says who answers what, and `only_embedded` stands where no other server promises it.
+The suite covers the embedded bridge and the releases 1.3.0, 2.2.1 and 3.1.0. Where these differ,
+each test says how each release responds; `only_embedded` marks what no other server promises.
 """
 
 import os
@@ -32,7 +32,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bridge]:
 
 @pytest.fixture
 def bridge(server: Bridge) -> Iterator[Bridge]:
-    """A client of the server; what a test adds is gone after it."""
+    """A client of the server; the tasks that a test adds are removed after it."""
     client = Bridge(server.url, server.release)
     yield client
     for task_id in client.made:
@@ -46,12 +46,12 @@ def task_type() -> str:
 
 
 def _release_of(url: str) -> str:
-    """Tell the releases apart by calls that change nothing."""
+    """Finds out the release by calls that change nothing."""
     probe = Bridge(url, "unknown")
     version = probe.get("version")
     if version.status == 200:
         assert version.body.decode() == V1, f"unknown release {version.body!r}"
-        # The embedded bridge speaks the protocol of 1.3.0, and explains itself.
+        # The embedded bridge has the same version; its first page tells which program it is.
         is_embedded = b"taskworker-classifyimage" in probe.call("GET", "/").body
         return EMBEDDED if is_embedded else V1
     is_express = probe.get("tasks/list/").headers.get("X-Powered-By") == "Express"

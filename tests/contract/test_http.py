@@ -1,4 +1,4 @@
-"""What holds for every call: answers for other origins, the version, the last slash."""
+"""What holds for every call: other origins, the version, the last slash."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from support.contract import NOBODY, V2, V3, Bridge
 
 def test_pages_of_other_servers_may_read_answers(bridge: Bridge, task_type: str) -> None:
     if bridge.is_embedded:
-        pytest.skip("the embedded bridge lets in only the origins that it was told")
+        pytest.skip("the embedded bridge allows only origins that its settings name")
     for answer in (
         bridge.get("tasks/list/"),
         bridge.take(task_type),

@@ -1,4 +1,4 @@
-"""Leases: the embedded bridge gives them to who asks, and the releases pay no heed to the key."""
+"""Leases: the embedded bridge gives them to workers that ask; the releases ignore the key."""
 
 from support.contract import NOBODY, Bridge
 

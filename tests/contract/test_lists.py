@@ -1,4 +1,4 @@
-"""Lists, details and statistics: what is told of tasks and workers."""
+"""Lists, details and statistics: what is shown of tasks and workers."""
 
 from support.contract import V2, V3, Bridge
 
@@ -25,7 +25,7 @@ def test_the_list_shows_what_is_known_of_a_task(bridge: Bridge, task_type: str) 
 
 
 def test_the_list_of_what_is_in_progress_has_nothing_else(bridge: Bridge, task_type: str) -> None:
-    """The releases pay no heed to the question and list all."""
+    """The releases ignore the query and list all tasks."""
     done = bridge.complete_one(task_type, {})
     begun, waiting = bridge.add({"type": task_type}), bridge.add({"type": task_type})
     bridge.take(task_type)

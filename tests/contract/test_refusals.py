@@ -1,4 +1,4 @@
-"""What is refused, and with which status: unknown tasks, and calls that make no sense."""
+"""What is refused, and with which status: unknown tasks and malformed calls."""
 
 import http.client
 

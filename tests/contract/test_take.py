@@ -1,4 +1,4 @@
-"""Adding tasks, and who is given which of them."""
+"""Adding tasks, and which worker gets which of them."""
 
 import json
 import re

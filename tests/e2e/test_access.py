@@ -25,7 +25,7 @@ def front(bridge: RunningBridge, folder: Path, authorization: str) -> Iterator[T
 
 
 def assert_silent(program: Program) -> None:
-    """It is at work, and none of its words is a secret."""
+    """Checks that a program has logged something and no secret."""
     assert "DEBUG" in program.printed
     for secret in (PASSWORD, "sesame", TOKEN, BASIC.partition(" ")[2]):
         assert secret not in program.printed
@@ -34,7 +34,7 @@ def assert_silent(program: Program) -> None:
 def test_a_worker_keeps_its_password_to_itself(
     running_bridge: RunningBridge, tmp_path: Path
 ) -> None:
-    """Own CA, password from a file: tasks are done, refusals waited out, and no log line tells."""
+    """Own CA, password from a file: tasks are done, refusals are retried, no log line shows it."""
     (tmp_path / "auth").write_text(f"lab:{PASSWORD}\n", encoding="utf-8")
     files = ("--auth-file", str(tmp_path / "auth"), "--ca-file", str(tmp_path / "ca.pem"))
     with (
@@ -54,7 +54,7 @@ def test_a_worker_keeps_its_password_to_itself(
 
 
 def test_a_token_comes_from_the_environment(running_bridge: RunningBridge, tmp_path: Path) -> None:
-    """With a pinned self-signed certificate; a bridge that is gone changes nothing."""
+    """With a pinned self-signed certificate; also when the bridge is down."""
     context, sha256 = self_signed(tmp_path)
     flags = ("work", "--worker", "w", "--log-level", "debug", "--pin-sha256", sha256)
     with TlsFront(running_bridge.url, f"Bearer {TOKEN}", context) as gate:
@@ -82,7 +82,7 @@ def doctor(url: str, *flags: str, **environ: str) -> subprocess.CompletedProcess
 def test_doctor_says_what_is_wrong_with_the_access(
     running_bridge: RunningBridge, tmp_path: Path
 ) -> None:
-    """No CA, no password, and --insecure in words that nobody overlooks."""
+    """No CA, no password, and a clear warning about --insecure."""
     with front(running_bridge, tmp_path, BASIC) as gate:
         assert "certificate is not trusted" in doctor(gate.url).stdout
         assert "(401)" in doctor(gate.url, "--ca-file", str(tmp_path / "ca.pem")).stdout
@@ -94,7 +94,7 @@ def test_doctor_says_what_is_wrong_with_the_access(
 
 @pytest.mark.parametrize("flag", ["--ca-file", "--pin-sha256", "--auth-file"])
 def test_wrong_access_settings_are_one_line(flag: str, tmp_path: Path) -> None:
-    """They end the start with exit code 2, before anything is called."""
+    """The program ends with exit code 2 before it calls anything."""
     (tmp_path / "auth").write_text("s3cr3t")
     values = {
         "--ca-file": os.fspath(tmp_path / "missing.pem"),

@@ -1,4 +1,4 @@
-"""`bridge` and `work` as programs: who may call them, and how they end and come back."""
+"""`bridge` and `work` as programs: who may call them, how they stop and start again."""
 
 import http.client
 import signal
@@ -31,7 +31,7 @@ TOKEN = "a-token-of-thirty-two-characters"
         (["--bridge-origins", "lab.example"], "bridge-origins must look like https://lab.example"),
     ],
 )
-def test_a_door_that_is_set_wrongly_is_one_line_and_opens_nothing(
+def test_wrong_access_settings_are_one_line_and_start_nothing(
     tmp_path: Path, flags: list[str], says: str
 ) -> None:
     with Program("bridge", "--bridge-data", str(tmp_path / "b"), *flags) as program:
@@ -41,7 +41,7 @@ def test_a_door_that_is_set_wrongly_is_one_line_and_opens_nothing(
     assert not (tmp_path / "b").exists()
 
 
-def test_other_machines_are_let_in_where_everybody_may_call(tmp_path: Path) -> None:
+def test_other_machines_may_call_an_open_bridge(tmp_path: Path) -> None:
     port = free_port()
     flags = ("--bridge-host", "0.0.0.0", "--allow-remote", "open", "--bridge-port", str(port))
     with Program("bridge", *flags, "--bridge-data", str(tmp_path)) as program:
@@ -54,7 +54,7 @@ def test_other_machines_are_let_in_where_everybody_may_call(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("source", ["file", "environment"])
 def test_the_programs_own_worker_knows_its_bridges_token(tmp_path: Path, source: str) -> None:
-    """And nobody else finds it in what the program prints."""
+    """The token does not appear in the program's output."""
     (tmp_path / "token").write_text(f"{TOKEN}\n", encoding="utf-8")
     pack = write_pack(tmp_path / "pack", colour_network())
     port = free_port()
@@ -118,7 +118,7 @@ def test_a_stop_finishes_the_call_that_runs_and_the_next_start_has_the_port_at_o
 
 
 def is_free(port: int) -> bool:
-    """Whether nobody listens there any more; does not connect, which would be one more call."""
+    """Whether nobody listens on the port; it does not connect, as that would be another call."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

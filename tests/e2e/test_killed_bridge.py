@@ -1,6 +1,6 @@
-"""The embedded bridge is killed under load, again and again: nothing lost, nothing done twice.
+"""The embedded bridge is killed under load, several times: no task is lost or counted twice.
 
-CLASSIFYIMAGE_KILL_ROUNDS=20 makes it long.
+CLASSIFYIMAGE_KILL_ROUNDS=20 makes the test long.
 """
 
 import contextlib
@@ -26,13 +26,13 @@ WORKERS = 4
 
 
 def mortal_bridge(folder: Path, port: int) -> Program:
-    """With a short lease: a task whose taking was cut off is to open again soon."""
+    """With a short lease: a task whose take was interrupted reopens soon."""
     flags = ("--bridge-port", str(port), "--bridge-data", str(folder), "--bridge-lease", "5")
     return Program("bridge", *flags)
 
 
 class Client:
-    """Adds pictures without end and knows of each one whose adding was acknowledged."""
+    """Adds pictures until it is stopped, and remembers those that were acknowledged."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
@@ -55,13 +55,13 @@ class Client:
             try:
                 self.classes[self._api.add({}, picture)] = best
             except (OSError, http.client.HTTPException):
-                # The bridge is dead, and whether it has this one it could not say.
+                # The bridge is dead; it may or may not have stored this picture.
                 time.sleep(0.05)
 
 
 @pytest.mark.timeout(120 + 20 * ROUNDS)
 def test_a_bridge_that_is_killed_again_and_again_loses_and_doubles_nothing(tmp_path: Path) -> None:
-    """Every picture that was acknowledged is answered rightly, and every task counted once."""
+    """Every acknowledged picture has the right result, and every task is counted once."""
     pack = write_pack(tmp_path / "pack", colour_network())
     port = free_port()
     api = Api(f"http://127.0.0.1:{port}")
@@ -89,13 +89,13 @@ def test_a_bridge_that_is_killed_again_and_again_loses_and_doubles_nothing(tmp_p
 
 
 def wait_for_more(api: Api) -> None:
-    """Until the workers are at it again."""
+    """Waits until the workers have completed more tasks."""
     enough = completed(api) + 20
     wait_until(lambda: completed(api) >= enough, timeout_s=60)
 
 
 def completed(api: Api) -> int:
-    """How many results the bridge has counted."""
+    """The number of results that the bridge has counted."""
     with contextlib.suppress(OSError):
         return int(api.json("GET", "tasks/statistics/").get("classifyimage", 0))
     return 0

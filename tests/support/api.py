@@ -1,4 +1,4 @@
-"""A TaskBridge client of the standard library only, as a real client might be written."""
+"""A TaskBridge client that uses only the standard library, as a real client might."""
 
 import json
 import time
@@ -34,7 +34,7 @@ class Api:
         return json.loads(self.call(method, path, encoded, "application/json" if encoded else ""))
 
     def add(self, data: object = None, file: bytes | None = None, **task: object) -> str:
-        """Adds a task; without `data` the task has none. Gives its id."""
+        """Adds a task and returns its id; without `data` the task has none."""
         task.setdefault("type", "classifyimage")
         if data is not None:
             task["data"] = data
@@ -60,7 +60,7 @@ class Api:
         return listed
 
     def statuses(self) -> dict[str, int]:
-        """How many tasks are in each status."""
+        """Counts the tasks in each status."""
         counts: dict[str, int] = {}
         for task in self.tasks():
             counts[task["status"]] = counts.get(task["status"], 0) + 1
@@ -70,7 +70,7 @@ class Api:
         self.call("DELETE", f"tasks/remove/{task_id}/")
 
     def wait_for_result(self, task_id: str, timeout_s: float = 60) -> dict[str, Any]:
-        """The result once the task is completed."""
+        """Waits until the task is completed, and returns its result."""
         deadline_s = time.monotonic() + timeout_s
         while self.status(task_id) != "completed":
             assert time.monotonic() < deadline_s, f"{task_id} is {self.status(task_id)}"

@@ -1,4 +1,4 @@
-"""The client that the TaskBridge contract is tested with, on whichever server."""
+"""The client that tests the TaskBridge contract on any server."""
 
 import json
 from typing import Any
@@ -8,15 +8,15 @@ import pytest
 from support.http_client import Answer, HttpClient
 from support.multipart import file_part, form_type, json_part, multipart
 
-#: The releases whose answers are known.
+#: The releases whose responses are known.
 EMBEDDED, V1, V2, V3 = "embedded", "1.3.0", "2.2.1", "3.1.0"
-#: The id of no task.
+#: An id that no task has.
 NOBODY = "00000000-0000-4000-8000-000000000000"
 _BOUNDARY = "contract-suite-boundary"
 
 
 class Bridge(HttpClient):
-    """A client of one server; remembers which tasks it made.
+    """A client of one server that remembers which tasks it added.
 
     Attributes:
         url: the root URL without a slash at its end.
@@ -34,12 +34,12 @@ class Bridge(HttpClient):
         return self.release == EMBEDDED
 
     def only_embedded(self, promise: str) -> None:
-        """Skip the test on a foreign server."""
+        """Skips the test on another server."""
         if not self.is_embedded:
             pytest.skip(f"{self.release} does not promise that {promise}")
 
     def add(self, form: object, file: bytes | None = None, *, slash: str = "/") -> str:
-        """Add a task, which the suite removes at the end, and return its id."""
+        """Adds a task, which the suite removes at the end, and returns its id."""
         answer = self.add_form(json.dumps(form).encode(), file, slash=slash)
         assert answer.status == 200, answer.body
         task_id = answer.json()["id"]
@@ -54,7 +54,7 @@ class Bridge(HttpClient):
         file_first: bool = False,
         slash: str = "/",
     ) -> Answer:
-        """Add what may be no task; if it becomes one, the suite removes it at the end."""
+        """Sends a form, right or wrong; if it adds a task, the suite removes it at the end."""
         parts = [] if form is None else [json_part(form)]
         if file is not None:
             parts.append(file_part(file, "../a b.jpg", "image/jpeg"))
@@ -71,18 +71,18 @@ class Bridge(HttpClient):
         return self.post("tasks/take/", request)
 
     def complete_one(self, task_type: str, result: object) -> str:
-        """Add a task, take it, complete it, and return its id."""
+        """Adds a task, takes it, completes it, and returns its id."""
         task_id = self.add({"type": task_type})
         assert self.take(task_type).json()["id"] == task_id
         assert self.post(f"tasks/complete/{task_id}/", {"result": result}).status == 200
         return task_id
 
     def remove(self, task_id: str) -> Answer:
-        """Remove a task of this suite, and of nobody else."""
+        """Removes a task of this suite, and no other."""
         assert task_id in self.made
         return self.delete(f"tasks/remove/{task_id}/")
 
     def listed(self, task_id: str) -> dict[str, Any] | None:
-        """The entry of a task in the list."""
+        """The entry of a task in the list, None if there is none."""
         tasks = self.get("tasks/list/").json()
         return next((task for task in tasks if task["id"] == task_id), None)

@@ -1,6 +1,6 @@
-"""A client that sends what it is told to, right or wrong, and tells all that was answered.
+"""A client that sends any request, right or wrong, and returns the whole response.
 
-`support.api.Api` is the other one: a client that means well and expects every call to succeed.
+`support.api.Api` is the other client: it sends only correct requests and expects them to succeed.
 """
 
 import http.client
@@ -14,9 +14,9 @@ JSON_TYPE = {"Content-Type": "application/json"}
 _TIMEOUT_S = 30.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server said."""
+    """A server's response."""
 
     status: int
     headers: http.client.HTTPMessage
@@ -43,7 +43,7 @@ class HttpClient:
         body: bytes | Iterable[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """One request to a path below the root URL."""
+        """Sends one request to a path below the root URL."""
         parts = urlsplit(self.url)
         connection = http.client.HTTPConnection(parts.netloc, timeout=_TIMEOUT_S)
         try:
@@ -60,7 +60,7 @@ class HttpClient:
         return self.post_text(path, json.dumps(value).encode())
 
     def post_text(self, path: str, text: bytes | Iterable[bytes]) -> Answer:
-        """Post what is said to be JSON."""
+        """Posts a body that is announced as JSON."""
         return self.call("POST", f"/api/{path}", text, JSON_TYPE)
 
     def delete(self, path: str) -> Answer:

@@ -1,4 +1,4 @@
-"""Forms as browsers send them, put together by hand so that a test can also put them wrongly."""
+"""Forms as browsers send them, built by hand so that a test can also build broken ones."""
 
 from collections.abc import Iterable
 

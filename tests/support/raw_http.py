@@ -1,16 +1,16 @@
-"""HTTP as bytes, for servers that a test wants to be odd."""
+"""HTTP as bytes, for test servers that misbehave."""
 
 import socket
 
 
 def whole_answer(status: int, body: bytes = b"", *headers: str) -> bytes:
-    """An answer as it should be."""
+    """A correct response."""
     lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body)}", *headers, "", ""]
     return "\r\n".join(lines).encode() + body
 
 
 def read_request(connection: socket.socket) -> bytes:
-    """A whole request; nothing of a client that hung up before."""
+    """Reads a whole request; empty if the client disconnected before its end."""
     request = b""
     while b"\r\n\r\n" not in request:
         if not (chunk := connection.recv(65536)):

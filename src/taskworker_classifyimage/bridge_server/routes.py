@@ -114,7 +114,7 @@ class TaskRoutes:
         attempt = await bodies.read_renewal(request, self._memory)
         if not self._leases.renew(_parse_task_id(request), attempt):
             self._find_state(request)
-            raise web.HTTPConflict(text="this lease has ended")
+            raise web.HTTPConflict(text="this lease has expired")
         return web.Response()
 
     async def progress(self, request: web.Request) -> web.Response:

@@ -52,8 +52,8 @@ def test_a_closed_store_says_so_and_lets_others_in(store: TaskStore) -> None:
     other.close()
 
 
-def test_an_error_by_which_sqlite_ends_a_transaction_is_told_as_it_is(store: TaskStore) -> None:
-    """A full disk is one, in the midst of a large result: there is nothing left to undo then."""
+def test_an_error_by_which_sqlite_ends_a_transaction_is_raised_as_it_is(store: TaskStore) -> None:
+    """A full disk is one, in the middle of a large result: SQLite has rolled back already."""
     store.add(NewTask("a", "t"))
     insert = "INSERT OR ROLLBACK INTO completions VALUES ('t', 'w', 1), ('t', 'w', 1)"
     with pytest.raises(sqlite3.IntegrityError), store._database.transaction():
@@ -62,7 +62,7 @@ def test_an_error_by_which_sqlite_ends_a_transaction_is_told_as_it_is(store: Tas
     assert store.complete("a", "1") is Completion.ACCEPTED
 
 
-def test_tasks_of_the_first_release_are_taken_on(tmp_path: Path) -> None:
+def test_tasks_of_the_first_release_are_migrated(tmp_path: Path) -> None:
     path = tmp_path / "tasks.sqlite3"
     with sqlite3.connect(path) as old:
         for statement in database._MIGRATIONS[0]:

@@ -16,7 +16,7 @@ def add(store: TaskStore) -> str:
 
 
 def lease(store: TaskStore) -> int:
-    """Takes the next task on lease and gives the attempt."""
+    """Takes the next task on lease and returns the attempt."""
     taken = store.take("t", "w", {}, leased=True)
     assert taken is not None
     return taken.attempt
@@ -34,7 +34,7 @@ def test_each_take_has_a_number_of_its_own(store: TaskStore) -> None:
     assert attempts == [1, 2, 3]
 
 
-def test_a_task_whose_lease_ran_out_is_as_new_at_its_old_place(store: TaskStore) -> None:
+def test_a_task_whose_lease_has_expired_is_as_new_at_its_old_place(store: TaskStore) -> None:
     first, second = add(store), add(store)
     before = store.find_details(first)
     attempt = lease(store)
@@ -70,7 +70,7 @@ def test_a_late_result_is_refused_once_somebody_else_has_the_task(store: TaskSto
 
 
 def test_a_result_that_is_sent_again_counts_once(store: TaskStore) -> None:
-    """The first answer may have been lost on its way."""
+    """The response to the first may have been lost."""
     task_id = add(store)
     attempt = lease(store)
     assert store.complete(task_id, '"first"', attempt) is Completion.ACCEPTED
@@ -95,7 +95,7 @@ def test_a_lease_that_ended_otherwise_ends_nothing(store: TaskStore) -> None:
 
 
 def test_a_task_that_kills_its_workers_is_given_up(store: TaskStore) -> None:
-    """Otherwise it would be handed to one worker after the other for ever."""
+    """Otherwise one worker after the other would take it and die."""
     task_id = add(store)
     ends = [store.expire_lease(task_id, lease(store)) for _ in range(MOST_ATTEMPTS)]
     assert ends == ["open"] * (MOST_ATTEMPTS - 1) + ["completed"]

@@ -1,4 +1,4 @@
-"""Files of tasks: written aside, named once whole, and never left behind."""
+"""Files of tasks: they get their name once they are complete, and none is left behind."""
 
 import errno
 import os
