@@ -15,9 +15,9 @@ from aiohttp import BodyPartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 from msgspec import UNSET, Meta, UnsetType
 
-from taskworker_classifyimage.bridge_server.limits import Limits, RequestMemory
+from taskworker_classifyimage.bridge_server.limits import Limits, RequestMemory, too_large
 from taskworker_classifyimage.bridge_server.records import NewTask, encode_requirements
-from taskworker_classifyimage.bridge_server.uploads import Upload, UploadTooLarge
+from taskworker_classifyimage.bridge_server.uploads import Upload
 
 _Body = TypeVar("_Body")
 
@@ -107,8 +107,6 @@ async def read_add(request: web.Request, upload: Upload, memory: RequestMemory) 
         with memory.hold() as count:
             async with _limit_arrival(request, limits):
                 text = await _read_parts(request, upload, limits, count)
-    except UploadTooLarge as err:
-        raise _too_large(err.limit_bytes) from err
     except _BROKEN_FORM as err:
         raise _bad_request("the multipart form is broken or cut off") from err
     if text is None:
@@ -116,7 +114,7 @@ async def read_add(request: web.Request, upload: Upload, memory: RequestMemory) 
     form = _parse(text, _AddRequest)
     requirements = _encode(form.requirements or {}, encode_requirements)
     if len(requirements) > limits.other_bytes:
-        raise _too_large(limits.other_bytes)
+        raise too_large(limits.other_bytes)
     data = _encode_given(form.data)
     return NewTask(upload.task_id, form.type, data, requirements, upload.has_begun)
 
@@ -200,7 +198,7 @@ async def _read_field(
 
 def _append(body: bytearray, chunk: bytes, limit_bytes: int, count: Callable[[int], None]) -> None:
     if len(body) + len(chunk) > limit_bytes:
-        raise _too_large(limit_bytes)
+        raise too_large(limit_bytes)
     count(len(chunk))
     body += chunk
 
@@ -213,7 +211,7 @@ def _limit_arrival(request: web.Request, limits: Limits) -> asyncio.Timeout:
 def _check_length(request: web.Request, limit_bytes: int) -> None:
     """Refuses a call whose announced length is too large, before its body is sent."""
     if (request.content_length or 0) > limit_bytes:
-        raise _too_large(limit_bytes)
+        raise too_large(limit_bytes)
 
 
 def _parse(text: bytearray, kind: type[_Body]) -> _Body:
@@ -240,9 +238,3 @@ def _encode(value: Any, encode: Callable[[Any], str]) -> str:
 
 def _bad_request(reason: str) -> web.HTTPBadRequest:
     return web.HTTPBadRequest(text=reason)
-
-
-def _too_large(limit_bytes: int) -> web.HTTPRequestEntityTooLarge:
-    return web.HTTPRequestEntityTooLarge(
-        max_size=limit_bytes, actual_size=limit_bytes + 1, text=f"more than {limit_bytes} bytes"
-    )

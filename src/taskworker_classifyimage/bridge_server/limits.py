@@ -67,3 +67,10 @@ class RequestMemory:
             yield count
         finally:
             self._held_bytes -= held_bytes
+
+
+def too_large(limit_bytes: int) -> web.HTTPRequestEntityTooLarge:
+    """The HTTP error 413 for a client that sends more than a limit."""
+    return web.HTTPRequestEntityTooLarge(
+        max_size=limit_bytes, actual_size=limit_bytes + 1, text=f"more than {limit_bytes} bytes"
+    )

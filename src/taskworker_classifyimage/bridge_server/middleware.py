@@ -6,7 +6,6 @@ import logging
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from types import MappingProxyType
 from typing import Final
 
 from aiohttp import web
@@ -99,14 +98,13 @@ def _make_middleware(guard: Guard, running: RunningCalls) -> Middleware:
     return answer
 
 
-def _make_error(
-    status: int, reason: str, headers: Mapping[str, str] = MappingProxyType({})
-) -> web.Response:
-    response = web.json_response({"error": reason}, status=status)
-    for name in ("Allow", "WWW-Authenticate"):
-        if name in headers:
-            response.headers[name] = headers[name]
-    return response
+def _make_error(status: int, reason: str, headers: Mapping[str, str] | None = None) -> web.Response:
+    kept = {
+        name: text
+        for name, text in (headers or {}).items()
+        if name in ("Allow", "WWW-Authenticate")
+    }
+    return web.json_response({"error": reason}, status=status, headers=kept)
 
 
 def _translate_error(request: web.Request, err: Exception) -> web.Response:

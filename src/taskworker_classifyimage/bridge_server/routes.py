@@ -5,7 +5,7 @@ Every path also works with a slash at its end, as some clients write it.
 
 import re
 import uuid
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -14,10 +14,12 @@ from aiohttp.typedefs import Handler
 from taskworker_classifyimage.bridge_server import bodies
 from taskworker_classifyimage.bridge_server.expiry import LeaseTimes
 from taskworker_classifyimage.bridge_server.limits import Limits, RequestMemory
-from taskworker_classifyimage.bridge_server.records import TaskDetails, TaskState
+from taskworker_classifyimage.bridge_server.records import TaskState
 from taskworker_classifyimage.bridge_server.store import Completion, TaskStore
 from taskworker_classifyimage.bridge_server.uploads import Uploads
 from taskworker_classifyimage.bridge_server.workers import WorkerRoster
+
+_Record = TypeVar("_Record")
 
 #: The TaskBridge release whose protocol this server implements; clients ask for it.
 PROTOCOL_VERSION: Final = "1.3.0"
@@ -159,12 +161,12 @@ class TaskRoutes:
 
     async def result(self, request: web.Request) -> web.Response:
         """GET tasks/result/:id: the result, or {} while there is none."""
-        result = self._find_details(request).result
+        result = _require(self._store.find_details(_parse_task_id(request))).result
         return _to_response({} if result is None else {"result": result})
 
     async def details(self, request: web.Request) -> web.Response:
         """GET tasks/details/:id: everything about a task."""
-        details = self._find_details(request)
+        details = _require(self._store.find_details(_parse_task_id(request)))
         if details.attempt:
             details = msgspec.structs.replace(details, lease=self._leases.length_s)
         return _to_response(details)
@@ -207,16 +209,7 @@ class TaskRoutes:
         return web.Response(text=PROTOCOL_VERSION)
 
     def _find_state(self, request: web.Request) -> TaskState:
-        state = self._store.find_state(_parse_task_id(request))
-        if state is None:
-            raise _unknown_task()
-        return state
-
-    def _find_details(self, request: web.Request) -> TaskDetails:
-        details = self._store.find_details(_parse_task_id(request))
-        if details is None:
-            raise _unknown_task()
-        return details
+        return _require(self._store.find_state(_parse_task_id(request)))
 
 
 def _parse_task_id(request: web.Request) -> str:
@@ -228,6 +221,12 @@ def _parse_task_id(request: web.Request) -> str:
 
 def _unknown_task() -> web.HTTPNotFound:
     return web.HTTPNotFound(text="there is no such task")
+
+
+def _require(record: _Record | None) -> _Record:
+    if record is None:
+        raise _unknown_task()
+    return record
 
 
 def _confirm(is_known: bool) -> web.Response:

@@ -14,8 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, Self
 
-from taskworker_classifyimage.bridge_server.limits import Limits
-from taskworker_classifyimage.errors import TaskworkerError
+from taskworker_classifyimage.bridge_server.limits import Limits, too_large
 
 _log = logging.getLogger(__name__)
 
@@ -26,18 +25,6 @@ _OWN_NAME: Final = re.compile(
 
 #: Files up to this size are read on the event loop, which is faster than using a thread.
 _SMALL_BYTES: Final = 2**19
-
-
-class UploadTooLarge(TaskworkerError):
-    """A client sent a file with more bytes than the limit.
-
-    Attributes:
-        limit_bytes: how many a file may have.
-    """
-
-    def __init__(self, limit_bytes: int) -> None:
-        super().__init__(f"the file is larger than {limit_bytes} bytes")
-        self.limit_bytes = limit_bytes
 
 
 class Upload:
@@ -84,14 +71,14 @@ class Upload:
         """Appends a chunk; at these sizes the system's cache is faster than a thread.
 
         Raises:
-            UploadTooLarge: the file exceeds the limit.
+            HTTPRequestEntityTooLarge: the file exceeds the limit.
             OSError: the disk is full, or as full as files may make it.
         """
         if self._stream is None:
             raise ValueError("the upload has not begun")
         self._size_bytes += len(chunk)
         if self._size_bytes > self._limits.upload_bytes:
-            raise UploadTooLarge(self._limits.upload_bytes)
+            raise too_large(self._limits.upload_bytes)
         if shutil.disk_usage(self._part.parent).free < self._limits.free_bytes + len(chunk):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._stream.write(chunk)

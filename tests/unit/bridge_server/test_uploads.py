@@ -6,9 +6,10 @@ import uuid
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from taskworker_classifyimage.bridge_server.limits import Limits
-from taskworker_classifyimage.bridge_server.uploads import Uploads, UploadTooLarge
+from taskworker_classifyimage.bridge_server.uploads import Uploads
 
 LIMIT_BYTES = 1000
 LIMITS = Limits(upload_bytes=LIMIT_BYTES)
@@ -75,9 +76,9 @@ def test_a_byte_more_is_refused_and_leaves_nothing(uploads: Uploads, tmp_path: P
             upload.write(b"x" * LIMIT_BYTES)
             upload.write(b"x")
 
-    with pytest.raises(UploadTooLarge) as raised:
+    with pytest.raises(web.HTTPRequestEntityTooLarge) as raised:
         send_too_much()
-    assert raised.value.limit_bytes == LIMIT_BYTES
+    assert raised.value.text == f"more than {LIMIT_BYTES} bytes"
     assert names(tmp_path) == []
 
 
