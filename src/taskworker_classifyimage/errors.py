@@ -2,7 +2,8 @@
 
     TaskworkerError
     |-- UserError               the operator: one line, then exit
-    |   |-- ConfigError             flags, environment, settings file, ports   (exit 2)
+    |   |-- ConfigError             flags, environment, settings file          (exit 2)
+    |   |   `-- PortInUse, BridgeDataUnusable   of the embedded bridge
     |   |-- ModelError              a model or label file is missing or wrong  (exit 3)
     |   |   `-- DeviceUnusable          a GPU or runtime does not work; the CPU takes over
     |   |       `-- DeviceMissing           there is none; `auto` then takes the CPU silently

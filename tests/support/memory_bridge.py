@@ -71,6 +71,10 @@ class MemoryBridge(BridgeClient):
         task.status, task.result = "completed", result
         self._note("answer to complete")
 
+    async def renew(self, task_id: str) -> None:
+        self._task("renew", task_id)
+        self.leases.note_renewal(task_id)
+
     async def restart(self, task_id: str) -> None:
         self._task("restart", task_id).status = "open"
 

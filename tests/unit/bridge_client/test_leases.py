@@ -1,7 +1,8 @@
 """The worker's side of leases: it renews what it works on, and names its take when it reports."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,42 +10,75 @@ import pytest
 
 from support.clock import Clock
 from support.in_process import BridgeOnFolder, serving
+from support.memory_bridge import MemoryBridge, StoredTask
+from support.virtual_time import run_in_virtual_time
 from taskworker_classifyimage.bridge_client.address import BridgeAddress
 from taskworker_classifyimage.bridge_client.client import BridgeClient
 from taskworker_classifyimage.bridge_client.lease_keeper import keep_leases
 from taskworker_classifyimage.bridge_client.leases import Leases
 from taskworker_classifyimage.bridge_client.outage import Outage
 from taskworker_classifyimage.bridge_server.limits import Limits
+from taskworker_classifyimage.bridge_server.server import Clocks
 from taskworker_classifyimage.errors import BridgeRejected
 
-#: Long enough for a slow machine to renew in time, short enough to be waited for.
-LEASE_S = 1.5
+LEASE_S = 60.0
 
 
 @pytest.fixture
-def bridge(tmp_path: Path) -> Iterator[BridgeOnFolder]:
-    with serving(tmp_path, Limits(lease_s=LEASE_S)) as served:
+def clock() -> Clock:
+    """The only clock: for the bridge's leases and for the client's renewals."""
+    return Clock()
+
+
+@pytest.fixture
+def bridge(tmp_path: Path, clock: Clock) -> Iterator[BridgeOnFolder]:
+    with serving(tmp_path, Limits(lease_s=LEASE_S), clocks=Clocks(monotonic=clock)) as served:
         yield served
 
 
-def with_client(bridge: BridgeOnFolder, use: Callable[[BridgeClient], Awaitable[None]]) -> None:
+def with_client(
+    bridge: BridgeOnFolder, clock: Clock, use: Callable[[BridgeClient], Awaitable[None]]
+) -> None:
     async def run() -> None:
         async with BridgeClient(BridgeAddress.parse(bridge.url)) as client:
+            client.leases = Leases(clock=clock)
             await use(client)
 
     asyncio.run(run())
 
 
-async def taken(client: BridgeClient) -> str:
+async def take(client: BridgeClient) -> str:
     task = await client.take("t", "w", {})
     assert task is not None
     return task[0]
 
 
-async def until(client: BridgeClient, task_id: str, status: str) -> None:
-    async with asyncio.timeout(30):
-        while await client.status(task_id) != status:  # noqa: ASYNC110 - the bridge has no event
-            await asyncio.sleep(0.05)
+@asynccontextmanager
+async def keeping(client: BridgeClient, *task_ids: str) -> AsyncIterator[asyncio.Task[None]]:
+    keeper = asyncio.create_task(keep_leases(client, Outage(client.url), lambda: task_ids))
+    yield keeper
+    assert not keeper.done()
+    keeper.cancel()
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(60):
+        while not await condition():  # noqa: ASYNC110 - neither side has an event
+            await asyncio.sleep(0.02)
+
+
+async def until_status(client: BridgeClient, task_id: str, status: str) -> None:
+    async def has_status() -> bool:
+        return await client.status(task_id) == status
+
+    await until(has_status)
+
+
+async def until_renewed(client: BridgeClient, task_id: str) -> None:
+    async def is_renewed() -> bool:
+        return client.leases.due({task_id}) == []
+
+    await until(is_renewed)
 
 
 # What is remembered
@@ -74,7 +108,7 @@ def test_what_could_not_be_renewed_stays_due() -> None:
     assert leases.due({"a"}) == ["a"]
 
 
-def test_the_lease_of_an_earlier_life_is_due_at_once() -> None:
+def test_the_lease_of_an_earlier_run_is_due_at_once() -> None:
     leases = Leases(clock=Clock())
     leases.note("a", {"attempt": 1, "lease": 60}, is_new=False)
     assert leases.due({"a"}) == ["a"]
@@ -114,84 +148,97 @@ def test_what_is_in_hand_no_more_is_forgotten() -> None:
 # What the bridge sees
 
 
-def test_a_task_in_hand_stays_ours_and_one_that_is_not_opens_again(bridge: BridgeOnFolder) -> None:
+def test_a_task_in_hand_stays_ours_and_one_that_is_not_opens_again(
+    bridge: BridgeOnFolder, clock: Clock
+) -> None:
     for _ in range(2):
         bridge.add()
 
     async def use(client: BridgeClient) -> None:
-        kept, dropped = await taken(client), await taken(client)
-        keeping = asyncio.create_task(keep_leases(client, Outage(client.url), lambda: {kept}))
-        await until(client, dropped, "open")
-        assert await client.status(kept) == "inprogress"
-        keeping.cancel()
-        await until(client, kept, "open")
+        kept, dropped = await take(client), await take(client)
+        async with keeping(client, kept):
+            clock.now_s += 25.0
+            await until_renewed(client, kept)
+            clock.now_s += 40.0
+            await until_status(client, dropped, "open")
+            await until_renewed(client, kept)
+            assert await client.status(kept) == "inprogress"
+        clock.now_s += LEASE_S
+        await until_status(client, kept, "open")
 
-    with_client(bridge, use)
+    with_client(bridge, clock, use)
 
 
-def test_a_task_that_an_earlier_life_took_is_kept_once_its_details_are_known(
-    bridge: BridgeOnFolder,
+def test_a_task_of_an_earlier_run_is_kept_once_its_details_are_known(
+    bridge: BridgeOnFolder, clock: Clock
 ) -> None:
     task_id = bridge.add()
-    with_client(bridge, lambda client: client.take("t", "w", {}))  # type: ignore[arg-type, return-value]
+
+    async def take_and_end(client: BridgeClient) -> None:
+        await take(client)
 
     async def use(client: BridgeClient) -> None:
+        clock.now_s += 50.0
         await client.details(task_id)
-        keeping = asyncio.create_task(keep_leases(client, Outage(client.url), lambda: {task_id}))
-        await asyncio.sleep(2 * LEASE_S)
-        assert await client.status(task_id) == "inprogress"
-        await client.complete(task_id, {"a": 1})
-        keeping.cancel()
+        async with keeping(client, task_id):
+            await until_renewed(client, task_id)
+            clock.now_s += 15.0
+            await until_renewed(client, task_id)
+            assert await client.status(task_id) == "inprogress"
+            await client.complete(task_id, {"a": 1})
 
-    with_client(bridge, use)
+    with_client(bridge, clock, take_and_end)
+    with_client(bridge, clock, use)
     assert bridge.get("tasks/statistics/").json() == {"t": 1}
 
 
 def test_a_late_report_does_not_overwrite_what_somebody_else_works_on(
-    bridge: BridgeOnFolder,
+    bridge: BridgeOnFolder, clock: Clock
 ) -> None:
     task_id = bridge.add()
 
     async def use(client: BridgeClient) -> None:
-        assert await taken(client) == task_id
-        await until(client, task_id, "open")
+        assert await take(client) == task_id
+        clock.now_s += LEASE_S
+        await until_status(client, task_id, "open")
         assert bridge.take() == task_id
         with pytest.raises(BridgeRejected) as caught:
             await client.complete(task_id, {"late": 1})
         assert caught.value.status == 409
 
-    with_client(bridge, use)
+    with_client(bridge, clock, use)
     assert bridge.listed()[0]["status"] == "inprogress"
 
 
 def test_a_lost_lease_is_told_once_and_not_renewed_again(
-    bridge: BridgeOnFolder, caplog: pytest.LogCaptureFixture
+    bridge: BridgeOnFolder, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
     task_id = bridge.add()
 
     async def use(client: BridgeClient) -> None:
-        await taken(client)
+        await take(client)
         await client.restart(task_id)
-        keeping = asyncio.create_task(keep_leases(client, Outage(client.url), lambda: {task_id}))
-        await asyncio.sleep(LEASE_S)
-        assert not keeping.done()
-        keeping.cancel()
+        async with keeping(client, task_id):
+            clock.now_s += 25.0
+            await until_renewed(client, task_id)
+            clock.now_s += 1e6
+            assert client.leases.due({task_id}) == []
 
-    with_client(bridge, use)
+    with_client(bridge, clock, use)
     assert caplog.text.count("is lost") == 1
 
 
-def test_a_bridge_that_is_away_ends_no_keeping(tmp_path: Path) -> None:
-    async def use(client: BridgeClient, server: BridgeOnFolder) -> None:
-        server.add()
-        task_id = await taken(client)
-        # From now on nobody is there.
-        client._connection._address = BridgeAddress("http://127.0.0.1:9")
-        keeping = asyncio.create_task(keep_leases(client, Outage(client.url), lambda: {task_id}))
-        await asyncio.sleep(LEASE_S)
-        assert not keeping.done()
-        keeping.cancel()
+def test_a_bridge_that_is_away_ends_no_keeping() -> None:
+    """It is called again and again, at a pause."""
+    client = MemoryBridge(a=StoredTask(status="inprogress", worker="w"))
+    client.is_up = False
 
-    with serving(tmp_path, Limits(lease_s=LEASE_S)) as server:
-        with_client(server, lambda client: use(client, server))
+    async def use() -> None:
+        client.leases = Leases(clock=asyncio.get_running_loop().time)
+        client.leases.note("a", {"attempt": 1, "lease": LEASE_S}, is_new=True)
+        async with keeping(client, "a"):
+            await asyncio.sleep(LEASE_S)
+        assert client.calls.count("renew") > 10
+
+    run_in_virtual_time(use())
