@@ -43,7 +43,10 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
 
 
 def run(*arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
-    environ = clean_environment(HOME=os.fspath(home), KERAS_BACKEND="jax")
+    # What must not change an answer: another backend, and bfloat16 on processors that have it.
+    environ = clean_environment(
+        HOME=os.fspath(home), KERAS_BACKEND="jax", ONEDNN_DEFAULT_FPMATH_MODE="BF16"
+    )
     return subprocess.run(
         [*COMMAND, *arguments],
         env=environ,

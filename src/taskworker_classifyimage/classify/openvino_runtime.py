@@ -84,7 +84,14 @@ class OpenVinoClassifier:
 
     def _options(self, part: str) -> dict[str, object]:
         if part == "CPU":
-            return {"NUM_STREAMS": self._streams, "INFERENCE_NUM_THREADS": self._streams}
+            return {
+                "NUM_STREAMS": self._streams,
+                "INFERENCE_NUM_THREADS": self._streams,
+                # By default OpenVINO computes in bfloat16 or float16 where the processor can, and
+                # quantises some activations: the answers would differ from one machine to the next.
+                "INFERENCE_PRECISION_HINT": "f32",
+                "EXECUTION_MODE_HINT": "ACCURACY",
+            }
         return {"PERFORMANCE_HINT": "THROUGHPUT"}
 
 

@@ -13,7 +13,7 @@ from support.packs import SIZE, colour_network, write_pack
 from taskworker_classifyimage.classify import load_classifier
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.classify.device import Device
-from taskworker_classifyimage.classify.openvino_runtime import is_there
+from taskworker_classifyimage.classify.openvino_runtime import OpenVinoClassifier, is_there
 from taskworker_classifyimage.decode import DecodeLimits, decode
 from taskworker_classifyimage.sample import SAMPLE
 
@@ -54,6 +54,15 @@ def test_openvino_runs_packs_of_ones_own(on_openvino: Classifier, tmp_path: Path
     blue = np.full((2, SIZE, SIZE, 3), (0, 0, 100), dtype=np.uint8)
     there = load_classifier(path, Device("openvino")).probabilities(blue)
     assert np.abs(there - load_classifier(path).probabilities(blue)).max() < 1e-5
+
+
+def test_openvino_computes_in_float32_on_every_processor(on_openvino: Classifier) -> None:
+    """By default it takes bfloat16 where there is AVX-512 BF16, float16 on Arm, and quantises."""
+    assert isinstance(on_openvino, OpenVinoClassifier)
+    network = on_openvino._network
+    assert network is not None
+    assert network.get_property("INFERENCE_PRECISION_HINT").get_type_name() == "f32"
+    assert network.get_property("EXECUTION_MODE_HINT").name == "ACCURACY"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import logging
+import os
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from support.pools import real_pool
 from taskworker_classifyimage.classify import load_classifier
 from taskworker_classifyimage.classify.device import Device
 from taskworker_classifyimage.classify.keras.networks import keras_networks
+from taskworker_classifyimage.classify.keras.tensorflow_import import import_tensorflow
 from taskworker_classifyimage.classify.options import ModelOptions
 from taskworker_classifyimage.errors import ModelError
 from taskworker_classifyimage.local.files import LocalFiles
@@ -90,6 +92,15 @@ def test_every_thread_gets_the_same_bits(example: Example, tmp_path: Path) -> No
     with ThreadPoolExecutor(4) as callers:
         together = list(callers.map(lambda i: classifier.probabilities(i[None])[0], images))
     assert all((one == other).all() for one, other in zip(alone, together, strict=True))
+
+
+def test_the_environment_cannot_make_float32_less_precise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """oneDNN rounds to bfloat16 where it is allowed to and the processor can."""
+    monkeypatch.setenv("ONEDNN_DEFAULT_FPMATH_MODE", "BF16")
+    monkeypatch.setenv("TF_SET_ONEDNN_FPMATH_MODE", "BF16")
+    import_tensorflow()
+    assert os.environ["ONEDNN_DEFAULT_FPMATH_MODE"] == "STRICT"
+    assert os.environ["TF_SET_ONEDNN_FPMATH_MODE"] == ""
 
 
 @pytest.mark.parametrize("device", ["cuda:1", "openvino"])

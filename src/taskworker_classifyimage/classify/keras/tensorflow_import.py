@@ -21,6 +21,9 @@ _ENVIRONMENT: Final = {
     "KERAS_HOME": f"{os.devnull}/none",
     "KERAS_BACKEND": "tensorflow",
     "TF_CPP_MIN_LOG_LEVEL": "3",
+    # Whatever the environment says, float32 is not rounded to bfloat16 on processors that can.
+    "ONEDNN_DEFAULT_FPMATH_MODE": "STRICT",
+    "TF_SET_ONEDNN_FPMATH_MODE": "",
     # Otherwise TensorFlow takes a GPU's whole memory.
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",
 }
