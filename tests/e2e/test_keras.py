@@ -11,9 +11,16 @@ from support.odd_pictures import write_odd_pictures
 from support.original import MODEL, Scores, assert_same, original_scores, seeded_original
 from support.programs import COMMAND, RunningBridge, clean_environment, worker
 
-skip_without_tensorflow()
-# Keras hands its variables to NumPy as before NumPy 2.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [
+    pytest.mark.large,
+    # Keras hands its variables to NumPy as before NumPy 2.
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _tensorflow() -> None:
+    skip_without_tensorflow()
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from taskworker_classifyimage.sample import SAMPLE
 EMULATOR = "qemu-x86_64"
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("processor", ["Nehalem", "Haswell"])
 def test_an_old_processor_gives_the_same_answer(processor: str) -> None:
     """Without AVX, and with AVX2 but no VNNI: up to the rounding, as the sums cannot overflow."""

@@ -13,8 +13,6 @@ from support.packs import (
     write_pack,
 )
 from support.programs import RunningBridge, worker
-from taskworker_classifyimage.classify import load_classifiers
-from taskworker_classifyimage.errors import ConfigError
 from taskworker_classifyimage.sample import SAMPLE, SAMPLE_SYNSET
 
 
@@ -86,13 +84,6 @@ def test_a_task_chooses_among_the_models_of_a_worker(
         result = api.wait_for_result(unknown)
         assert (result["code"], result["predictions"]) == ("bad_request", [])
         assert "not loaded here; there are EfficientNetLite0, Colours" in result["error"]
-
-
-def test_two_models_of_one_name_are_refused(tmp_path: Path) -> None:
-    """Tasks could not tell them apart."""
-    packs = [write_pack(tmp_path / name, colour_network()) for name in ("a", "b")]
-    with pytest.raises(ConfigError, match="two models are called 'Colours'"):
-        load_classifiers([str(pack) for pack in packs])
 
 
 def test_tasks_with_requirements_find_the_worker_that_meets_them(

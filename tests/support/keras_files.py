@@ -11,16 +11,16 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from taskworker_classifyimage.classify.keras.build import preprocessing
 from taskworker_classifyimage.classify.keras.networks import keras_networks
 from taskworker_classifyimage.classify.keras.tensorflow_import import import_tensorflow
+from taskworker_classifyimage.classify.keras.tensorflow_runtime import preprocessing
 
 #: Spread of the scores that the classes get; random networks as they come give all the same.
 _SPREAD = 3.0
 
 
 def skip_without_tensorflow() -> None:
-    """For the head of a test module; TensorFlow has wheels for some systems only."""
+    """Skips a test, or a module if a fixture of it calls this; fails where CI is "true"."""
     if find_spec("tensorflow") is None:
         has_wheels = sys.version_info < (3, 14)
         assert not has_wheels or os.environ.get("CI") != "true", "TensorFlow has to be there"

@@ -11,11 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from taskworker_classifyimage.classify.container import MODEL_LIMIT_BYTES
-from taskworker_classifyimage.classify.description import read_pack
-from taskworker_classifyimage.classify.description_text import description_text
-from taskworker_classifyimage.classify.model import ILSVRC2012_CLASSES, OwnClasses
-from taskworker_classifyimage.classify.model_pack import DESCRIPTION_FILE, MODEL_FILE, ModelPack
+from taskworker_classifyimage.classify.base import ILSVRC2012_CLASSES, OwnClasses
+from taskworker_classifyimage.classify.description import description_text, read_pack
+from taskworker_classifyimage.classify.model_pack import (
+    DESCRIPTION_FILE,
+    MODEL_FILE,
+    MODEL_LIMIT_BYTES,
+    ModelPack,
+)
 from taskworker_classifyimage.classify.options import ModelOptions
 from taskworker_classifyimage.errors import ConfigError, ModelError
 from taskworker_classifyimage.packing.comparison import (

@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from taskworker_classifyimage.classify.onnx_session import import_onnxruntime
+from taskworker_classifyimage.classify.onnx_runtime import import_onnxruntime
 from taskworker_classifyimage.errors import ModelError, one_line
 from taskworker_classifyimage.packing.channels_first import scale_channels_first
 from taskworker_classifyimage.packing.hard_sigmoid import fuse_hard_sigmoids

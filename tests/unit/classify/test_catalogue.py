@@ -6,7 +6,7 @@ import pytest
 
 from support.keras_files import skip_without_tensorflow
 from support.packs import colour_network, write_pack
-from taskworker_classifyimage.classify.catalogue import find_model
+from taskworker_classifyimage.classify.catalogue import built_in_packs, find_model, find_pack
 from taskworker_classifyimage.classify.keras.model import KerasModel
 from taskworker_classifyimage.classify.options import ModelOptions
 from taskworker_classifyimage.errors import ConfigError, ModelError
@@ -30,6 +30,7 @@ def test_a_pack_goes_before_the_network_of_keras_that_it_was_made_of(tmp_path: P
     assert find_model("MobileNetV3Large", offline(tmp_path)).name == "Colours"
 
 
+@pytest.mark.large
 def test_a_folder_that_is_no_pack_does_not_go_before_a_network_of_keras(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -49,6 +50,7 @@ def test_built_in_models_need_no_models_folder(tmp_path: Path) -> None:
     assert find_model("EfficientNetLite2", options).name == "EfficientNetLite2"
 
 
+@pytest.mark.large
 def test_a_keras_name_is_found_with_its_own_size_and_this_programs_crop(tmp_path: Path) -> None:
     """The larger the input, the narrower the border that is left out."""
     skip_without_tensorflow()
@@ -81,7 +83,7 @@ def test_a_broken_zip_in_the_models_folder_harms_only_its_own_name(tmp_path: Pat
     """Other models are found as if it were not there."""
     (tmp_path / "broken.zip").write_bytes(b"no zip")
     assert find_model("EfficientNetLite0", offline(tmp_path)).name == "EfficientNetLite0"
-    with pytest.raises(ModelError, match=r"broken\.zip is no folder and no zip"):
+    with pytest.raises(ModelError, match=r"broken\.zip is neither a folder nor a zip"):
         find_model("broken", offline(tmp_path))
 
 
@@ -93,3 +95,32 @@ def test_a_folder_that_is_closed_to_us_harms_only_its_own_name(tmp_path: Path) -
     assert find_model("ours", offline(tmp_path)).name == "Colours"
     with pytest.raises(ModelError, match=r"closed: model\.toml: File name too long"):
         find_model("closed", offline(tmp_path))
+
+
+def test_the_three_models_are_there() -> None:
+    """What the README promises."""
+    assert [pack.name for pack in built_in_packs()] == [
+        "EfficientNetLite0",
+        "EfficientNetLite1",
+        "EfficientNetLite2",
+    ]
+
+
+def test_an_unknown_model_is_refused_with_those_that_are_there() -> None:
+    """A typing error is answered with the right names."""
+    with pytest.raises(ConfigError, match=r"no model 'EfficientNet'; there are .*Lite2"):
+        find_pack("EfficientNet")
+
+
+def test_without_the_extra_nothing_is_downloaded_and_one_line_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hundreds of megabytes that nothing could run would be for nothing."""
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    with pytest.raises(ModelError) as caught:
+        find_model("MobileNetV3Large", ModelOptions(tmp_path))
+    message = str(caught.value)
+    assert "\n" not in message
+    assert f'{sys.executable} -m pip install "taskworker-classifyimage[tensorflow]"' in message
+    assert "models pack" in message
+    assert list(tmp_path.iterdir()) == []

@@ -4,13 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from taskworker_classifyimage.classify.labels import LabelFiles
+from support.packs import colour_network, write_pack
+from taskworker_classifyimage.classify.labels import LabelFiles, labels_of
+from taskworker_classifyimage.classify.loader import load_classifier
 from taskworker_classifyimage.errors import ModelError
 
 LANGUAGES = LabelFiles().languages
 
+
 #: Letters beyond a-z that a language's names may have, loan words among them.
 LETTERS = {"en": "éèêñç", "de": "äöüßéèêñç"}
+
 
 #: Pairs of classes that share a word, and that a list translated word by word gives one name.
 HOMONYMS = [
@@ -111,3 +115,17 @@ def test_an_incomplete_label_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "en.names").write_text("\n".join(lines[:-1]) + "\n", encoding="utf-8")
     with pytest.raises(ModelError, match="999 names"):
         LabelFiles(tmp_path).names("en")
+
+
+def test_own_names_fall_back_within_their_own_languages(tmp_path: Path) -> None:
+    """A language that the pack lacks gives English, and without English the first there is."""
+    pack = load_classifier(str(write_pack(tmp_path / "a", colour_network()))).model
+    assert labels_of(pack).resolve("de-CH") == ("de", False)
+    assert labels_of(pack).resolve("fr") == ("en", False)
+    only_german = {"de": ["Rotes", "Grünes", "Blaues"]}
+    folder = write_pack(tmp_path / "b", colour_network(), output__names=only_german)
+    labels = labels_of(load_classifier(str(folder)).model)
+    assert labels.resolve("fr") == ("de", False)
+    folder = write_pack(tmp_path / "c", colour_network(), output__names={})
+    labels = labels_of(load_classifier(str(folder)).model)
+    assert labels.names(labels.resolve("en")[0])["red"] == "red"

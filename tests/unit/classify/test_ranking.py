@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taskworker_classifyimage.classify.ranking import best, softmax
+from taskworker_classifyimage.classify.ranking import rank_best, softmax
 
 LOGITS = st.lists(st.floats(-1e4, 1e4, width=32), min_size=1, max_size=50)
 
@@ -21,4 +21,4 @@ def test_the_best_come_first_and_ties_by_class_index(values: list[float], top: i
     """The same scores always give the same list."""
     array = np.array(values)
     expected = sorted(range(len(values)), key=lambda index: (-array[index], index))[:top]
-    assert best(array, top) == expected
+    assert rank_best(array, top) == expected

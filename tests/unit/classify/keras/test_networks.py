@@ -16,19 +16,26 @@ from support.keras_files import (
     skip_without_tensorflow,
     squares,
 )
-from taskworker_classifyimage.classify import load_classifier
-from taskworker_classifyimage.classify.keras.build import preprocessing
 from taskworker_classifyimage.classify.keras.networks import keras_networks
+from taskworker_classifyimage.classify.keras.tensorflow_runtime import preprocessing
+from taskworker_classifyimage.classify.loader import load_classifier
 from taskworker_classifyimage.classify.options import ModelOptions
 
-skip_without_tensorflow()
-# Keras hands its variables to NumPy as before NumPy 2.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [
+    pytest.mark.large,
+    # Keras hands its variables to NumPy as before NumPy 2.
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+]
 
 #: Small ones with different preprocessing; with a checksum, and without; with a further layer.
 _FEW = "MobileNetV2,ResNet50,EfficientNetB0"
 _ASKED = os.environ.get("CLASSIFYIMAGE_KERAS_NETWORKS", _FEW)
 NAMES = list(keras_networks()) if _ASKED == "all" else _ASKED.split(",")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _tensorflow() -> None:
+    skip_without_tensorflow()
 
 
 def test_every_network_of_keras_is_in_the_table() -> None:

@@ -8,13 +8,10 @@ from typing import Any
 import pytest
 
 from support.file_server import FileServer
-from support.keras_files import skip_without_tensorflow
-from taskworker_classifyimage.classify.keras.model import find_weights, keras_model
+from taskworker_classifyimage.classify.keras.model import find_keras_model, find_weights
 from taskworker_classifyimage.classify.keras.networks import KerasNetwork, keras_networks
 from taskworker_classifyimage.classify.options import ModelOptions
 from taskworker_classifyimage.errors import ConfigError, ModelError
-
-skip_without_tensorflow()
 
 LARGE = keras_networks()["MobileNetV3Large"]
 CONTENT = b"what stands for weights; nothing here looks inside"
@@ -49,7 +46,7 @@ def offline(folder: Path) -> ModelOptions:
 
 def refused(network: KerasNetwork, options: ModelOptions) -> str:
     with pytest.raises((ModelError, ConfigError)) as caught:
-        keras_model(network, options)
+        find_keras_model(network, options)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -76,7 +73,7 @@ def test_weights_are_found_where_people_and_the_original_put_them(tmp_path: Path
 def test_the_published_file_is_known_by_its_checksum(tmp_path: Path) -> None:
     """What the model then says of itself."""
     put(tmp_path, LARGE.file)
-    model = keras_model(published(), offline(tmp_path))
+    model = find_keras_model(published(), offline(tmp_path))
     assert model.is_verified
     assert (model.name, model.version, model.sha256) == ("MobileNetV3Large", LARGE.file, SHA256)
     assert (model.source, model.published_top1, model.class_count) == (LARGE.url, 0.756, 1000)
@@ -103,7 +100,7 @@ def test_a_lab_pins_weights_of_its_own(tmp_path: Path, form: str) -> None:
     """`NAME.sha256`, as sha256sum writes it or bare, goes before the publisher's checksum."""
     path = put(tmp_path, LARGE.file)
     path.with_name(f"{path.name}.sha256").write_text(form)
-    assert keras_model(published(md5="0" * 32), offline(tmp_path)).is_verified
+    assert find_keras_model(published(md5="0" * 32), offline(tmp_path)).is_verified
 
 
 def test_a_file_unlike_its_pin_is_refused(tmp_path: Path) -> None:
@@ -126,18 +123,18 @@ def test_a_pin_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
 def test_a_file_that_nobody_published_is_taken_as_it_is(tmp_path: Path) -> None:
     """What the original saved has no checksum; that is known of the model."""
     put(tmp_path, PLACES[4])
-    model = keras_model(published(), offline(tmp_path))
+    model = find_keras_model(published(), offline(tmp_path))
     assert not model.is_verified
     assert model.sha256 == SHA256
 
 
-def test_offline_says_what_is_missing_from_where_and_how_to_carry_it_over(tmp_path: Path) -> None:
+def test_offline_says_what_is_missing_from_where_and_how_to_bring_it(tmp_path: Path) -> None:
     """One line that an examiner can hand to whoever has internet."""
     message = refused(LARGE, offline(tmp_path))
     for part in (LARGE.file, str(tmp_path), LARGE.url, "--offline"):
         assert part in message
     command = "'taskworker-classifyimage models pack MobileNetV3Large --output MobileNetV3Large'"
-    assert f"{command}, carry that folder over and name its path with --model" in message
+    assert f"{command}, copy that folder to this one and name its path with --model" in message
 
 
 def test_the_first_run_downloads_and_the_second_asks_nobody(
@@ -148,7 +145,7 @@ def test_the_first_run_downloads_and_the_second_asks_nobody(
     options = ModelOptions(tmp_path / "models", tell=told.append)
     network = published(url=server.url)
     for _ in range(2):
-        assert keras_model(network, options).weights == tmp_path / "models" / LARGE.file
+        assert find_keras_model(network, options).weights == tmp_path / "models" / LARGE.file
     assert len(server.seen) == 1
     assert told[-1].endswith("complete and verified")
     (tmp_path / "models" / LARGE.file).write_bytes(b"damaged later")
@@ -163,7 +160,7 @@ def test_a_wrong_sha256_is_not_taken_from_the_network_either(
     assert "its SHA-256 is" in refused(wrong, ModelOptions(tmp_path))
     assert find_weights(wrong, tmp_path) is None
     right = published(url=server.url, md5=None, sha256=SHA256)
-    assert keras_model(right, ModelOptions(tmp_path)).is_verified
+    assert find_keras_model(right, ModelOptions(tmp_path)).is_verified
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="every user of Windows has a home")
@@ -178,27 +175,4 @@ def test_a_user_without_a_home_is_told_what_to_name(
     assert "--models-dir" in refused(LARGE, ModelOptions())
     (tmp_path / "models").mkdir()
     put(tmp_path / "models", LARGE.file)
-    assert keras_model(published(), ModelOptions()).weights == tmp_path / "models" / LARGE.file
-
-
-def test_without_the_extra_nothing_is_downloaded_and_one_line_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Hundreds of megabytes that nothing could run would be for nothing."""
-    monkeypatch.setitem(sys.modules, "tensorflow", None)
-    message = refused(LARGE, ModelOptions(tmp_path))
-    assert f'{sys.executable} -m pip install "taskworker-classifyimage[tensorflow]"' in message
-    assert "models pack" in message
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_processor_that_tensorflow_cannot_run_on_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Importing it there would end the process without a word."""
-    put(tmp_path, LARGE.file)
-    flags = frozenset({"sse2", "sse4_2"})
-    monkeypatch.setattr(
-        "taskworker_classifyimage.classify.keras.tensorflow_import.processor_flags", lambda: flags
-    )
-    assert "needs a processor with AVX" in refused(published(), offline(tmp_path))
+    assert find_keras_model(published(), ModelOptions()).weights == tmp_path / "models" / LARGE.file

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from support.packs import SIZE, colour_network, write_pack
-from taskworker_classifyimage.classify import load_classifier
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.classify.device import Device
+from taskworker_classifyimage.classify.loader import load_classifier
 from taskworker_classifyimage.classify.openvino_runtime import OpenVinoClassifier, is_there
 from taskworker_classifyimage.decode import DecodeLimits, decode
 from taskworker_classifyimage.sample import SAMPLE
