@@ -54,7 +54,7 @@ def network_without_answer() -> onnx.ModelProto:
 
 
 def network_that_fails() -> onnx.ModelProto:
-    """The colour network, which fails where a channel is 255 all over: it looks up what is not."""
+    """The colour network, which fails where a channel is 255 all over: an index out of range."""
     network = colour_network()
     graph = network.graph
     graph.initializer.append(numpy_helper.from_array(np.zeros(255, np.float32), "table"))

@@ -22,7 +22,7 @@ from taskworker_classifyimage.tasks import ClassifyRequest
 
 pytestmark = [
     pytest.mark.large,
-    # Keras hands its variables to NumPy as before NumPy 2.
+    # Keras passes its variables to NumPy in the way of NumPy 1.
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
 ]
 

@@ -17,7 +17,7 @@ SIZE = find_pack("EfficientNetLite0").input.size
 
 
 class Watched(OnnxClassifier):
-    """The real classifier; notes the sizes of its batches and waits until it is let go."""
+    """The real classifier; records the sizes of its batches and waits until it is released."""
 
     def __init__(
         self, pack: ModelPack, session: onnxruntime.InferenceSession, device: Device
@@ -46,7 +46,7 @@ def picture(number: int) -> Images:
 
 
 def test_pictures_that_wait_run_together_and_get_their_own_answers() -> None:
-    """50 callers: batches of what is waiting, none over the limit, each answer to its picture."""
+    """50 callers: waiting pictures form batches within the limit, with an answer to each."""
     classifier = load_watched()
     batching = BatchingClassifier(classifier)
     pictures = [picture(number) for number in range(50)]
@@ -80,7 +80,7 @@ def test_an_error_reaches_its_callers_and_the_next_batch_runs() -> None:
 
 
 def test_a_picture_that_fails_harms_no_other_of_its_batch() -> None:
-    """Only its own caller gets the error."""
+    """Only the caller of that picture gets the error."""
     classifier = load_watched()
     batching = BatchingClassifier(classifier)
     white = np.full((1, SIZE, SIZE, 3), 255, dtype=np.uint8)

@@ -78,7 +78,7 @@ PACKS = st.builds(
 
 @given(pack=PACKS)
 def test_what_is_written_is_read_as_the_same_pack(pack: ModelPack) -> None:
-    """Any pack there can be, with quotes, backslashes and every script in its texts."""
+    """Any valid pack, with quotes, backslashes and all scripts in its texts."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder)
         (path / "model.toml").write_text(description_text(pack), encoding="utf-8")
@@ -117,7 +117,7 @@ def test_a_wrong_description_is_refused_by_key(
 
 
 def test_a_number_of_thousands_of_digits_is_refused_in_one_line(tmp_path: Path) -> None:
-    """Python reads no such number, and says so in an error of its own."""
+    """Python refuses to parse such a number, with an error of its own."""
     folder = write_pack(tmp_path / "pack", colour_network())
     description = folder / "model.toml"
     text = description.read_text(encoding="utf-8")

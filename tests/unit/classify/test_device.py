@@ -16,7 +16,7 @@ from taskworker_classifyimage.classify.device import Device
     ],
 )
 def test_a_device_is_a_kind_and_maybe_a_part(text: str, kind: str, part: str) -> None:
-    """It is shown in results as it was asked for."""
+    """Results show it as it was given."""
     device = Device.parse(text)
     assert (device.kind, device.part, str(device)) == (kind, part, text)
 
@@ -24,7 +24,7 @@ def test_a_device_is_a_kind_and_maybe_a_part(text: str, kind: str, part: str) ->
 @pytest.mark.parametrize(
     "text", ["", "gpu", "cuda:", "cuda:x", "cpu:0", "auto:1", "openvino:gpu", "cuda:1:2", "CUDA"]
 )
-def test_what_is_no_device_is_refused(text: str) -> None:
-    """Never taken for something near it."""
+def test_a_text_that_names_no_device_is_refused(text: str) -> None:
+    """A similar device is never used instead."""
     with pytest.raises(ValueError, match="must be one of auto, cpu, cuda"):
         Device.parse(text)

@@ -21,7 +21,7 @@ from taskworker_classifyimage.errors import ConfigError, ModelError
 def test_a_device_that_is_not_there_leaves_the_work_to_the_cpu(
     name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The log says which device and why, the result says the CPU."""
+    """The log names the device and the reason, results name the CPU."""
     with caplog.at_level(logging.WARNING, logger="taskworker_classifyimage"):
         classifier = load_classifier("EfficientNetLite0", Device.parse(name))
     assert classifier.device == "cpu"
@@ -36,7 +36,7 @@ def test_auto_is_loud_where_a_gpu_could_work_and_does_not(
     is_installed: bool,
     warnings: int,
 ) -> None:
-    """Whoever installed a runtime for GPUs is told why the CPU works; nobody else is bothered."""
+    """With a runtime for GPUs a warning says why the CPU is used; without one there is none."""
     runtime = import_onnxruntime()
     providers = ["CPUExecutionProvider", *["CUDAExecutionProvider"] * is_installed]
     monkeypatch.setattr(runtime, "get_available_providers", lambda: providers)
@@ -83,7 +83,7 @@ def one_at_a_time() -> onnx.ModelProto:
 
 
 def larger_than_memory() -> onnx.ModelProto:
-    """Weights of a petabyte, worked out when the file is loaded."""
+    """Weights of a petabyte, computed when the file is loaded."""
     network = colour_network()
     shape = numpy_helper.from_array(np.array([2**24, 2**24], dtype=np.int64), "shape")
     network.graph.initializer.append(shape)
@@ -103,7 +103,7 @@ def weights_of_absurd_size() -> onnx.ModelProto:
 
 
 def other_format() -> bytes:
-    """The same network in ONNX Runtime's own format, which it would read as gladly."""
+    """The same network in ONNX Runtime's own format, which it can read as well."""
     runtime = import_onnxruntime()
     options = runtime.SessionOptions()
     with tempfile.TemporaryDirectory() as folder:
@@ -113,7 +113,7 @@ def other_format() -> bytes:
 
 
 class Payload:
-    """What a pickle would do to whoever reads it."""
+    """A pickle that runs code when it is read."""
 
     def __reduce__(self) -> tuple[Any, tuple[str]]:
         return os.mkdir, ("unpickled",)
@@ -171,10 +171,10 @@ HOSTILE: dict[str, tuple[Any, dict[str, Any], str]] = {
 def test_a_hostile_pack_is_refused_in_one_line(
     tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By name, before the first picture, without touching a file that is not the pack's."""
+    """Before the first picture, naming the pack, and touching no file besides the pack."""
     network, changes, problem = HOSTILE[kind]
     folder = write_pack(tmp_path / "pack", network, **changes)
-    # Where the pack lies, and where the program was started: no file is to be found by its name.
+    # In the pack's folder, which is also the current one: neither may be searched for weights.
     (folder / "weights.bin").write_bytes(bytes(36))
     monkeypatch.chdir(folder)
     with pytest.raises(ModelError, match=problem) as caught:

@@ -26,14 +26,14 @@ def picture(red: int, green: int, blue: int) -> np.ndarray[Any, np.dtype[np.uint
 
 @pytest.mark.parametrize("pack", PACKS, ids=lambda pack: pack.name)
 def test_every_model_is_as_its_checksum_says_and_ships_its_licence(pack: ModelPack) -> None:
-    """Weights under Apache-2.0 travel with the licence and a notice of what was changed."""
+    """Apache-2.0 requires the licence and a notice of what was changed."""
     assert 4e6 < len(pack.read_verified()) < 8e6
     assert "Apache License" in (pack.path / "LICENSE").read_text(encoding="utf-8")
     assert "quantised" in (pack.path / "NOTICE").read_text(encoding="utf-8")
 
 
 def test_a_model_file_with_one_changed_byte_is_refused(tmp_path: Path) -> None:
-    """A damaged disk or a meddler is found before the first picture."""
+    """A damaged or manipulated file is detected before the first picture."""
     folder = copy_pack("EfficientNetLite0", tmp_path)
     content = bytearray((folder / "model.onnx").read_bytes())
     content[len(content) // 2] ^= 1
@@ -43,7 +43,7 @@ def test_a_model_file_with_one_changed_byte_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_model_file_is_named(tmp_path: Path) -> None:
-    """The operator sees which file."""
+    """The message names the file."""
     folder = copy_pack("EfficientNetLite0", tmp_path)
     (folder / "model.onnx").unlink()
     with pytest.raises(ModelError, match=r"model\.onnx: No such file"):
@@ -56,7 +56,7 @@ def test_a_missing_model_file_is_named(tmp_path: Path) -> None:
 def test_every_way_to_write_a_picture_gives_the_same_answer(
     tmp_path: Path, dtype: str, layout: str, colours: str
 ) -> None:
-    """Type, axes and channels as the description says: blue is blue for all of them."""
+    """Type, axes and channels follow the description: blue is blue in all of them."""
     changes: dict[str, Any] = {
         "input__dtype": dtype,
         "input__layout": layout,
@@ -72,7 +72,7 @@ def test_every_way_to_write_a_picture_gives_the_same_answer(
 
 
 def test_scaling_is_by_channel(tmp_path: Path) -> None:
-    """What is taken off and divided by follows the order of the colours."""
+    """`subtract` and `divide` follow the order of the colours."""
     scaling = {"subtract": [100, 0, 0], "divide": [1, 10, 100]}
     folder = write_pack(
         tmp_path / "pack",
@@ -85,7 +85,7 @@ def test_scaling_is_by_channel(tmp_path: Path) -> None:
 
 
 def test_a_zip_is_read_without_unpacking_it(tmp_path: Path) -> None:
-    """The same pack as one file, as it is carried into a lab."""
+    """The same pack in one file, which is easier to copy into a lab."""
     folder = write_pack(tmp_path / "pack", colour_network())
     shutil.make_archive(str(tmp_path / "colours"), "zip", folder)
     shutil.rmtree(folder)
@@ -96,7 +96,7 @@ def test_a_zip_is_read_without_unpacking_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("member", ["model.onnx", "model.toml"])
 def test_a_file_of_absurd_size_is_refused_unread(tmp_path: Path, member: str) -> None:
-    """A terabyte of nothing costs no disk, and here no memory either."""
+    """A sparse file of a terabyte takes no disk space, and must not take memory."""
     folder = write_pack(tmp_path / "pack", colour_network())
     os.truncate(folder / member, 2**40)
     with pytest.raises(ModelError, match=rf"{member} has more than \d+ bytes"):
@@ -105,8 +105,8 @@ def test_a_file_of_absurd_size_is_refused_unread(tmp_path: Path, member: str) ->
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 @pytest.mark.parametrize("member", ["model.onnx", "model.toml"])
-def test_what_is_no_file_is_refused(tmp_path: Path, member: str) -> None:
-    """A pipe would be waited for without end."""
+def test_a_pipe_in_place_of_a_file_is_refused(tmp_path: Path, member: str) -> None:
+    """Opening a pipe would block."""
     folder = write_pack(tmp_path / "pack", colour_network())
     (folder / member).unlink()
     os.mkfifo(folder / member)
@@ -115,7 +115,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path, member: str) -> None:
 
 
 def test_a_zip_that_unpacks_to_more_than_any_description_is_refused(tmp_path: Path) -> None:
-    """A bomb is recognised before it goes off."""
+    """A zip bomb is recognised before it is unpacked."""
     bomb = tmp_path / "bomb.zip"
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("model.toml", b"#" * 100_000_000)
@@ -124,8 +124,8 @@ def test_a_zip_that_unpacks_to_more_than_any_description_is_refused(tmp_path: Pa
 
 
 @pytest.mark.parametrize("content", [b"no zip at all", b"PK\x03\x04" + bytes(100), b""])
-def test_what_is_no_pack_is_refused(tmp_path: Path, content: bytes) -> None:
-    """A path that leads to something else."""
+def test_a_file_that_is_no_pack_is_refused(tmp_path: Path, content: bytes) -> None:
+    """The path names another kind of file."""
     path = tmp_path / "pack.zip"
     path.write_bytes(content)
     with pytest.raises(ModelError, match="is neither a folder nor a zip"):
@@ -133,7 +133,7 @@ def test_what_is_no_pack_is_refused(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_damaged_zip_is_refused_in_one_line(tmp_path: Path) -> None:
-    """A flipped bit in what is packed: no stack trace of the unpacker."""
+    """Flipped bits in compressed data give a message, not a stack trace."""
     folder = write_pack(tmp_path / "pack", colour_network())
     archive = Path(shutil.make_archive(str(tmp_path / "colours"), "zip", folder))
     with zipfile.ZipFile(archive) as intact:
@@ -148,7 +148,7 @@ def test_a_damaged_zip_is_refused_in_one_line(tmp_path: Path) -> None:
 
 
 def test_a_zip_packed_in_a_rare_way_is_refused(tmp_path: Path) -> None:
-    """Its damage would be an error that nobody expects; the way out is said."""
+    """Damaged data in it would raise other errors; the message says what to do."""
     path = tmp_path / "rare.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
         archive.writestr("model.toml", b"name = 'x'")

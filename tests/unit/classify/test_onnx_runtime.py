@@ -23,7 +23,7 @@ PACKS = built_in_packs()
 
 @pytest.mark.parametrize("pack", PACKS, ids=lambda pack: pack.name)
 def test_a_picture_gets_the_same_bits_in_any_batch(pack: ModelPack) -> None:
-    """What else is in flight changes no digit of an answer."""
+    """Other pictures in flight change no bit of an answer."""
     classifier = OnnxClassifier.load(pack)
     size = pack.input.size
     images = np.random.default_rng(1).integers(0, 256, (5, size, size, 3), dtype=np.uint8)
@@ -34,7 +34,7 @@ def test_a_picture_gets_the_same_bits_in_any_batch(pack: ModelPack) -> None:
 
 @pytest.mark.parametrize("pack", PACKS, ids=lambda pack: pack.name)
 def test_sums_do_not_saturate_on_this_cpu(pack: ModelPack) -> None:
-    """The kernel that cannot saturate gives the same bits as the one that a plain model could."""
+    """The kernel that could saturate gives the same bits as the one that cannot."""
     size = pack.input.size
     noise = np.random.default_rng(2).integers(0, 256, (1, size, size, 3), dtype=np.uint8)
     board = (np.indices((size, size)).sum(axis=0) % 2 * 255).astype(np.uint8)
@@ -58,10 +58,10 @@ def test_a_network_of_another_shape_is_refused(tmp_path: Path) -> None:
         OnnxClassifier.load(read_pack(folder))
 
 
-def test_a_runtime_that_fails_as_it_starts_is_told_why_and_prints_nothing(
+def test_a_runtime_that_fails_to_start_gives_the_reason_and_prints_nothing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """ONNX Runtime would print it among the results, and go on by itself on the CPU."""
+    """ONNX Runtime would print the error among the results, and silently use the CPU."""
 
     def spoilt() -> "onnxruntime.SessionOptions":
         options = session_options()

@@ -9,7 +9,7 @@ from taskworker_classifyimage.errors import DeviceUnusable
 
 
 class Broken(OnnxClassifier):
-    """The real classifier on a device that spoils its answers."""
+    """The real classifier on a device that returns wrong answers."""
 
     spoilt = 1.0
 
@@ -19,7 +19,7 @@ class Broken(OnnxClassifier):
 
 @pytest.mark.parametrize("spoilt", [0.0, np.nan])
 def test_a_device_that_gives_other_answers_is_not_used(spoilt: float) -> None:
-    """A wrong driver gives zeros or no numbers at all, and no error."""
+    """A wrong driver returns zeros or NaN, and no error."""
     pack = find_pack("EfficientNetLite0")
     reference, broken = OnnxClassifier.load(pack), Broken.load(pack)
     check_agreement(reference, reference)

@@ -21,7 +21,7 @@ from taskworker_classifyimage.errors import ModelError
 
 pytestmark = [
     pytest.mark.large,
-    # Keras hands its variables to NumPy as before NumPy 2.
+    # Keras passes its variables to NumPy in the way of NumPy 1.
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
 ]
 
@@ -38,7 +38,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def test_every_thread_gets_the_same_bits(original: Any, tmp_path: Path) -> None:
-    """What else is in flight changes no digit of an answer."""
+    """Other pictures in flight change no bit of an answer."""
     classifier = load_classifier(MODEL, options=save_weights(original, tmp_path, PUBLISHED))
     images = squares(8, 224)
     alone = [classifier.probabilities(image[None])[0] for image in images]
@@ -48,10 +48,10 @@ def test_every_thread_gets_the_same_bits(original: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("device", ["cuda:1", "openvino"])
-def test_a_device_that_is_not_there_is_said_and_the_cpu_works(
+def test_without_the_device_the_log_says_what_to_do_and_the_cpu_works(
     original: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture, device: str
 ) -> None:
-    """The log tells what can be done, the result the truth."""
+    """The log says what to do; results name the CPU."""
     options = save_weights(original, tmp_path, PUBLISHED)
     with caplog.at_level(logging.WARNING):
         classifier = load_classifier(MODEL, Device.parse(device), options)
@@ -61,7 +61,7 @@ def test_a_device_that_is_not_there_is_said_and_the_cpu_works(
 
 
 def test_weights_of_another_network_are_refused_in_one_line(tmp_path: Path) -> None:
-    """Which file, for which network."""
+    """The message names the file and the network."""
     options = save_weights(seeded_network("MobileNetV3Small"), tmp_path, PUBLISHED)
     with pytest.raises(ModelError, match=rf"{PUBLISHED} holds no weights of {MODEL}: ") as caught:
         load_classifier(MODEL, options=options)
@@ -70,7 +70,7 @@ def test_weights_of_another_network_are_refused_in_one_line(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("file", FILES)
 def test_a_broken_file_is_refused_in_one_line(original: Any, tmp_path: Path, file: str) -> None:
-    """Cut off, with a checksum that fits: what is read is said, not a stack trace."""
+    """A truncated file with a matching checksum gives a message, not a stack trace."""
     options = save_weights(original, tmp_path, file)
     path = tmp_path / file
     path.write_bytes(path.read_bytes()[:100_000])
@@ -81,7 +81,7 @@ def test_a_broken_file_is_refused_in_one_line(original: Any, tmp_path: Path, fil
 
 
 def test_weights_that_give_no_numbers_are_refused(original: Any, tmp_path: Path) -> None:
-    """Found before the first task, on a blank picture."""
+    """A blank picture shows it before the first task."""
     layer = original.get_layer("conv")
     kept = layer.kernel.numpy()
     try:
@@ -94,7 +94,7 @@ def test_weights_that_give_no_numbers_are_refused(original: Any, tmp_path: Path)
 
 
 def test_code_in_a_keras_file_is_never_run(original: Any, tmp_path: Path) -> None:
-    """Only weights are read of it; what it says the network is, is not even looked at."""
+    """Only weights are read; the file's description of the network is ignored."""
     options = save_weights(original, tmp_path, FILES[2])
     path = tmp_path / FILES[2]
     with zipfile.ZipFile(path) as archive:
