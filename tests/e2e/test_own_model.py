@@ -34,7 +34,7 @@ def test_a_pack_with_own_classes_runs_through_the_bridge(
         assert "warnings" not in result
         result = api.wait_for_result(french)
         assert result["predictions"][0]["name"] == "blue thing"
-        assert "fr is not there" in result["warnings"][0]
+        assert "fr is not available" in result["warnings"][0]
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_task_chooses_among_the_models_of_a_worker(
         assert len(result["predictions"]) == len(IDS)
         result = api.wait_for_result(unknown)
         assert (result["code"], result["predictions"]) == ("bad_request", [])
-        assert "not loaded here; there are EfficientNetLite0, Colours" in result["error"]
+        assert "not loaded here; loaded: EfficientNetLite0, Colours" in result["error"]
 
 
 def test_tasks_with_requirements_find_the_worker_that_meets_them(
