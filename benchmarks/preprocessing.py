@@ -43,8 +43,7 @@ def main(folder: Path, decoders: DecoderPool) -> None:
 
 
 def _outcomes(pack: ModelPack, decoders: DecoderPool, folder: Path) -> list[Outcome]:
-    classifier = OnnxClassifier(pack)
-    classifier.load()
+    classifier = OnnxClassifier.load(pack)
     ids = labels_of(pack).ids
     truths = {path: truth_of(path, folder, ids) for path in walk([folder])}
     outcomes = []

@@ -76,7 +76,7 @@ description = "EfficientNet-Lite{number}, {size} x {size} pixels, 1000 ImageNet 
 published_top1 = {top1_int8:.3f}
 published_source = "{published_source}"
 sha256 = "{sha256}"
-# No session option is needed for right sums on processors without VNNI.
+# Sums are correct on processors without VNNI, without a special session option.
 saturation_safe = true
 
 [input]

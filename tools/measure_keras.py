@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from taskworker_classifyimage.classify import load_classifier
 from taskworker_classifyimage.classify.keras.networks import keras_networks
 from taskworker_classifyimage.classify.keras.tensorflow_import import import_tensorflow
+from taskworker_classifyimage.classify.loader import load_classifier
 from taskworker_classifyimage.classify.options import ModelOptions
 from taskworker_classifyimage.machine import peak_memory_bytes
 

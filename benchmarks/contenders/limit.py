@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from taskworker_classifyimage.classify import load_classifier
 from taskworker_classifyimage.classify.base import Classifier
+from taskworker_classifyimage.classify.loader import load_classifier
 from taskworker_classifyimage.decode import DecodeLimits, decode
 
 _WARM_UP = 10

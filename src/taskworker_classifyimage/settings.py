@@ -22,9 +22,8 @@ from taskworker_classifyimage.bridge_client.address import BridgeAddress
 from taskworker_classifyimage.bridge_client.credentials import Credentials
 from taskworker_classifyimage.bridge_client.tls import Tls, parse_pin
 from taskworker_classifyimage.bridge_server.access import ANY_ORIGIN, OPEN, WITH_TOKEN
-from taskworker_classifyimage.classify.catalogue import DEFAULT_MODEL
 from taskworker_classifyimage.classify.device import Device
-from taskworker_classifyimage.classify.options import PREPROCESSINGS, Preprocessing
+from taskworker_classifyimage.classify.options import DEFAULT_MODEL, PREPROCESSINGS, Preprocessing
 from taskworker_classifyimage.errors import ConfigError
 
 _log = logging.getLogger(__name__)

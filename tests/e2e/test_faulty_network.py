@@ -18,8 +18,8 @@ from support.proxy import Exchange, Fault, FaultyProxy
 from support.waiting import wait_until
 from support.working import coloured_picture, working
 from taskworker_classifyimage.bridge_client.connection import CallLimits
-from taskworker_classifyimage.classify import load_classifiers
 from taskworker_classifyimage.classify.base import Classifier
+from taskworker_classifyimage.classify.loader import load_classifiers
 
 TASKS = int(os.environ.get("CLASSIFYIMAGE_FAULT_TASKS", "100"))
 #: Of a hundred calls.

@@ -12,9 +12,10 @@ from taskworker_classifyimage.sample import SAMPLE
 EMULATOR = "qemu-x86_64"
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("processor", ["Nehalem", "Haswell"])
 def test_an_old_processor_gives_the_same_answer(processor: str) -> None:
-    """Without AVX, and with AVX2 but no VNNI: up to the rounding, as the sums cannot overflow."""
+    """Without AVX, and with AVX2 but no VNNI: the same up to rounding, as sums cannot overflow."""
     if platform.machine() != "x86_64" or shutil.which(EMULATOR) is None:
         assert os.environ.get("CI") != "true", f"{EMULATOR} has to be there"
         pytest.skip(f"{EMULATOR} is not installed (Debian: qemu-user)")

@@ -14,9 +14,9 @@ from support.keras_files import (
 from support.packs import colour_network
 from support.programs import COMMAND, clean_environment
 from taskworker_classifyimage.classify.description import read_pack
-from taskworker_classifyimage.classify.keras.build import preprocessing
 from taskworker_classifyimage.classify.keras.networks import keras_networks
 from taskworker_classifyimage.classify.keras.tensorflow_import import import_tensorflow
+from taskworker_classifyimage.classify.keras.tensorflow_runtime import preprocessing
 from taskworker_classifyimage.cli import main
 from taskworker_classifyimage.input_spec import InputSpec
 from taskworker_classifyimage.packing.comparison import load_pictures

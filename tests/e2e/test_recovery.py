@@ -14,8 +14,8 @@ from support.proxy import Exchange, Fault, FaultyProxy
 from support.raw_http import whole_answer
 from support.waiting import wait_until
 from support.working import coloured_picture, working
-from taskworker_classifyimage.classify import load_classifiers
 from taskworker_classifyimage.classify.base import Classifier
+from taskworker_classifyimage.classify.loader import load_classifiers
 
 
 @pytest.fixture(scope="module")

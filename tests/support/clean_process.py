@@ -16,7 +16,7 @@ _PROGRAM = """
     for name in ("tensorflow", "keras", "tf2onnx", "torch", "timm", "onnx"):
         sys.modules[name] = None
     import numpy as np
-    from taskworker_classifyimage.classify import load_classifier
+    from taskworker_classifyimage.classify.loader import load_classifier
     answer = load_classifier(sys.argv[1]).probabilities(np.load(sys.argv[2]))
     np.save(sys.argv[3], answer)
 """

@@ -1,7 +1,7 @@
 """Whether the default model sees in a file what the packaged photograph shows."""
 
-from taskworker_classifyimage.classify import load_classifier
 from taskworker_classifyimage.classify.labels import labels_of
+from taskworker_classifyimage.classify.loader import load_classifier
 from taskworker_classifyimage.decode import DecodeLimits, decode
 from taskworker_classifyimage.pipeline.infer import infer
 from taskworker_classifyimage.sample import SAMPLE_SYNSET

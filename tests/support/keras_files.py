@@ -1,4 +1,4 @@
-"""Keras networks with seeded random weights that see something, saved as Keras publishes them."""
+"""Keras networks with seeded random weights whose answers depend on the picture."""
 
 import hashlib
 import os
@@ -11,16 +11,16 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from taskworker_classifyimage.classify.keras.build import preprocessing
 from taskworker_classifyimage.classify.keras.networks import keras_networks
 from taskworker_classifyimage.classify.keras.tensorflow_import import import_tensorflow
+from taskworker_classifyimage.classify.keras.tensorflow_runtime import preprocessing
 
-#: Spread of the scores that the classes get; random networks as they come give all the same.
+#: Spread of the scores between classes; with plain random weights all scores are the same.
 _SPREAD = 3.0
 
 
 def skip_without_tensorflow() -> None:
-    """For the head of a test module; TensorFlow has wheels for some systems only."""
+    """Skips a test, or a module if a fixture of it calls this; fails where CI is "true"."""
     if find_spec("tensorflow") is None:
         has_wheels = sys.version_info < (3, 14)
         assert not has_wheels or os.environ.get("CI") != "true", "TensorFlow has to be there"
@@ -28,12 +28,12 @@ def skip_without_tensorflow() -> None:
 
 
 def keras() -> Any:
-    """The module, brought in as the program does."""
+    """The module, imported in the way of the program."""
     return import_tensorflow()[1]
 
 
 def squares(count: int, size: int, seed: int = 1) -> npt.NDArray[np.uint8]:
-    """(count, size, size, 3) uint8: patches of colour in turn coarse, fine, and one for all."""
+    """(count, size, size, 3) uint8: coarse patches of colour, fine ones, and plain, in turn."""
     random = np.random.default_rng(seed)
     pictures = np.empty((count, size, size, 3), np.uint8)
     for number, picture in enumerate(pictures):
@@ -47,7 +47,7 @@ def seeded_network(name: str, pictures: npt.NDArray[np.uint8] | None = None, see
     """A network of `keras.applications` whose answers differ from picture to picture.
 
     Args:
-        pictures: (N, S, S, 3) uint8 RGB, of the kind that it is to tell apart.
+        pictures: (N, S, S, 3) uint8 RGB, for which its answers are to differ.
     """
     table = keras_networks()[name]
     library = keras()
@@ -63,7 +63,7 @@ def seeded_network(name: str, pictures: npt.NDArray[np.uint8] | None = None, see
     if pictures is None:
         pictures = squares(4, table.size)
     prepared = preprocessing(library, table)(pictures.astype(np.float32))
-    # Those that begin with statistics are published with one more division by the deviation's root.
+    # EfficientNets are published with one more division by the root of the deviation.
     _set_imagenet_statistics(network, power=3)
     _normalise(network, prepared)
     _tell_apart(network, prepared)
@@ -72,7 +72,7 @@ def seeded_network(name: str, pictures: npt.NDArray[np.uint8] | None = None, see
 
 
 def _normalise(network: Any, prepared: npt.NDArray[np.float32]) -> None:
-    """Gives the layers that keep a mean and a variance those of these pictures."""
+    """Sets the batch normalisations to the mean and variance of these pictures."""
     normalising = [
         layer for layer in network.layers if isinstance(layer, keras().layers.BatchNormalization)
     ]
@@ -85,12 +85,12 @@ def _normalise(network: Any, prepared: npt.NDArray[np.float32]) -> None:
 
 
 def _tell_apart(network: Any, prepared: npt.NDArray[np.float32]) -> None:
-    """Takes from the scores what they have in common for all pictures, and spreads the rest."""
+    """Subtracts the part of the scores that all pictures share, and spreads the rest."""
     last = next(layer for layer in reversed(network.layers) if hasattr(layer, "kernel"))
     scores = np.log(_run(network, prepared, training=False) + 1e-30)
     scores -= scores.mean(axis=1, keepdims=True)
     common = np.median(scores, axis=0)
-    # Few are spread more than that: scores without bounds would turn on the last bit of a sum.
+    # A quantile, as unbounded scores would depend on the last bit of a sum.
     factor = _SPREAD / np.quantile((scores - common).std(axis=1), 0.8)
     last.kernel.assign(last.kernel * factor)
     last.bias.assign((last.bias - common) * factor)
@@ -99,7 +99,7 @@ def _tell_apart(network: Any, prepared: npt.NDArray[np.float32]) -> None:
 def _run(
     network: Any, prepared: npt.NDArray[np.float32], *, training: bool
 ) -> npt.NDArray[np.float32]:
-    """Compiled, which keeps less in memory than one operation after the other."""
+    """Runs the network compiled, which needs less memory than eager execution."""
     compiled = import_tensorflow()[0].function(
         lambda images: network(images, training=training), autograph=False
     )
@@ -119,13 +119,13 @@ def save_as_published(network: Any, path: Path) -> None:
 
 
 def pin(path: Path) -> None:
-    """Writes `NAME.sha256`, as a lab does for weights of its own."""
+    """Writes `NAME.sha256`, which pins weights of one's own."""
     checksum = hashlib.sha256(path.read_bytes()).hexdigest()
     path.with_name(f"{path.name}.sha256").write_text(f"{checksum}  {path.name}\n")
 
 
 def _set_imagenet_statistics(network: Any, power: int) -> None:
-    """Mean, and deviation to a power, of the layer with which the EfficientNets begin."""
+    """Sets the first layer of EfficientNets to ImageNet's mean and a power of its deviation."""
     for layer in network.layers:
         if isinstance(layer, keras().layers.Normalization) and layer.weights:
             mean, std = np.array([(0.485, 0.456, 0.406), (0.229, 0.224, 0.225)], np.float32)

@@ -1,4 +1,4 @@
-"""Pictures of every mode, size and position that a worker may be sent, made from a seed."""
+"""Pictures of all modes, sizes and orientations, made from a seed."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ _EXIF = ExifTags.Base.Orientation
 
 
 def write_odd_pictures(folder: Path, count: int = 50) -> list[Path]:
-    """Writes that many, all different, and gives them in the order of their names."""
+    """Writes that many, all different, and returns their paths sorted by name."""
     random = np.random.default_rng(11)
     makers = list(_makers())
     paths = []
@@ -49,7 +49,7 @@ def _makers() -> Iterator[tuple[str, Maker]]:
 
 
 def _scene(random: np.random.Generator, size: tuple[int, int]) -> Image.Image:
-    """Patches of colour, coarse or fine, hard or soft, strong or faint, and more or less noise."""
+    """Patches of colour of random size, sharpness, contrast and noise."""
     width, height = size
     across, down = random.integers(1, 60, 2)
     patches = Image.fromarray(random.integers(0, 256, (down, across, 3), dtype=np.uint8))

@@ -1,4 +1,4 @@
-"""What the original worker does with a picture, with Keras itself and nothing of this program."""
+"""The original worker: its network, its files, and its answers, computed with Keras alone."""
 
 from pathlib import Path
 from typing import Any
@@ -6,11 +6,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from support.keras_files import keras, seeded_network
+from support.keras_files import keras, pin, save_as_published, seeded_network
 from support.programs import ROOT
+from taskworker_classifyimage.classify.keras.networks import keras_networks
+from taskworker_classifyimage.classify.options import ModelOptions
 
 MODEL = "MobileNetV3Large"
 SIZE = 224
+
+PUBLISHED = keras_networks()[MODEL].file
+#: The file as Keras publishes it, as Keras saves weights, as the original saves the whole network.
+FILES = (PUBLISHED, f"{MODEL}.weights.h5", "tensorflow/mobilenetv3large_model.keras")
 
 _LABELS = ROOT / "src/taskworker_classifyimage/data/labels/en.names"
 #: The thousand synset ids in order, which is the order of the network's answers.
@@ -22,6 +28,19 @@ Scores = npt.NDArray[np.float32]
 def seeded_original(pictures: list[Path]) -> Any:
     """The original's network with random weights that tell these pictures apart."""
     return seeded_network(MODEL, np.stack([_load(each) for each in pictures]).astype(np.uint8))
+
+
+def save_weights(network: Any, folder: Path, name: str) -> ModelOptions:
+    """Puts one of `FILES` into a models folder; returns the options to use it as the original."""
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if name.endswith(".weights.h5"):
+        network.save_weights(path)
+    else:
+        save_as_published(network, path)
+    if name == PUBLISHED:
+        pin(path)
+    return ModelOptions(folder, offline=True, preprocessing="original")
 
 
 def original_scores(network: Any, path: Path) -> Scores:

@@ -2,12 +2,15 @@
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+
+from taskworker_classifyimage.classify.catalogue import find_pack
 
 SIZE = 16
 IDS = ["red", "green", "blue"]
@@ -51,7 +54,7 @@ def network_without_answer() -> onnx.ModelProto:
 
 
 def network_that_fails() -> onnx.ModelProto:
-    """The colour network, which fails where a channel is 255 all over: it looks up what is not."""
+    """The colour network, which fails where a channel is 255 all over: an index out of range."""
     network = colour_network()
     graph = network.graph
     graph.initializer.append(numpy_helper.from_array(np.zeros(255, np.float32), "table"))
@@ -93,6 +96,11 @@ def write_pack(folder: Path, network: onnx.ModelProto | bytes, **changes: Any) -
         place[last] = value
     (folder / "model.toml").write_text(_toml(table), encoding="utf-8")
     return folder
+
+
+def copy_pack(name: str, folder: Path) -> Path:
+    """Copies a built-in pack into a folder of its name there, to be damaged."""
+    return Path(shutil.copytree(find_pack(name).path, folder / name))
 
 
 def _toml(table: dict[str, Any], section: str = "") -> str:

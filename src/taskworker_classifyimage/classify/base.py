@@ -1,11 +1,59 @@
-"""What the pipeline needs of a model, whatever runs it."""
+"""What a model is, whatever runs it: its input, its classes, and the loaded network."""
 
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from taskworker_classifyimage.classify.model import Model
+from taskworker_classifyimage.input_spec import InputSpec
+
+#: The name of the classes of every built-in model: the 1000 of ILSVRC2012, by synset id.
+ILSVRC2012: Final = "ILSVRC2012"
+ILSVRC2012_CLASSES: Final = 1000
+
+#: (N, S, S, 3) RGB, 0 to 255.
+Images = npt.NDArray[np.uint8]
+#: (N, C), 0 to 1, in the order of the classes.
+Probabilities = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnClasses:
+    """The classes of a model that was not trained on ILSVRC2012.
+
+    Attributes:
+        ids: by class index, all different.
+        names: language to names by class index; may be empty.
+    """
+
+    ids: tuple[str, ...]
+    names: dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What the pipeline and the reports need to know about a model.
+
+    Attributes:
+        published_top1: accuracy that the publisher states, 0 to 1; None if none is published.
+        sha256: of the file that holds the weights, in hexadecimal.
+        classes: None for those of ILSVRC2012.
+    """
+
+    name: str
+    version: str
+    licence: str
+    source: str
+    published_top1: float | None
+    sha256: str
+    input: InputSpec
+    classes: OwnClasses | None
+
+    @property
+    def class_count(self) -> int:
+        """Number of classes, which is the number of the network's outputs."""
+        return ILSVRC2012_CLASSES if self.classes is None else len(self.classes.ids)
 
 
 class Classifier(Protocol):
@@ -21,11 +69,11 @@ class Classifier(Protocol):
 
     @property
     def device(self) -> str:
-        """Where it really runs, such as "cpu"."""
+        """The device that runs the network, such as "cpu"."""
 
     @property
     def threads(self) -> int:
-        """How many threads that call `probabilities` keep the device busy."""
+        """How many threads calling `probabilities` keep the device busy."""
 
-    def probabilities(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+    def probabilities(self, images: Images) -> Probabilities:
         """(N, S, S, 3) uint8 RGB to (N, C) probabilities, 0 to 1, in the order of the classes."""

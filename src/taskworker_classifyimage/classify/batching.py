@@ -1,7 +1,7 @@
-"""Dynamic batches: what waits while one batch runs is the next batch.
+"""Dynamic batches: pictures that wait while one batch runs form the next batch.
 
-A GPU runs many pictures in little more time than one. Nobody waits for a batch to fill up: a
-picture that comes alone is run alone, and batches grow by themselves when the device is busy.
+A GPU runs many pictures in little more time than one. No picture waits for a batch to fill up: one
+that comes alone runs alone, and batches grow when the device is busy.
 """
 
 import threading
@@ -10,15 +10,10 @@ from concurrent.futures import Future
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from taskworker_classifyimage.classify.base import Classifier
-from taskworker_classifyimage.classify.model import Model
+from taskworker_classifyimage.classify.base import Classifier, Images, Probabilities
 
-Images = npt.NDArray[np.uint8]
-Probabilities = npt.NDArray[np.float64]
-
-#: More is not in flight: tasks in flight are what a kill strands.
+#: Larger batches would need more tasks in flight, and a killed worker leaves those stuck.
 BATCH: Final = 16
 
 
@@ -26,37 +21,22 @@ class BatchingClassifier:
     """A `Classifier` that runs the pictures of many threads together on another one."""
 
     def __init__(self, classifier: Classifier) -> None:
+        self.model = classifier.model
+        self.library = classifier.library
+        self.device = classifier.device
+        # One batch runs while the next one forms.
+        self.threads = 2 * BATCH
         self._classifier = classifier
         self._waiting: deque[tuple[Images, Future[Probabilities]]] = deque()
-        self._device = threading.Lock()
-
-    @property
-    def model(self) -> Model:
-        """The model that is loaded."""
-        return self._classifier.model
-
-    @property
-    def library(self) -> str:
-        """Name and version of the runtime."""
-        return self._classifier.library
-
-    @property
-    def device(self) -> str:
-        """Where it really runs."""
-        return self._classifier.device
-
-    @property
-    def threads(self) -> int:
-        """Callers that keep the device busy: one batch that runs and one that gathers."""
-        return 2 * BATCH
+        self._device_lock = threading.Lock()
 
     def probabilities(self, images: Images) -> Probabilities:
         """(N, S, S, 3) uint8 RGB to (N, C) probabilities, 0 to 1, in the order of the classes."""
         answer: Future[Probabilities] = Future()
         self._waiting.append((images, answer))
-        # Whoever finds the device free runs what is waiting, its own picture or others'.
+        # The thread that gets the device runs whatever is waiting, its own picture or not.
         while not answer.done():
-            with self._device:
+            with self._device_lock:
                 if not answer.done():
                     self._run_next()
         return answer.result()
@@ -65,16 +45,17 @@ class BatchingClassifier:
         self._run([self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))])
 
     def _run(self, batch: list[tuple[Images, Future[Probabilities]]]) -> None:
+        pictures = [images for images, _ in batch]
         try:
-            together = self._classifier.probabilities(np.concatenate([each for each, _ in batch]))
-        except Exception as error:  # noqa: BLE001 - told to its caller
+            together = self._classifier.probabilities(np.concatenate(pictures))
+        except Exception as err:  # noqa: BLE001 - the caller whose picture it is gets it
             if len(batch) == 1:
-                batch[0][1].set_exception(error)
+                batch[0][1].set_exception(err)
                 return
-            # One picture's fault, or together they want more memory than there is.
-            for each in batch:
-                self._run([each])
+            # One picture is at fault, or the batch needs more memory than the device has.
+            for call in batch:
+                self._run([call])
             return
-        ends = np.cumsum([len(each) for each, _ in batch])
+        ends = np.cumsum([len(images) for images in pictures])
         for (_, answer), part in zip(batch, np.split(together, ends[:-1]), strict=True):
             answer.set_result(part)

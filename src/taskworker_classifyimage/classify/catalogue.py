@@ -1,26 +1,24 @@
-"""The models there are: built in, at a path, in the models folder, and the networks of Keras."""
+"""Finds models by name: built in, at a path, in the models folder, or a network of Keras."""
 
 import difflib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Final
 
 from taskworker_classifyimage.classify.description import read_pack
-from taskworker_classifyimage.classify.keras.model import KerasModel, keras_model
+from taskworker_classifyimage.classify.keras.model import KerasModel, find_keras_model
 from taskworker_classifyimage.classify.keras.networks import keras_networks
+from taskworker_classifyimage.classify.keras.tensorflow_import import check_installed
 from taskworker_classifyimage.classify.model_pack import DESCRIPTION_FILE, ModelPack
 from taskworker_classifyimage.classify.options import ModelOptions
 from taskworker_classifyimage.errors import ConfigError, ModelError
-
-DEFAULT_MODEL: Final = "EfficientNetLite2"
 
 _BUILT_IN = Path(__file__).parent.parent / "data" / "models"
 
 
 @cache
 def built_in_packs() -> tuple[ModelPack, ...]:
-    """The packs that came with the program, sorted by name.
+    """The packs that are part of this program, sorted by name.
 
     Raises:
         ModelError: there are none, or one is broken.
@@ -32,7 +30,7 @@ def built_in_packs() -> tuple[ModelPack, ...]:
 
 
 def pack_paths(folder: Path | None) -> Iterator[Path]:
-    """The packs in a models folder, folders and zips, in the order of their names."""
+    """The packs in a models folder, folders and zips, sorted by name."""
     if folder is not None and folder.is_dir():
         for path in sorted(folder.iterdir()):
             if _may_be_pack(path):
@@ -43,48 +41,49 @@ def _may_be_pack(path: Path) -> bool:
     try:
         return path.suffix == ".zip" or (path / DESCRIPTION_FILE).is_file()
     except OSError:
-        # Closed to us, as a disk's lost+found is; whoever asks for it is told so.
+        # No access, as to a disk's lost+found; the error appears when this pack is named.
         return True
 
 
 def find_model(model: str, options: ModelOptions) -> ModelPack | KerasModel:
-    """The model of that name; the weights of a Keras network are downloaded if need be.
+    """Finds the model of that name; downloads the weights of a Keras network if necessary.
 
     Raises:
-        ConfigError: there is none; the message lists what there is.
-        ModelError: it is broken, or cannot be had.
+        ConfigError: there is none; the message lists those that exist.
+        ModelError: it is broken, or cannot be obtained or run here.
     """
     network = keras_networks().get(model)
-    if network is not None and _pack_path(model, options) is None:
-        return keras_model(network, options)
+    if network is not None and _find_path(model, options) is None:
+        check_installed(network.name)
+        return find_keras_model(network, options)
     return find_pack(model, options)
 
 
 def find_pack(model: str, options: ModelOptions | None = None) -> ModelPack:
-    """The pack of that name, built in or in the models folder, or the one at that path.
+    """Finds the pack of that name, built in or in the models folder, or the one at that path.
 
     Raises:
-        ConfigError: there is none; the message lists what there is.
+        ConfigError: there is none; the message lists those that exist.
         ModelError: the pack is broken.
     """
     packs = {pack.name: pack for pack in built_in_packs()}
     if model in packs:
         return packs[model]
-    path = _pack_path(model, options or ModelOptions())
+    path = _find_path(model, options or ModelOptions())
     if path is not None:
         return read_pack(path)
     known = {name.lower(): name for name in (*packs, *keras_networks())}
     near = difflib.get_close_matches(model.lower(), known, n=1, cutoff=0.8)
     raise ConfigError(
-        f"model {model!r} is not there; there are {', '.join(packs)}, the networks of Keras "
+        f"there is no model {model!r}; there are {', '.join(packs)}, the networks of Keras "
         f"(see the command 'models'), or the path of a model pack, a folder or a zip"
         + "".join(f"; did you mean {known[name]}?" for name in near)
     )
 
 
-def _pack_path(model: str, options: ModelOptions) -> Path | None:
+def _find_path(model: str, options: ModelOptions) -> Path | None:
     named = Path(model)
-    # A folder of pictures may be called as a network is.
+    # A folder of pictures may have the name of a network.
     if named.exists() and (model not in keras_networks() or _may_be_pack(named)):
         return named
     names = (model, f"{model}.zip")

@@ -1,17 +1,20 @@
-"""Reads a pack's `model.toml`: every key checked, every mistake named."""
+"""A pack's `model.toml`: reads it, naming the key of every mistake, and writes it."""
 
+import json
 import re
 import tomllib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, NoReturn, TypeVar
 
-from taskworker_classifyimage.classify.container import DESCRIPTION_LIMIT_BYTES, read_member
-from taskworker_classifyimage.classify.model import ILSVRC2012, OwnClasses
+from taskworker_classifyimage.classify.base import ILSVRC2012, OwnClasses
 from taskworker_classifyimage.classify.model_pack import (
     DESCRIPTION_FILE,
+    DESCRIPTION_LIMIT_BYTES,
     ModelPack,
     TensorSpec,
     Triple,
+    read_member,
 )
 from taskworker_classifyimage.errors import ModelError
 from taskworker_classifyimage.input_spec import SIDES, InputSpec, Resize
@@ -19,7 +22,7 @@ from taskworker_classifyimage.input_spec import SIDES, InputSpec, Resize
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LANGUAGE: Final = re.compile(r"[a-z]{2,8}(-[A-Za-z0-9]{1,8}){0,8}")
 _MOST_CLASSES: Final = 100_000
-#: Of a scaling's numbers: float32 holds little more.
+#: Limit for the numbers of a scaling: float32 holds little more.
 _LARGEST: Final = 1e38
 
 _DTYPES: Final[tuple[Literal["uint8", "float32"], ...]] = ("uint8", "float32")
@@ -34,113 +37,54 @@ def read_pack(path: Path) -> ModelPack:
     Raises:
         ModelError: a key is missing or wrong; the message names the file and the key.
     """
-    where = f"{path}: {DESCRIPTION_FILE}"
     content = read_member(path, DESCRIPTION_FILE, DESCRIPTION_LIMIT_BYTES)
-    return _Description(where, _table(where, content)).pack(path)
+    table = _Table(f"{path}: {DESCRIPTION_FILE}", content)
+    has_accuracy = table.find("published_top1") is not None
+    return ModelPack(
+        name=table.get_match("name", _NAME, "letters, digits, '.', '_' and '-'"),
+        version=table.get_text("version"),
+        licence=table.get_text("licence"),
+        source=table.get_text("source"),
+        published_top1=table.get_number("published_top1", 0, 1) if has_accuracy else None,
+        saturation_safe=table.find("saturation_safe") is True,
+        sha256=table.get_match("sha256", re.compile("[0-9a-f]{64}"), "64 hexadecimal digits"),
+        input=_read_input(table),
+        tensor=_read_tensor(table),
+        output=table.get_choice("output.kind", ("logits", "probabilities")),
+        classes=_read_classes(table),
+        path=path,
+    )
 
 
 def read_classes(path: Path) -> OwnClasses | None:
-    """The classes in a TOML file that has the section `output` of a description.
+    """Reads the classes from a TOML file that has the section `output` of a description.
 
     Returns:
         None for those of ILSVRC2012.
 
     Raises:
-        ModelError: the file is missing, or a key is; the message names both.
+        ModelError: the file is missing, or a key is missing or wrong; the message names both.
     """
     content = read_member(path.parent, path.name, DESCRIPTION_LIMIT_BYTES)
-    return _Description(str(path), _table(str(path), content)).classes()
+    return _read_classes(_Table(str(path), content))
 
 
-def _table(where: str, content: bytes) -> dict[str, Any]:
-    try:
-        return tomllib.loads(content.decode("utf-8"))
-    except (ValueError, RecursionError) as err:
-        # ValueError: of TOML, of UTF-8, and of Python for a number of thousands of digits.
-        raise ModelError(f"{where} is no TOML: {err}") from None
+class _Table:
+    """A TOML file's values by dotted keys such as "input.size"; `get_` refuses what is wrong."""
 
+    def __init__(self, subject: str, content: bytes) -> None:
+        self._subject = subject
+        try:
+            self._table = tomllib.loads(content.decode("utf-8"))
+        except (ValueError, RecursionError) as err:
+            # ValueError: bad TOML, bad UTF-8, or a number of thousands of digits.
+            raise ModelError(f"{subject} is not valid TOML: {err}") from None
 
-class _Description:
-    """Takes values out of the table by keys such as "input.size"."""
+    def refuse(self, key: str, problem: str) -> NoReturn:
+        raise ModelError(f"{self._subject}: {key} {problem}")
 
-    def __init__(self, where: str, table: dict[str, Any]) -> None:
-        self._where = where
-        self._table = table
-
-    def pack(self, path: Path) -> ModelPack:
-        name, sha256 = self._text("name"), self._text("sha256")
-        if not _NAME.fullmatch(name):
-            self._refuse("name", "must be letters, digits, '.', '_' and '-'")
-        if not re.fullmatch(r"[0-9a-f]{64}", sha256):
-            self._refuse("sha256", "must be 64 hexadecimal digits")
-        top1 = None
-        if self._find("published_top1") is not None:
-            top1 = self._number("published_top1", 0, 1)
-        return ModelPack(
-            name=name,
-            version=self._text("version"),
-            licence=self._text("licence"),
-            source=self._text("source"),
-            published_top1=top1,
-            saturation_safe=self._find("saturation_safe") is True,
-            sha256=sha256,
-            input=self._input(),
-            tensor=self._tensor(),
-            output=self._one_of("output.kind", ("logits", "probabilities")),
-            classes=self.classes(),
-            path=path,
-        )
-
-    def _input(self) -> InputSpec:
-        size = self._number("input.size", *SIDES)
-        if size % 1:
-            self._refuse("input.size", "must be a whole number")
-        stretch = self._find("input.crop") == "none"
-        return InputSpec(
-            size=int(size),
-            crop=None if stretch else self._number("input.crop", 0.1, 1),
-            resize=self._one_of("input.resize", _RESIZES),
-        )
-
-    def _tensor(self) -> TensorSpec:
-        dtype = self._one_of("input.dtype", _DTYPES)
-        subtract, divide = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-        if self._find("input.scaling") != "none":
-            if dtype == "uint8":
-                self._refuse("input.scaling", 'must be "none" for uint8')
-            subtract = self._triple("input.scaling.subtract")
-            divide = self._triple("input.scaling.divide")
-            if 0.0 in divide:
-                self._refuse("input.scaling.divide", "must not be 0")
-        return TensorSpec(
-            dtype=dtype,
-            layout=self._one_of("input.layout", ("NHWC", "NCHW")),
-            colours=self._one_of("input.colours", ("RGB", "BGR")),
-            subtract=subtract,
-            divide=divide,
-        )
-
-    def classes(self) -> OwnClasses | None:
-        classes = self._value("output.classes")
-        if classes == ILSVRC2012:
-            return None
-        ids = self._texts("output.classes")
-        if len(set(ids)) != len(ids):
-            self._refuse("output.classes", "names a class twice")
-        listed, names = self._find("output.names"), dict[str, tuple[str, ...]]()
-        if not isinstance(listed, dict | None):
-            self._refuse("output.names", "must be a table of lists, by language")
-        for language in listed or ():
-            key = f"output.names.{language}"
-            if not _LANGUAGE.fullmatch(language):
-                self._refuse(key, "is no language tag such as 'de'")
-            names[language] = self._texts(key)
-            if len(names[language]) != len(ids):
-                self._refuse(key, f"has {len(names[language])} names for {len(ids)} classes")
-        return OwnClasses(ids, names)
-
-    def _find(self, key: str) -> Any:
-        """The value, None if it is not there."""
+    def find(self, key: str) -> Any:
+        """The value, None if there is none."""
         value: Any = self._table
         for part in key.split("."):
             if not isinstance(value, dict):
@@ -148,50 +92,145 @@ class _Description:
             value = value.get(part)
         return value
 
-    def _value(self, key: str) -> Any:
-        value = self._find(key)
+    def get(self, key: str) -> Any:
+        value = self.find(key)
         if value is None:
-            self._refuse(key, "is missing")
+            self.refuse(key, "is missing")
         return value
 
-    def _text(self, key: str) -> str:
-        return self._checked_text(key, self._value(key))
+    def get_text(self, key: str) -> str:
+        return self._check_text(key, self.get(key))
 
-    def _texts(self, key: str) -> tuple[str, ...]:
-        values = self._value(key)
+    def get_texts(self, key: str) -> tuple[str, ...]:
+        values = self.get(key)
         if not isinstance(values, list) or not 1 <= len(values) <= _MOST_CLASSES:
-            self._refuse(key, f'must be a list of 1 to {_MOST_CLASSES} texts, or "{ILSVRC2012}"')
-        return tuple(self._checked_text(key, value) for value in values)
+            self.refuse(key, f'must be a list of 1 to {_MOST_CLASSES} texts, or "{ILSVRC2012}"')
+        return tuple(self._check_text(key, value) for value in values)
 
-    def _checked_text(self, key: str, value: object) -> str:
-        if not isinstance(value, str) or not 1 <= len(value) <= 500 or not value.isprintable():
-            self._refuse(key, "must be 1 to 500 printable characters")
-        return value
+    def get_match(self, key: str, pattern: re.Pattern[str], allowed: str) -> str:
+        text = self.get_text(key)
+        if not pattern.fullmatch(text):
+            self.refuse(key, f"must be {allowed}")
+        return text
 
-    def _number(self, key: str, least: float, most: float) -> float:
-        value = self._value(key)
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            self._refuse(key, "must be a number")
-        if not least <= value <= most:
-            self._refuse(key, f"must be from {least} to {most}")
-        return float(value)
-
-    def _triple(self, key: str) -> Triple:
-        values = self._value(key)
-        if not isinstance(values, list) or len(values) != 3:
-            self._refuse(key, "must be three numbers")
-        for value in values:
-            if not isinstance(value, int | float) or not abs(value) <= _LARGEST:
-                self._refuse(key, f"must be three numbers, none beyond {_LARGEST:g}")
-        return (float(values[0]), float(values[1]), float(values[2]))
-
-    def _one_of(self, key: str, choices: tuple[T, ...]) -> T:
-        value = self._value(key)
+    def get_choice(self, key: str, choices: tuple[T, ...]) -> T:
+        value = self.get(key)
         for choice in choices:
             if value == choice:
                 return choice
-        listed = ", ".join(repr(choice) for choice in choices)
-        return self._refuse(key, f"must be one of {listed}")
+        return self.refuse(key, f"must be one of {', '.join(map(repr, choices))}")
 
-    def _refuse(self, key: str, problem: str) -> NoReturn:
-        raise ModelError(f"{self._where}: {key} {problem}")
+    def get_number(self, key: str, least: float, most: float) -> float:
+        value = self.get(key)
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            self.refuse(key, "must be a number")
+        if not least <= value <= most:
+            self.refuse(key, f"must be from {least} to {most}")
+        return float(value)
+
+    def get_triple(self, key: str) -> Triple:
+        values = self.get(key)
+        if not isinstance(values, list) or len(values) != 3:
+            self.refuse(key, "must be three numbers")
+        for value in values:
+            if not isinstance(value, int | float) or not abs(value) <= _LARGEST:
+                self.refuse(key, f"must be three numbers, none beyond {_LARGEST:g}")
+        return (float(values[0]), float(values[1]), float(values[2]))
+
+    def _check_text(self, key: str, value: object) -> str:
+        if not isinstance(value, str) or not 1 <= len(value) <= 500 or not value.isprintable():
+            self.refuse(key, "must be 1 to 500 printable characters")
+        return value
+
+
+def _read_input(table: _Table) -> InputSpec:
+    size = table.get_number("input.size", *SIDES)
+    if size % 1:
+        table.refuse("input.size", "must be a whole number")
+    is_stretched = table.find("input.crop") == "none"
+    return InputSpec(
+        size=int(size),
+        crop=None if is_stretched else table.get_number("input.crop", 0.1, 1),
+        resize=table.get_choice("input.resize", _RESIZES),
+    )
+
+
+def _read_tensor(table: _Table) -> TensorSpec:
+    dtype = table.get_choice("input.dtype", _DTYPES)
+    subtract, divide = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+    if table.find("input.scaling") != "none":
+        if dtype == "uint8":
+            table.refuse("input.scaling", 'must be "none" for uint8')
+        subtract = table.get_triple("input.scaling.subtract")
+        divide = table.get_triple("input.scaling.divide")
+        if 0.0 in divide:
+            table.refuse("input.scaling.divide", "must not be 0")
+    return TensorSpec(
+        dtype=dtype,
+        layout=table.get_choice("input.layout", ("NHWC", "NCHW")),
+        colours=table.get_choice("input.colours", ("RGB", "BGR")),
+        subtract=subtract,
+        divide=divide,
+    )
+
+
+def _read_classes(table: _Table) -> OwnClasses | None:
+    if table.get("output.classes") == ILSVRC2012:
+        return None
+    ids = table.get_texts("output.classes")
+    if len(set(ids)) != len(ids):
+        table.refuse("output.classes", "names a class twice")
+    listed, names = table.find("output.names"), dict[str, tuple[str, ...]]()
+    if not isinstance(listed, dict | None):
+        table.refuse("output.names", "must be a table of lists, by language")
+    for language in listed or ():
+        key = f"output.names.{language}"
+        if not _LANGUAGE.fullmatch(language):
+            table.refuse(key, "is not a language tag such as 'de'")
+        names[language] = table.get_texts(key)
+        if len(names[language]) != len(ids):
+            table.refuse(key, f"has {len(names[language])} names for {len(ids)} classes")
+    return OwnClasses(ids, names)
+
+
+def description_text(pack: ModelPack) -> str:
+    """The TOML that describes a pack; `read_pack` turns it into the same pack."""
+    return "\n".join([*_lines(pack), ""])
+
+
+def _lines(pack: ModelPack) -> Iterator[str]:
+    for key in ("name", "version", "licence", "source"):
+        yield f"{key} = {_quote(getattr(pack, key))}"
+    if pack.published_top1 is not None:
+        yield f"published_top1 = {pack.published_top1!r}"
+    yield f"sha256 = {_quote(pack.sha256)}"
+    if pack.saturation_safe:
+        yield "saturation_safe = true"
+    yield from ("", "[input]", f"size = {pack.input.size}")
+    yield f"crop = {_quote('none') if pack.input.crop is None else repr(pack.input.crop)}"
+    yield f"resize = {_quote(pack.input.resize)}"
+    for key in ("dtype", "layout", "colours"):
+        yield f"{key} = {_quote(getattr(pack.tensor, key))}"
+    if (pack.tensor.subtract, pack.tensor.divide) == (TensorSpec().subtract, TensorSpec().divide):
+        yield f"scaling = {_quote('none')}"
+    else:
+        yield f"scaling.subtract = {list(pack.tensor.subtract)!r}"
+        yield f"scaling.divide = {list(pack.tensor.divide)!r}"
+    yield from ("", "[output]", f"kind = {_quote(pack.output)}")
+    if pack.classes is None:
+        yield f"classes = {_quote(ILSVRC2012)}"
+        return
+    yield f"classes = {_quote_all(pack.classes.ids)}"
+    if pack.classes.names:
+        yield from ("", "[output.names]")
+    for language, names in pack.classes.names.items():
+        yield f"{language} = {_quote_all(names)}"
+
+
+def _quote_all(texts: Sequence[str]) -> str:
+    return "".join(["[\n", *(f"    {_quote(text)},\n" for text in texts), "]"])
+
+
+def _quote(text: str) -> str:
+    """A TOML string; printable text is written as in JSON."""
+    return json.dumps(text, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""Where a network runs, as `--device` says it."""
+"""The device that runs a network, as `--device` names it."""
 
 import re
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Final, Self
 _NUMBERED: Final = re.compile(r"\d{1,3}")
 _OPENVINO: Final = re.compile(r"[A-Z]{1,16}(\.\d{1,3})?")
 
-#: What may follow the kind and a colon; None: nothing.
+#: Allowed text after the kind and a colon; None: nothing.
 _PARTS: Final[dict[str, re.Pattern[str] | None]] = {
     "auto": None,
     "cpu": None,
@@ -17,16 +17,16 @@ _PARTS: Final[dict[str, re.Pattern[str] | None]] = {
     "directml": _NUMBERED,
 }
 
-#: For messages and help.
+#: The values of `--device`, for messages and help.
 DEVICES: Final = "auto, cpu, cuda, cuda:N, openvino, openvino:GPU, coreml, directml, directml:N"
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A kind of device, and which of several.
+    """A kind of device, and which one of several.
 
     Attributes:
-        kind: "auto" is a GPU if there is one.
+        kind: "auto" stands for a GPU if there is one, else the CPU.
         part: "1" of "cuda:1", "GPU" of "openvino:GPU"; empty for the first or only one.
     """
 
@@ -38,7 +38,7 @@ class Device:
         """Reads "cuda:1" and the like.
 
         Raises:
-            ValueError: it names no device.
+            ValueError: it does not name a device.
         """
         kind, colon, part = text.partition(":")
         known = _PARTS.get(kind)

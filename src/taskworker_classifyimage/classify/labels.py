@@ -8,10 +8,10 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Final
 
-from taskworker_classifyimage.classify.model import ILSVRC2012_CLASSES, Model, OwnClasses
+from taskworker_classifyimage.classify.base import ILSVRC2012_CLASSES, Model, OwnClasses
 from taskworker_classifyimage.errors import ModelError
 
-#: What every language falls back to in the end, where it is there.
+#: The fallback for every language, where it exists.
 LAST_RESORT: Final = "en"
 
 _FOLDER = Path(__file__).parent.parent / "data" / "labels"
@@ -24,7 +24,7 @@ class Labels(ABC):
     @property
     @abstractmethod
     def languages(self) -> list[str]:
-        """The languages there are, sorted; at least one."""
+        """The languages that exist, sorted; at least one."""
 
     @property
     @abstractmethod
@@ -33,7 +33,7 @@ class Labels(ABC):
 
     @abstractmethod
     def names(self, language: str) -> Mapping[str, str]:
-        """Names of one language that is in `languages`, by class id.
+        """The names in one of `languages`, by class id.
 
         Raises:
             ModelError: they are damaged or incomplete.
@@ -41,10 +41,10 @@ class Labels(ABC):
 
     @abstractmethod
     def sha256(self, language: str) -> str:
-        """Checksum of the names of one language that is in `languages`, in hexadecimal."""
+        """SHA-256 of the names in one of `languages`, in hexadecimal."""
 
     def check(self) -> None:
-        """Reads every language, so that damage is found before it is in the way.
+        """Reads every language, so that damage is found at the start.
 
         Raises:
             ModelError: names are damaged or incomplete.
@@ -53,9 +53,9 @@ class Labels(ABC):
             self.names(language)
 
     def resolve(self, tag: str) -> tuple[str, bool]:
-        """The best language there is for a BCP 47 tag, and whether it is the one asked for.
+        """Finds the best language for a BCP 47 tag, and whether it is the one asked for.
 
-        With de and en there, "DE" gives ("de", True), "de-AT" ("de", False), "xx" ("en", False).
+        With de and en, "DE" gives ("de", True), "de-AT" ("de", False), "xx" ("en", False).
         """
         subtags = tag.lower().replace("_", "-").split("-")
         known = {language.lower(): language for language in self.languages}
@@ -67,12 +67,12 @@ class Labels(ABC):
 
 
 def labels_of(model: Model) -> Labels:
-    """The names of a model's classes."""
+    """The labels of a model's classes."""
     return LabelFiles() if model.classes is None else OwnLabels(model.classes)
 
 
 class LabelFiles(Labels):
-    """The 1000 classes of ILSVRC2012: a folder of `LANGUAGE.names`, each read when asked for.
+    """The 1000 classes of ILSVRC2012: a folder of files `LANGUAGE.names`, each read on first use.
 
     A file has 1000 lines "n02123394 Perserkatze".
     """
@@ -82,7 +82,7 @@ class LabelFiles(Labels):
 
     @cached_property
     def languages(self) -> list[str]:
-        """The languages there are, sorted."""
+        """The languages that exist, sorted."""
         return sorted(path.stem for path in self._folder.glob("*.names"))
 
     @cached_property
@@ -91,7 +91,7 @@ class LabelFiles(Labels):
         return sorted(self.names(LAST_RESORT))
 
     def names(self, language: str) -> Mapping[str, str]:
-        """Names of one language that is in `languages`, by synset id.
+        """The names in one of `languages`, by synset id.
 
         Raises:
             ModelError: the file is missing, damaged or incomplete.
@@ -99,23 +99,23 @@ class LabelFiles(Labels):
         return _read_names(self._folder / f"{language}.names")
 
     def sha256(self, language: str) -> str:
-        """Checksum of the language's file."""
-        return _file_sha256(self._folder / f"{language}.names")
+        """SHA-256 of the language's file, in hexadecimal."""
+        return _hash_file(self._folder / f"{language}.names")
 
 
 class OwnLabels(Labels):
-    """The classes of a pack of one's own; without names, the ids are shown."""
+    """The classes of a pack that brings its own; without names, the ids stand in for them."""
 
     def __init__(self, classes: OwnClasses) -> None:
         self._ids = classes.ids
         self._names = {
             language: dict(zip(classes.ids, names, strict=True))
             for language, names in classes.names.items()
-        } or {LAST_RESORT: {each: each for each in classes.ids}}
+        } or {LAST_RESORT: dict(zip(classes.ids, classes.ids, strict=True))}
 
     @property
     def languages(self) -> list[str]:
-        """The languages there are, sorted."""
+        """The languages that exist, sorted."""
         return sorted(self._names)
 
     @property
@@ -124,17 +124,17 @@ class OwnLabels(Labels):
         return self._ids
 
     def names(self, language: str) -> Mapping[str, str]:
-        """Names of one language that is in `languages`, by class id."""
+        """The names in one of `languages`, by class id."""
         return self._names[language]
 
     def sha256(self, language: str) -> str:
-        """Checksum of the names, written as a file of names: a line "ID NAME" for each class."""
-        lines = (f"{each} {name}\n" for each, name in self._names[language].items())
+        """SHA-256 of the names written as a file of names, a line "ID NAME" for each class."""
+        lines = (f"{class_id} {name}\n" for class_id, name in self._names[language].items())
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 @cache
-def _file_sha256(path: Path) -> str:
+def _hash_file(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -148,7 +148,7 @@ def _read_names(path: Path) -> dict[str, str]:
     for number, line in enumerate(lines, start=1):
         match = _LINE.fullmatch(line)
         if match is None or match[1] in names:
-            raise ModelError(f"{path}: line {number} is not one synset id and its name; {line!r}")
+            raise ModelError(f"{path}: line {number} is not a synset id and a name: {line!r}")
         names[match[1]] = match[2]
     if len(names) != ILSVRC2012_CLASSES:
         raise ModelError(f"{path} has {len(names)} names, not {ILSVRC2012_CLASSES}")

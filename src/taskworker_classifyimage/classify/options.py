@@ -1,4 +1,4 @@
-"""What the operator decides about finding and using models."""
+"""The operator's choice of models: where they are found, and how they are used."""
 
 import logging
 from collections.abc import Callable
@@ -10,11 +10,13 @@ from platformdirs import user_cache_path
 
 _log = logging.getLogger(__name__)
 
+DEFAULT_MODEL: Final = "EfficientNetLite2"
+
 Preprocessing = Literal["model", "original"]
 PREPROCESSINGS: Final[tuple[Preprocessing, ...]] = ("model", "original")
 
-#: Where the original keeps its model; used if it is there.
-_BESIDE: Final = Path("models")
+#: The folder in which the original worker keeps its model, relative to the current one.
+_LOCAL_FOLDER: Final = Path("models")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +24,11 @@ class ModelOptions:
     """How models are found and used.
 
     Attributes:
-        models_dir: the models folder; None: `./models` if that is there, else the user's cache.
-        offline: nothing is downloaded.
-        preprocessing: "model", as the model's own description wants it; "original", as the
-            original worker did it, whatever the model.
-        tell: is given a line about a download's progress now and then.
+        models_dir: the models folder; None: `./models` if it exists, else one in the user's cache.
+        offline: forbids downloads.
+        preprocessing: "model", as the model's description states; "original", as the original
+            worker did it, whatever the model.
+        tell: receives lines about a download's progress.
     """
 
     models_dir: Path | None = None
@@ -35,11 +37,11 @@ class ModelOptions:
     tell: Callable[[str], None] = _log.info
 
     def models_folder(self) -> Path | None:
-        """The models folder, there or not; None: none is named, and the user has no home."""
+        """The models folder, which may not exist yet; None if none is named or known."""
         if self.models_dir is not None:
             return self.models_dir
-        if _BESIDE.is_dir():
-            return _BESIDE.absolute()
+        if _LOCAL_FOLDER.is_dir():
+            return _LOCAL_FOLDER.absolute()
         try:
             return user_cache_path("taskworker-classifyimage", appauthor=False) / "models"
         except RuntimeError:

@@ -9,12 +9,12 @@ import numpy.typing as npt
 def to_probabilities(
     scores: npt.NDArray[np.float32], kind: Literal["logits", "probabilities"]
 ) -> npt.NDArray[np.float64]:
-    """(N, C) scores of a network to (N, C) probabilities, 0 to 1, whatever it gives."""
+    """(N, C) scores of a network to (N, C) probabilities, 0 to 1."""
     return softmax(scores) if kind == "logits" else scores.astype(np.float64)
 
 
 def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """(N, C) logits to (N, C) probabilities, 0 to 1; each row of numbers sums to 1."""
+    """(N, C) logits to (N, C) probabilities, 0 to 1; each row sums to 1, or is NaN."""
     shifted = logits.astype(np.float64)
     with np.errstate(invalid="ignore"):
         shifted -= shifted.max(axis=1, keepdims=True)
@@ -23,11 +23,11 @@ def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     return shifted
 
 
-def best(probabilities: npt.NDArray[np.float64], top: int) -> list[int]:
+def rank_best(probabilities: npt.NDArray[np.float64], top: int) -> list[int]:
     """Class indices of the `top` largest of (C,) probabilities, largest first.
 
-    Equal probabilities come in the order of their class index, so that an answer never depends
-    on how it was sorted.
+    Equal probabilities come in the order of their class index, so that an answer does not depend
+    on the sorting algorithm.
     """
     order = np.argsort(-probabilities, kind="stable")
     return [int(index) for index in order[:top]]

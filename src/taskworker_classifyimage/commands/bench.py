@@ -17,8 +17,8 @@ from typing import Final
 from taskworker_classifyimage.bridge_client.address import BridgeAddress
 from taskworker_classifyimage.bridge_client.bridge import Bridge
 from taskworker_classifyimage.bridge_client.client import BridgeClient
-from taskworker_classifyimage.classify import load_classifier
 from taskworker_classifyimage.classify.base import Classifier
+from taskworker_classifyimage.classify.loader import load_classifier
 from taskworker_classifyimage.commands.decoders import decoder_pool
 from taskworker_classifyimage.commands.flags import (
     add_access_flags,

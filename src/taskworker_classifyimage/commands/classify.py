@@ -6,7 +6,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from taskworker_classifyimage.classify import load_classifier
+from taskworker_classifyimage.classify.loader import load_classifier
 from taskworker_classifyimage.commands.decoders import decoder_pool
 from taskworker_classifyimage.commands.flags import (
     add_decoder_flags,

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from taskworker_classifyimage.classify.catalogue import DEFAULT_MODEL, built_in_packs, pack_paths
+from taskworker_classifyimage.classify.catalogue import built_in_packs, pack_paths
 from taskworker_classifyimage.classify.description import read_pack
 from taskworker_classifyimage.classify.keras.model import find_weights
 from taskworker_classifyimage.classify.keras.networks import KerasNetwork, keras_networks
 from taskworker_classifyimage.classify.model_pack import MODEL_FILE, ModelPack
+from taskworker_classifyimage.classify.options import DEFAULT_MODEL
 from taskworker_classifyimage.commands import pack as pack_command
 from taskworker_classifyimage.commands.flags import (
     add_config_flag,

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from taskworker_classifyimage.classify.container import DESCRIPTION_LIMIT_BYTES, read_member
+from taskworker_classifyimage.classify.base import OwnClasses
 from taskworker_classifyimage.classify.description import read_classes
-from taskworker_classifyimage.classify.model import OwnClasses
+from taskworker_classifyimage.classify.model_pack import DESCRIPTION_LIMIT_BYTES, read_member
 from taskworker_classifyimage.errors import ModelError
 
 

@@ -111,8 +111,7 @@ def compare(pack: ModelPack, scores: Scores, pictures: Images) -> Comparison:
     Raises:
         ModelError: the pack cannot be loaded or does not run as its description says.
     """
-    classifier = OnnxClassifier(pack)
-    classifier.load()
+    classifier = OnnxClassifier.load(pack)
     try:
         found = np.concatenate([classifier.probabilities(batch) for batch in _batches(pictures)])
     except Exception as err:

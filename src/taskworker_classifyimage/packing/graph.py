@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from taskworker_classifyimage.classify.onnx_session import import_onnxruntime
+from taskworker_classifyimage.classify.onnx_runtime import import_onnxruntime
 from taskworker_classifyimage.errors import ModelError, one_line
 
 #: From (N, H, W, C) to (N, C, H, W).

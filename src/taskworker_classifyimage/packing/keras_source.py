@@ -14,10 +14,13 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from taskworker_classifyimage.classify.keras.build import build_network, preprocessing
-from taskworker_classifyimage.classify.keras.model import keras_model
+from taskworker_classifyimage.classify.keras.model import find_keras_model
 from taskworker_classifyimage.classify.keras.networks import keras_networks
-from taskworker_classifyimage.classify.keras.tensorflow_import import import_tensorflow
+from taskworker_classifyimage.classify.keras.tensorflow_import import (
+    check_installed,
+    import_tensorflow,
+)
+from taskworker_classifyimage.classify.keras.tensorflow_runtime import build_network, preprocessing
 from taskworker_classifyimage.classify.model_pack import Triple
 from taskworker_classifyimage.classify.options import ModelOptions
 from taskworker_classifyimage.errors import ConfigError, ModelError, one_line, pip_install
@@ -55,7 +58,8 @@ def open_keras_name(name: str, options: PackOptions, models: ModelOptions) -> Ne
             f".keras, .h5 or .onnx file"
         )
     options.refuse(f"Keras knows it for {name}", "size", "scaling", "colours")
-    model = keras_model(network, models)
+    check_installed(name)
+    model = find_keras_model(network, models)
     # A file of another name holds the user's own weights.
     is_published = model.weights.name == network.file
     origin = network.url if is_published else f"{model.weights.name}, a local file"

@@ -9,7 +9,7 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from taskworker_classifyimage.classify.model import OwnClasses
+from taskworker_classifyimage.classify.base import OwnClasses
 from taskworker_classifyimage.classify.model_pack import TensorSpec, Triple
 from taskworker_classifyimage.errors import ConfigError
 from taskworker_classifyimage.input_spec import SIDES, InputSpec, Resize

@@ -5,10 +5,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from taskworker_classifyimage.classify.container import MODEL_LIMIT_BYTES, read_member
-from taskworker_classifyimage.classify.model_pack import TensorSpec
-from taskworker_classifyimage.classify.onnx_session import import_onnxruntime, session_options
-from taskworker_classifyimage.classify.tensor import to_tensor
+from taskworker_classifyimage.classify.model_pack import MODEL_LIMIT_BYTES, TensorSpec, read_member
+from taskworker_classifyimage.classify.onnx_runtime import import_onnxruntime, session_options
 from taskworker_classifyimage.errors import ModelError, one_line
 from taskworker_classifyimage.packing.network import (
     Images,
@@ -35,7 +33,7 @@ def open_onnx(path: Path, options: PackOptions) -> Network:
     tensor = _describe_tensor(path, inputs[0].type, layout, options)
 
     def scores(images: Images) -> Scores:
-        (answer,) = session.run(None, {inputs[0].name: to_tensor(images, tensor)})
+        (answer,) = session.run(None, {inputs[0].name: tensor.convert(images)})
         return np.asarray(answer)
 
     return Network(

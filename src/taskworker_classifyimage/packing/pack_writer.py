@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from taskworker_classifyimage.classify.container import MODEL_LIMIT_BYTES
-from taskworker_classifyimage.classify.description import read_pack
-from taskworker_classifyimage.classify.description_text import description_text
-from taskworker_classifyimage.classify.model import ILSVRC2012_CLASSES, OwnClasses
-from taskworker_classifyimage.classify.model_pack import DESCRIPTION_FILE, MODEL_FILE, ModelPack
+from taskworker_classifyimage.classify.base import ILSVRC2012_CLASSES, OwnClasses
+from taskworker_classifyimage.classify.description import description_text, read_pack
+from taskworker_classifyimage.classify.model_pack import (
+    DESCRIPTION_FILE,
+    MODEL_FILE,
+    MODEL_LIMIT_BYTES,
+    ModelPack,
+)
 from taskworker_classifyimage.errors import ConfigError, ModelError
 from taskworker_classifyimage.packing.comparison import guess_kind
 from taskworker_classifyimage.packing.network import Network, PackOptions, Scores

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from taskworker_classifyimage.classify.model import OwnClasses
+from taskworker_classifyimage.classify.base import OwnClasses
 from taskworker_classifyimage.classify.options import ModelOptions
 from taskworker_classifyimage.errors import ConfigError, ModelError, one_line
 from taskworker_classifyimage.input_spec import Resize

@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.classify.labels import Labels
-from taskworker_classifyimage.classify.ranking import best
+from taskworker_classifyimage.classify.ranking import rank_best
 from taskworker_classifyimage.errors import DeviceFailed, NoAnswer, one_line
 from taskworker_classifyimage.tasks import ClassifyRequest, Prediction
 
@@ -49,6 +49,6 @@ def name_best(
     names, ids = labels.names(language), labels.ids
     predictions = [
         Prediction(ids[index], names[ids[index]], float(probabilities[index]))
-        for index in best(probabilities, request.top)
+        for index in rank_best(probabilities, request.top)
     ]
     return predictions, warnings

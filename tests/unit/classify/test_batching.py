@@ -2,28 +2,31 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import numpy.typing as npt
+import onnxruntime
 import pytest
 
 from support.waiting import wait_until
+from taskworker_classifyimage.classify.base import Images, Probabilities
 from taskworker_classifyimage.classify.batching import BATCH, BatchingClassifier
 from taskworker_classifyimage.classify.catalogue import find_pack
+from taskworker_classifyimage.classify.device import Device
+from taskworker_classifyimage.classify.model_pack import ModelPack
 from taskworker_classifyimage.classify.onnx_runtime import OnnxClassifier
 
 SIZE = find_pack("EfficientNetLite0").input.size
 
 
 class Watched(OnnxClassifier):
-    """The real classifier; notes the sizes of its batches and waits until it is let go."""
+    """The real classifier; records the sizes of its batches and waits until it is released."""
 
-    def __init__(self) -> None:
-        super().__init__(find_pack("EfficientNetLite0"))
+    def __init__(
+        self, pack: ModelPack, session: onnxruntime.InferenceSession, device: Device
+    ) -> None:
+        super().__init__(pack, session, device)
         self.batches: list[int] = []
         self.let_go = threading.Event()
-        self.load()
-        self.batches.clear()
 
-    def probabilities(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+    def probabilities(self, images: Images) -> Probabilities:
         self.batches.append(len(images))
         if len(self.batches) > 1:
             self.let_go.wait(10)
@@ -32,13 +35,19 @@ class Watched(OnnxClassifier):
         return super().probabilities(images)
 
 
-def picture(number: int) -> npt.NDArray[np.uint8]:
+def load_watched() -> Watched:
+    classifier = Watched.load(find_pack("EfficientNetLite0"))
+    classifier.batches.clear()
+    return classifier
+
+
+def picture(number: int) -> Images:
     return np.random.default_rng(number).integers(0, 250, (1, SIZE, SIZE, 3), dtype=np.uint8)
 
 
 def test_pictures_that_wait_run_together_and_get_their_own_answers() -> None:
-    """50 callers: batches of what is waiting, none over the limit, each answer to its picture."""
-    classifier = Watched()
+    """50 callers: waiting pictures form batches within the limit, with an answer to each."""
+    classifier = load_watched()
     batching = BatchingClassifier(classifier)
     pictures = [picture(number) for number in range(50)]
     expected = [OnnxClassifier.probabilities(classifier, each) for each in pictures]
@@ -54,14 +63,14 @@ def test_pictures_that_wait_run_together_and_get_their_own_answers() -> None:
 
 def test_a_picture_alone_does_not_wait_for_others() -> None:
     """One caller, one batch of one."""
-    classifier = Watched()
+    classifier = load_watched()
     assert BatchingClassifier(classifier).probabilities(picture(1)).shape == (1, 1000)
     assert classifier.batches == [1]
 
 
 def test_an_error_reaches_its_callers_and_the_next_batch_runs() -> None:
     """No caller is left waiting for an answer that never comes."""
-    classifier = Watched()
+    classifier = load_watched()
     batching = BatchingClassifier(classifier)
     white = np.full((1, SIZE, SIZE, 3), 255, dtype=np.uint8)
     classifier.let_go.set()
@@ -71,8 +80,8 @@ def test_an_error_reaches_its_callers_and_the_next_batch_runs() -> None:
 
 
 def test_a_picture_that_fails_harms_no_other_of_its_batch() -> None:
-    """Only its own caller gets the error."""
-    classifier = Watched()
+    """Only the caller of that picture gets the error."""
+    classifier = load_watched()
     batching = BatchingClassifier(classifier)
     white = np.full((1, SIZE, SIZE, 3), 255, dtype=np.uint8)
     with ThreadPoolExecutor(12) as callers:

@@ -4,13 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from taskworker_classifyimage.classify.labels import LabelFiles
+from support.packs import colour_network, write_pack
+from taskworker_classifyimage.classify.labels import LabelFiles, labels_of
+from taskworker_classifyimage.classify.loader import load_classifier
 from taskworker_classifyimage.errors import ModelError
 
 LANGUAGES = LabelFiles().languages
 
+
 #: Letters beyond a-z that a language's names may have, loan words among them.
 LETTERS = {"en": "éèêñç", "de": "äöüßéèêñç"}
+
 
 #: Pairs of classes that share a word, and that a list translated word by word gives one name.
 HOMONYMS = [
@@ -31,7 +35,7 @@ def test_english_and_german_are_there() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_language_names_the_same_classes(language: str) -> None:
-    """1000 of 1000, under ids that are written as the models' classes are."""
+    """1000 names, under ids in the form that the models use."""
     names = LabelFiles().names(language)
     assert len(names) == 1000
     assert list(names) == list(LabelFiles().ids)
@@ -40,14 +44,14 @@ def test_every_language_names_the_same_classes(language: str) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_two_classes_share_a_name(language: str) -> None:
-    """A name is all that an examiner sees."""
+    """An examiner sees only the name."""
     folded = [name.casefold().replace(" ", "") for name in LabelFiles().names(language).values()]
     assert sorted(name for name in folded if folded.count(name) > 1) == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_names_are_written_as_people_write(language: str) -> None:
-    """Letters of the language, no underscores, no stray spaces, no invisible characters."""
+    """Letters of the language; no underscores, double spaces or invisible characters."""
     allowed = re.compile(rf"[A-Za-z0-9{LETTERS[language]}{LETTERS[language].upper()} .,'()&-]+")
     for synset, name in LabelFiles().names(language).items():
         assert allowed.fullmatch(name), (synset, name)
@@ -59,13 +63,13 @@ def test_names_are_written_as_people_write(language: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize(("one", "other"), HOMONYMS)
 def test_homonyms_are_told_apart(language: str, one: str, other: str) -> None:
-    """The original's list calls a bow tie and a fly the same."""
+    """The original's list has one name for a bow tie and a fly."""
     names = LabelFiles().names(language)
     assert names[one].casefold() != names[other].casefold()
 
 
 def test_german_names_have_the_right_sense_and_orthography() -> None:
-    """What the original's list had wrong: ids in upper case, senses, umlauts."""
+    """The original's list had ids in upper case, wrong senses and no umlauts."""
     names = LabelFiles().names("de")
     assert names["n02123394"] == "Perserkatze"
     assert names["n02124075"] == "Ägyptische Katze"
@@ -89,7 +93,7 @@ def test_german_names_have_the_right_sense_and_orthography() -> None:
     ],
 )
 def test_a_language_that_is_not_there_falls_back(tag: str, answer: tuple[str, bool]) -> None:
-    """From the special to the general, and to English in the end; never a failure."""
+    """To the more general language, then to English; it never fails."""
     assert LabelFiles().resolve(tag) == answer
 
 
@@ -97,7 +101,7 @@ def test_a_language_that_is_not_there_falls_back(tag: str, answer: tuple[str, bo
     "damage", ["n01440764 again", "N01440764 upper case", "n01440764", "", "n0144076 tench"]
 )
 def test_a_damaged_label_file_is_refused(tmp_path: Path, damage: str) -> None:
-    """A wrong line stops the start and is named; the original failed whole tasks later."""
+    """The start fails and names the line; the original failed tasks later."""
     lines = [f"{synset} {name}" for synset, name in LabelFiles().names("en").items()]
     lines[500] = damage
     (tmp_path / "en.names").write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -106,8 +110,22 @@ def test_a_damaged_label_file_is_refused(tmp_path: Path, damage: str) -> None:
 
 
 def test_an_incomplete_label_file_is_refused(tmp_path: Path) -> None:
-    """999 names would fail one task in a thousand."""
+    """With 999 names one task in a thousand would fail."""
     lines = [f"{synset} {name}" for synset, name in LabelFiles().names("en").items()]
     (tmp_path / "en.names").write_text("\n".join(lines[:-1]) + "\n", encoding="utf-8")
     with pytest.raises(ModelError, match="999 names"):
         LabelFiles(tmp_path).names("en")
+
+
+def test_own_names_fall_back_within_their_own_languages(tmp_path: Path) -> None:
+    """A missing language falls back to English, without English to the first one."""
+    pack = load_classifier(str(write_pack(tmp_path / "a", colour_network()))).model
+    assert labels_of(pack).resolve("de-CH") == ("de", False)
+    assert labels_of(pack).resolve("fr") == ("en", False)
+    only_german = {"de": ["Rotes", "Grünes", "Blaues"]}
+    folder = write_pack(tmp_path / "b", colour_network(), output__names=only_german)
+    labels = labels_of(load_classifier(str(folder)).model)
+    assert labels.resolve("fr") == ("de", False)
+    folder = write_pack(tmp_path / "c", colour_network(), output__names={})
+    labels = labels_of(load_classifier(str(folder)).model)
+    assert labels.names(labels.resolve("en")[0])["red"] == "red"

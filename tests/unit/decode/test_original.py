@@ -4,7 +4,7 @@ import numpy as np
 
 from support.keras_files import keras, skip_without_tensorflow
 from support.odd_pictures import write_odd_pictures
-from taskworker_classifyimage.classify import load_classifier
+from taskworker_classifyimage.classify.loader import load_classifier
 from taskworker_classifyimage.classify.options import ModelOptions
 from taskworker_classifyimage.decode import DecodeLimits, decode
 from taskworker_classifyimage.input_spec import InputSpec, as_original

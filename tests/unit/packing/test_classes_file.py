@@ -42,7 +42,7 @@ def test_lines_are_ids_and_english_names(tmp_path: Path) -> None:
         ("a.toml", "[output]\n", r"output\.classes is missing"),
         ("a.toml", '[output]\nclasses = ["a", "a"]', "names a class twice"),
         ("a.toml", '[output]\nclasses = ["a"]\nnames = {de = ["b", "c"]}', "2 names for 1 classes"),
-        ("a.toml", "classes = ", "is no TOML"),
+        ("a.toml", "classes = ", "is not valid TOML"),
         ("a.names", "a\n\nb\n", "line 2 is not a class id"),
         ("a.names", "a\nb\na c\n", "line 3: there is a 'a' already"),
         ("a.names", "", "has no lines"),

@@ -9,7 +9,7 @@ import pytest
 
 from support.clean_process import without_libraries
 from support.keras_files import keras, skip_without_tensorflow
-from taskworker_classifyimage.classify.model import OwnClasses
+from taskworker_classifyimage.classify.base import OwnClasses
 from taskworker_classifyimage.errors import ModelError
 from taskworker_classifyimage.input_spec import InputSpec
 from taskworker_classifyimage.packing import make_pack

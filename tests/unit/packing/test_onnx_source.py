@@ -8,8 +8,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from support.packs import IDS, SIZE, colour_network
-from taskworker_classifyimage.classify import load_classifier
-from taskworker_classifyimage.classify.model import OwnClasses
+from taskworker_classifyimage.classify.base import OwnClasses
+from taskworker_classifyimage.classify.loader import load_classifier
 from taskworker_classifyimage.errors import ConfigError, ModelError
 from taskworker_classifyimage.packing import make_pack
 from taskworker_classifyimage.packing.network import SCALINGS, PackOptions

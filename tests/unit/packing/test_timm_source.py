@@ -8,8 +8,8 @@ import pytest
 
 from support.clean_process import without_libraries
 from support.timm_networks import save, seeded_network, skip_without_timm, timm
+from taskworker_classifyimage.classify.base import OwnClasses
 from taskworker_classifyimage.classify.description import read_pack
-from taskworker_classifyimage.classify.model import OwnClasses
 from taskworker_classifyimage.errors import ConfigError, ModelError
 from taskworker_classifyimage.input_spec import InputSpec
 from taskworker_classifyimage.packing import make_pack

@@ -13,8 +13,8 @@ from support.memory_bridge import MemoryBridge, StoredTask, bridge_of
 from support.packs import colour_network, write_pack
 from support.virtual_time import run_in_virtual_time
 from support.working import coloured_picture
-from taskworker_classifyimage.classify import load_classifiers
 from taskworker_classifyimage.classify.base import Classifier
+from taskworker_classifyimage.classify.loader import load_classifiers
 from taskworker_classifyimage.decode import Decoded, DecodeLimits, decode
 from taskworker_classifyimage.errors import (
     BridgeRejected,

@@ -21,8 +21,7 @@ class Failing(OnnxClassifier):
 
 def test_a_device_that_breaks_is_no_fault_of_the_picture() -> None:
     """It is tried with a blank picture, which it could do when it was loaded."""
-    classifier = Failing(find_pack("EfficientNetLite0"))
-    classifier.load()
+    classifier = Failing.load(find_pack("EfficientNetLite0"))
     size = classifier.model.input.size
     picture = np.random.default_rng(1).integers(0, 256, (size, size, 3), dtype=np.uint8)
     assert infer(classifier, picture).shape == (1000,)

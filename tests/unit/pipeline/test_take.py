@@ -3,8 +3,8 @@ from pathlib import Path
 from support.memory_bridge import MemoryBridge, bridge_of
 from support.packs import colour_network, write_pack
 from support.virtual_time import run_in_virtual_time
-from taskworker_classifyimage.classify import load_classifiers
 from taskworker_classifyimage.classify.labels import LabelFiles
+from taskworker_classifyimage.classify.loader import load_classifiers
 from taskworker_classifyimage.pipeline.take import Taker, offers_of
 
 

@@ -1,4 +1,4 @@
-"""The networks of Keras: which there are, where their weights lie, and how TensorFlow runs them.
+"""The networks of Keras: which ones exist, where their weights are, and how TensorFlow runs them.
 
 Nothing here imports TensorFlow before a network is asked for.
 """

@@ -1,4 +1,4 @@
-"""The classification networks of Keras, as data: nothing here needs Keras."""
+"""The classification networks of Keras, read from a table: nothing here needs Keras."""
 
 import tomllib
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 _TABLE: Final = Path(__file__).parents[2] / "data" / "keras-networks.toml"
-_BYTES_A_PARAMETER: Final = 4
+_BYTES_PER_PARAMETER: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,16 +16,16 @@ class KerasNetwork:
     """A network of `keras.applications` and its published ImageNet weights.
 
     Attributes:
-        name: of the function in `keras.applications`, such as "MobileNetV3Large".
-        family: of the module there, which has the network's own preprocessing.
+        name: the function in `keras.applications`, such as "MobileNetV3Large".
+        family: the module there, which has the network's own preprocessing.
         size: side of the square input, in pixels.
         published_top1: 0 to 1.
-        file: name that Keras saves the weights under.
+        file: the name under which Keras saves the weights.
         url: the publisher's address of the weights.
         licence: of the weights.
-        md5: as published, hexadecimal; None where there is none.
-        sha256: as published, hexadecimal; None where there is none.
-        size_bytes: of the file; None where one of the checksums tells more.
+        md5: as published, hexadecimal; None if none is.
+        sha256: as published, hexadecimal; None if none is.
+        size_bytes: of the file; None if a checksum is published.
     """
 
     name: str
@@ -42,17 +42,17 @@ class KerasNetwork:
 
     @property
     def about_bytes(self) -> int:
-        """How large the file is, to a per cent or so."""
-        return self.size_bytes or self.parameters * _BYTES_A_PARAMETER
+        """Size of the file, exact to about a per cent."""
+        return self.size_bytes or self.parameters * _BYTES_PER_PARAMETER
 
 
 @cache
 def keras_networks() -> dict[str, KerasNetwork]:
-    """Every network by its name, family by family."""
-    return {network.name: network for network in _read()}
+    """Every network by name, family by family."""
+    return {network.name: network for network in _read_table()}
 
 
-def _read() -> Iterator[KerasNetwork]:
+def _read_table() -> Iterator[KerasNetwork]:
     for family, table in tomllib.loads(_TABLE.read_text(encoding="utf-8")).items():
         for row in table["networks"]:
             yield KerasNetwork(

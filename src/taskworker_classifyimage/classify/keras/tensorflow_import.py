@@ -1,4 +1,4 @@
-"""Brings TensorFlow and Keras in: silent, without files in the user's home, GPUs shared."""
+"""Imports TensorFlow and Keras: silently, without files in the user's home, GPUs shared."""
 
 import contextlib
 import os
@@ -17,34 +17,37 @@ _INSTALL: Final = (
 )
 
 _ENVIRONMENT: Final = {
-    # Keras reads its settings there and would write them: none read, none written.
+    # Keras would read its settings there, and write them.
     "KERAS_HOME": f"{os.devnull}/none",
     "KERAS_BACKEND": "tensorflow",
     "TF_CPP_MIN_LOG_LEVEL": "3",
+    # Whatever the environment says, float32 is not rounded to bfloat16 on processors that can.
+    "ONEDNN_DEFAULT_FPMATH_MODE": "STRICT",
+    "TF_SET_ONEDNN_FPMATH_MODE": "",
     # Otherwise TensorFlow takes a GPU's whole memory.
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",
 }
 
 
 def check_installed(network: str) -> None:
-    """Sees to it that TensorFlow can be imported, without the seconds that importing it takes.
+    """Checks that TensorFlow can be imported, without the seconds that importing it takes.
 
     Raises:
-        ModelError: it is not installed, or not made for this processor.
+        ModelError: it is not installed, or does not run on this processor.
     """
-    if find_spec("tensorflow") is None:
-        raise ModelError(f"{network} runs on TensorFlow, which is not there; {_INSTALL}")
     flags = processor_flags()
-    # It would end the process that imports it; "sse2" tells that the flags are those of an x86.
+    # Importing it there ends the process; "sse2" shows that the flags are those of an x86.
     if "sse2" in flags and "avx" not in flags:
         raise ModelError(
             f"{network} runs on TensorFlow, which needs a processor with AVX; "
             "a pack made elsewhere with 'models pack' runs without it"
         )
+    if find_spec("tensorflow") is None:
+        raise ModelError(f"{network} runs on TensorFlow, which is not installed; {_INSTALL}")
 
 
 def import_tensorflow() -> tuple[Any, Any]:
-    """The modules `tensorflow` and `keras`.
+    """Imports the modules `tensorflow` and `keras`.
 
     Raises:
         ModelError: the installation is broken.
@@ -62,9 +65,9 @@ def import_tensorflow() -> tuple[Any, Any]:
 
 @contextlib.contextmanager
 def _hidden(module: str) -> Iterator[None]:
-    """Lets an import find that a module is not installed.
+    """Makes a module look as if it were not installed.
 
-    Keras imports matplotlib if it can, which takes seconds and writes into the user's home.
+    Keras imports matplotlib if it can, which takes seconds and writes to the user's home.
     """
     if module in sys.modules:
         yield
@@ -78,11 +81,11 @@ def _hidden(module: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _silent_stderr() -> Iterator[None]:
-    """Swallows what libraries write past Python, as TensorFlow does on every import since 2.18."""
+    """Discards what native code writes to stderr, as TensorFlow does on import since 2.18."""
     try:
         kept = os.dup(2)
     except OSError:
-        # A service may have none.
+        # A service may have no stderr.
         yield
         return
     try:

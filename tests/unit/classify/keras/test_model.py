@@ -8,20 +8,17 @@ from typing import Any
 import pytest
 
 from support.file_server import FileServer
-from support.keras_files import skip_without_tensorflow
-from taskworker_classifyimage.classify.keras.model import find_weights, keras_model
+from taskworker_classifyimage.classify.keras.model import find_keras_model, find_weights
 from taskworker_classifyimage.classify.keras.networks import KerasNetwork, keras_networks
 from taskworker_classifyimage.classify.options import ModelOptions
 from taskworker_classifyimage.errors import ConfigError, ModelError
-
-skip_without_tensorflow()
 
 LARGE = keras_networks()["MobileNetV3Large"]
 CONTENT = b"what stands for weights; nothing here looks inside"
 MD5 = hashlib.md5(CONTENT).hexdigest()
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
-#: In the order in which they are looked for.
+#: In order of precedence.
 PLACES = (
     LARGE.file,
     "MobileNetV3Large.weights.h5",
@@ -49,7 +46,7 @@ def offline(folder: Path) -> ModelOptions:
 
 def refused(network: KerasNetwork, options: ModelOptions) -> str:
     with pytest.raises((ModelError, ConfigError)) as caught:
-        keras_model(network, options)
+        find_keras_model(network, options)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -63,7 +60,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
 
 
 def test_weights_are_found_where_people_and_the_original_put_them(tmp_path: Path) -> None:
-    """The published file first, the original's last; a folder of that name is none."""
+    """The published file first, the original's last; a folder of that name does not count."""
     assert find_weights(LARGE, tmp_path) is None
     (tmp_path / "nothing").mkdir()
     for name in reversed(PLACES):
@@ -73,10 +70,10 @@ def test_weights_are_found_where_people_and_the_original_put_them(tmp_path: Path
     assert find_weights(small, tmp_path) is None
 
 
-def test_the_published_file_is_known_by_its_checksum(tmp_path: Path) -> None:
-    """What the model then says of itself."""
+def test_the_published_file_is_verified_by_its_checksum(tmp_path: Path) -> None:
+    """Name, version and checksum describe the published file."""
     put(tmp_path, LARGE.file)
-    model = keras_model(published(), offline(tmp_path))
+    model = find_keras_model(published(), offline(tmp_path))
     assert model.is_verified
     assert (model.name, model.version, model.sha256) == ("MobileNetV3Large", LARGE.file, SHA256)
     assert (model.source, model.published_top1, model.class_count) == (LARGE.url, 0.756, 1000)
@@ -89,7 +86,7 @@ def test_the_published_file_is_known_by_its_checksum(tmp_path: Path) -> None:
 def test_another_file_under_the_published_name_is_refused(
     tmp_path: Path, wrong: dict[str, Any], place: str
 ) -> None:
-    """By name, with both ways out: download it again, or say that it is one's own."""
+    """The message names it and both remedies: download it again, or pin it as one's own."""
     path = put(tmp_path, place)
     message = refused(published(**wrong), offline(tmp_path))
     assert message.startswith(f"{path} is not the file that Keras publishes")
@@ -99,15 +96,15 @@ def test_another_file_under_the_published_name_is_refused(
 
 
 @pytest.mark.parametrize("form", [f"{SHA256}  {LARGE.file}\n", SHA256.upper()])
-def test_a_lab_pins_weights_of_its_own(tmp_path: Path, form: str) -> None:
-    """`NAME.sha256`, as sha256sum writes it or bare, goes before the publisher's checksum."""
+def test_weights_of_ones_own_can_be_pinned(tmp_path: Path, form: str) -> None:
+    """`NAME.sha256`, as sha256sum writes it or bare, takes precedence over the published one."""
     path = put(tmp_path, LARGE.file)
     path.with_name(f"{path.name}.sha256").write_text(form)
-    assert keras_model(published(md5="0" * 32), offline(tmp_path)).is_verified
+    assert find_keras_model(published(md5="0" * 32), offline(tmp_path)).is_verified
 
 
 def test_a_file_unlike_its_pin_is_refused(tmp_path: Path) -> None:
-    """A damaged disk or a meddler is found before the first picture."""
+    """A damaged or manipulated file is detected before the first picture."""
     path = put(tmp_path, "MobileNetV3Large.keras", CONTENT + b"!")
     path.with_name(f"{path.name}.sha256").write_text(SHA256)
     message = refused(published(), offline(tmp_path))
@@ -116,39 +113,39 @@ def test_a_file_unlike_its_pin_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "0" * 63, "0" * 65, "not found"])
-def test_a_pin_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
-    """Rather than taken for one that fits."""
+def test_a_pin_without_a_checksum_is_refused(tmp_path: Path, text: str) -> None:
+    """It is never ignored."""
     path = put(tmp_path, LARGE.file)
     path.with_name(f"{path.name}.sha256").write_text(text)
     assert f"{LARGE.file}.sha256 holds no SHA-256" in refused(published(), offline(tmp_path))
 
 
 def test_a_file_that_nobody_published_is_taken_as_it_is(tmp_path: Path) -> None:
-    """What the original saved has no checksum; that is known of the model."""
+    """A file that the original saved has no checksum; the model says so."""
     put(tmp_path, PLACES[4])
-    model = keras_model(published(), offline(tmp_path))
+    model = find_keras_model(published(), offline(tmp_path))
     assert not model.is_verified
     assert model.sha256 == SHA256
 
 
-def test_offline_says_what_is_missing_from_where_and_how_to_carry_it_over(tmp_path: Path) -> None:
-    """One line that an examiner can hand to whoever has internet."""
+def test_offline_says_what_is_missing_from_where_and_how_to_bring_it(tmp_path: Path) -> None:
+    """One line that an examiner can give to somebody with internet access."""
     message = refused(LARGE, offline(tmp_path))
     for part in (LARGE.file, str(tmp_path), LARGE.url, "--offline"):
         assert part in message
     command = "'taskworker-classifyimage models pack MobileNetV3Large --output MobileNetV3Large'"
-    assert f"{command}, carry that folder over and name its path with --model" in message
+    assert f"{command}, copy that folder to this one and name its path with --model" in message
 
 
 def test_the_first_run_downloads_and_the_second_asks_nobody(
     tmp_path: Path, server: FileServer
 ) -> None:
-    """Into the models folder, which is made; told on the way; with its SHA-256 beside it."""
+    """The models folder is created, progress is reported, and the SHA-256 is stored."""
     told: list[str] = []
     options = ModelOptions(tmp_path / "models", tell=told.append)
     network = published(url=server.url)
     for _ in range(2):
-        assert keras_model(network, options).weights == tmp_path / "models" / LARGE.file
+        assert find_keras_model(network, options).weights == tmp_path / "models" / LARGE.file
     assert len(server.seen) == 1
     assert told[-1].endswith("complete and verified")
     (tmp_path / "models" / LARGE.file).write_bytes(b"damaged later")
@@ -158,19 +155,19 @@ def test_the_first_run_downloads_and_the_second_asks_nobody(
 def test_a_wrong_sha256_is_not_taken_from_the_network_either(
     tmp_path: Path, server: FileServer
 ) -> None:
-    """Some networks have an SHA-256 in place of an MD5."""
+    """Some networks have a SHA-256 instead of an MD5."""
     wrong = published(url=server.url, md5=None, sha256="0" * 64)
     assert "its SHA-256 is" in refused(wrong, ModelOptions(tmp_path))
     assert find_weights(wrong, tmp_path) is None
     right = published(url=server.url, md5=None, sha256=SHA256)
-    assert keras_model(right, ModelOptions(tmp_path)).is_verified
+    assert find_keras_model(right, ModelOptions(tmp_path)).is_verified
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="every user of Windows has a home")
-def test_a_user_without_a_home_is_told_what_to_name(
+def test_a_user_without_a_home_is_asked_for_a_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A container's user has none, and only needs a folder if something has to be kept."""
+    """A container's user has no home, and needs a folder only for downloads."""
     monkeypatch.chdir(tmp_path)
     for name in ("HOME", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
@@ -178,27 +175,4 @@ def test_a_user_without_a_home_is_told_what_to_name(
     assert "--models-dir" in refused(LARGE, ModelOptions())
     (tmp_path / "models").mkdir()
     put(tmp_path / "models", LARGE.file)
-    assert keras_model(published(), ModelOptions()).weights == tmp_path / "models" / LARGE.file
-
-
-def test_without_the_extra_nothing_is_downloaded_and_one_line_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Hundreds of megabytes that nothing could run would be for nothing."""
-    monkeypatch.setitem(sys.modules, "tensorflow", None)
-    message = refused(LARGE, ModelOptions(tmp_path))
-    assert f'{sys.executable} -m pip install "taskworker-classifyimage[tensorflow]"' in message
-    assert "models pack" in message
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_processor_that_tensorflow_cannot_run_on_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Importing it there would end the process without a word."""
-    put(tmp_path, LARGE.file)
-    flags = frozenset({"sse2", "sse4_2"})
-    monkeypatch.setattr(
-        "taskworker_classifyimage.classify.keras.tensorflow_import.processor_flags", lambda: flags
-    )
-    assert "needs a processor with AVX" in refused(published(), offline(tmp_path))
+    assert find_keras_model(published(), ModelOptions()).weights == tmp_path / "models" / LARGE.file

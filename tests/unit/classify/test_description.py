@@ -1,21 +1,35 @@
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taskworker_classifyimage.classify.description import read_pack
-from taskworker_classifyimage.classify.description_text import description_text
-from taskworker_classifyimage.classify.model import OwnClasses
+from support.packs import colour_network, copy_pack, write_pack
+from taskworker_classifyimage.classify.base import OwnClasses
+from taskworker_classifyimage.classify.description import description_text, read_pack
+from taskworker_classifyimage.classify.loader import load_classifier
 from taskworker_classifyimage.classify.model_pack import ModelPack, TensorSpec
+from taskworker_classifyimage.errors import ModelError
 from taskworker_classifyimage.input_spec import InputSpec
 
 PRINTABLE = st.characters(exclude_categories=["C", "Z"], include_characters=" ")
+
+
 TEXTS = st.text(PRINTABLE, min_size=1, max_size=40)
+
+
 NUMBERS = st.floats(-1e38, 1e38)
+
+
 DIVISORS = NUMBERS.filter(bool)
+
+
 LAYOUTS = st.sampled_from(["NHWC", "NCHW"])
+
+
 COLOURS = st.sampled_from(["RGB", "BGR"])
+
 
 INPUTS = st.builds(
     InputSpec,
@@ -23,6 +37,8 @@ INPUTS = st.builds(
     crop=st.none() | st.floats(0.1, 1),
     resize=st.sampled_from(["nearest", "bilinear", "bicubic", "lanczos"]),
 )
+
+
 TENSORS = st.builds(
     TensorSpec, dtype=st.just("uint8"), layout=LAYOUTS, colours=COLOURS
 ) | st.builds(
@@ -62,7 +78,7 @@ PACKS = st.builds(
 
 @given(pack=PACKS)
 def test_what_is_written_is_read_as_the_same_pack(pack: ModelPack) -> None:
-    """Any pack there can be, with quotes, backslashes and every script in its texts."""
+    """Any valid pack, with quotes, backslashes and all scripts in its texts."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder)
         (path / "model.toml").write_text(description_text(pack), encoding="utf-8")
@@ -70,3 +86,42 @@ def test_what_is_written_is_read_as_the_same_pack(pack: ModelPack) -> None:
     assert found.path == path
     for field in ModelPack.__dataclass_fields__:
         assert field == "path" or getattr(found, field) == getattr(pack, field), field
+
+
+@pytest.mark.parametrize(
+    ("line", "instead", "problem"),
+    [
+        ("sha256 =", 'sha256 = "abc"', "sha256 must be 64"),
+        ("sha256 =", "", "sha256 is missing"),
+        ("size =", "size = 3", "input.size must be"),
+        ("size =", 'size = "260"', "input.size must be a number"),
+        ("crop =", "crop = 2.0", "input.crop must be"),
+        ("layout =", 'layout = "CHWN"', "input.layout must be one of 'NHWC', 'NCHW'"),
+        ("classes =", 'classes = "own"', "output.classes must be a list"),
+        ("name =", 'name = "../x"', "name must be"),
+        ("name =", "name = ", "is not valid TOML"),
+    ],
+)
+def test_a_wrong_description_is_refused_by_key(
+    tmp_path: Path, line: str, instead: str, problem: str
+) -> None:
+    """The message names the file, the key and what is wrong with it."""
+    folder = copy_pack("EfficientNetLite0", tmp_path)
+    path = folder / "model.toml"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    changed = [instead if old.startswith(line) else old for old in lines]
+    assert changed != lines
+    path.write_text("\n".join(changed), encoding="utf-8")
+    with pytest.raises(ModelError, match=problem):
+        read_pack(folder)
+
+
+def test_a_number_of_thousands_of_digits_is_refused_in_one_line(tmp_path: Path) -> None:
+    """Python refuses to parse such a number, with an error of its own."""
+    folder = write_pack(tmp_path / "pack", colour_network())
+    description = folder / "model.toml"
+    text = description.read_text(encoding="utf-8")
+    description.write_text(text.replace("size = 16", f"size = {'9' * 5000}"), encoding="utf-8")
+    with pytest.raises(ModelError, match=r"model\.toml is not valid TOML: .*5000 digits") as caught:
+        load_classifier(str(folder))
+    assert "\n" not in str(caught.value)

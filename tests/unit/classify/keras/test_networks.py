@@ -1,4 +1,4 @@
-"""The table against the Keras that is installed; CLASSIFYIMAGE_KERAS_NETWORKS=all for each row."""
+"""Compares the table with the installed Keras; CLASSIFYIMAGE_KERAS_NETWORKS=all tries every row."""
 
 import inspect
 import os
@@ -16,23 +16,30 @@ from support.keras_files import (
     skip_without_tensorflow,
     squares,
 )
-from taskworker_classifyimage.classify import load_classifier
-from taskworker_classifyimage.classify.keras.build import preprocessing
 from taskworker_classifyimage.classify.keras.networks import keras_networks
+from taskworker_classifyimage.classify.keras.tensorflow_runtime import preprocessing
+from taskworker_classifyimage.classify.loader import load_classifier
 from taskworker_classifyimage.classify.options import ModelOptions
 
-skip_without_tensorflow()
-# Keras hands its variables to NumPy as before NumPy 2.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [
+    pytest.mark.large,
+    # Keras passes its variables to NumPy in the way of NumPy 1.
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+]
 
-#: Small ones with different preprocessing; with a checksum, and without; with a further layer.
+#: Small networks that differ in preprocessing, checksum and `_scale_as_published`.
 _FEW = "MobileNetV2,ResNet50,EfficientNetB0"
 _ASKED = os.environ.get("CLASSIFYIMAGE_KERAS_NETWORKS", _FEW)
 NAMES = list(keras_networks()) if _ASKED == "all" else _ASKED.split(",")
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _tensorflow() -> None:
+    skip_without_tensorflow()
+
+
 def test_every_network_of_keras_is_in_the_table() -> None:
-    """No factory is missing, none is made up, no file is named twice."""
+    """No function is missing or invented, and no file is named twice."""
     factories = [name for name, _ in inspect.getmembers(keras().applications, inspect.isfunction)]
     assert sorted(keras_networks()) == sorted(factories)
     assert len({network.file for network in keras_networks().values()}) == len(factories)
@@ -44,7 +51,7 @@ def test_every_network_of_keras_is_in_the_table() -> None:
 def test_a_network_is_what_keras_makes_when_it_downloads_it(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Same file asked for at the same place, same size, same answers to the same weights."""
+    """The same address, the same size, and with the same weights the same answers."""
     table = keras_networks()[name]
     weights, pictures = tmp_path / table.file, squares(4, table.size)
     save_as_published(seeded_network(name, pictures), weights)
@@ -57,7 +64,7 @@ def test_a_network_is_what_keras_makes_when_it_downloads_it(
 
     monkeypatch.setattr("keras.src.utils.file_utils.get_file", instead_of_downloading)
     with pytest.MonkeyPatch.context() as patch:
-        # Networks that take any size say so in a warning.
+        # Networks that take any size warn about it.
         patch.setattr("warnings.warn", lambda *_args, **_options: None)
         own = getattr(keras().applications, name)(weights="imagenet")
     assert asked == [(table.file, table.url, table.md5 or table.sha256)]
@@ -72,5 +79,5 @@ def test_a_network_is_what_keras_makes_when_it_downloads_it(
     found = classifier.probabilities(pictures)
     assert found.shape == (4, 1000)
     assert np.abs(found.sum(axis=1) - 1).max() < 1e-4
-    # Compiled, the same sums are rounded in another order.
+    # A compiled network adds up in another order, which rounds differently.
     assert np.abs(found - expected).max() < 5e-5
