@@ -10,23 +10,11 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
+from taskworker_classifyimage.decode import geometry
 from taskworker_classifyimage.decode.colour import to_resizable, to_rgb
 from taskworker_classifyimage.decode.formats.base import Format
 from taskworker_classifyimage.decode.formats.registry import recognise
-from taskworker_classifyimage.decode.geometry import (
-    min_side,
-    read_orientation,
-    to_original_square,
-    to_square,
-    to_square_of_part,
-    turn_upright,
-)
-from taskworker_classifyimage.decode.picture import (
-    Decoded,
-    DecodeLimits,
-    Picture,
-    PictureFacts,
-)
+from taskworker_classifyimage.decode.picture import Decoded, DecodeLimits, Picture, PictureFacts
 from taskworker_classifyimage.errors import DamagedPicture, TaskError, TooLarge, one_line
 from taskworker_classifyimage.input_spec import InputSpec
 
@@ -54,15 +42,10 @@ def decode(encoded: bytes, spec: InputSpec, limits: DecodeLimits) -> Decoded:
         if not picture.is_turned:
             orientation = 1 if spec.as_original else orientation
             # The crop is symmetric, so the small square can be turned instead of the picture.
-            square = turn_upright(square, orientation)
-        facts = PictureFacts(
-            kind.name,
-            picture.width,
-            picture.height,
-            orientation,
-            picture.decoder,
-            picture.warnings + colour_warnings,
-        )
+            square = geometry.turn_upright(square, orientation)
+        found = picture.warnings + colour_warnings
+        sides = picture.width, picture.height
+        facts = PictureFacts(kind.name, *sides, orientation, picture.decoder, found)
         return Decoded(np.asarray(square), facts)
 
 
@@ -102,13 +85,7 @@ def _load(kind: Format, encoded: bytes, spec: InputSpec, limits: DecodeLimits) -
 
 
 def _open(kind: Format, encoded: bytes, limits: DecodeLimits) -> Picture:
-    """Opens a picture; all its sizes are checked before a decoder takes memory for them.
-
-    Raises:
-        UnsupportedFormat: the library for it is missing, or does not decode this kind of file.
-        DamagedPicture: the header is damaged.
-        TooLarge: it has more pixels than the limit.
-    """
+    """Opens a picture; all its sizes are checked before a decoder takes memory for them."""
     with _as_task_errors(f"the {kind.name} picture's header"):
         for width, height in kind.sizes(encoded):
             _check_size(width, height, limits.pixels)
@@ -129,10 +106,10 @@ def _load_pixels(picture: Picture, spec: InputSpec) -> Picture:
     image = picture.image
     if spec.resize != "nearest":
         # JPEGs can be decoded at 1/2, 1/4 or 1/8 of their size; other decoders ignore this.
-        image.draft(None, (min_side(spec),) * 2)
+        image.draft(None, (geometry.min_side(spec),) * 2)
     image.load()
     if picture.orientation is None:
-        return replace(picture, orientation=read_orientation(image))
+        return replace(picture, orientation=geometry.read_orientation(image))
     return picture
 
 
@@ -160,12 +137,12 @@ def _to_square(
 ) -> tuple[Image.Image, tuple[str, ...]]:
     """(S, S) RGB, and the warnings; colours are converted where that takes the least work."""
     if spec.as_original:
-        return to_original_square(picture.image, spec.size), ()
+        return geometry.to_original_square(picture.image, spec.size), ()
     image = to_resizable(kind.correct(picture.image))
     if picture.mask is None:
-        return to_rgb(to_square(image, spec))
+        return to_rgb(geometry.to_square(image, spec))
     rgb, colour_warnings = to_rgb(image)
-    return to_square_of_part(rgb, picture.mask, spec), colour_warnings
+    return geometry.to_square_of_part(rgb, picture.mask, spec), colour_warnings
 
 
 @contextlib.contextmanager

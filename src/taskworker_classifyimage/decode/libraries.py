@@ -41,13 +41,18 @@ def import_library(name: str, files: str) -> ModuleType:
 
 
 @cache
-def describe(name: str, codec: tuple[str, str] | None = None) -> str:
-    """Library and version, such as "Pillow 12.0.0, libjpeg-turbo 3.1.2".
+def describe(name: str) -> str:
+    """Library and version, such as "Pillow 12.0.0"."""
+    return f"{name} {importlib.metadata.version(name)}"
+
+
+@cache
+def describe_codec(feature: str, name: str) -> str:
+    """A library within Pillow, such as ", libjpeg-turbo 3.1.2"; "" if it is not built in.
 
     Args:
-        name: of the library.
-        codec: of a library within Pillow: its name for `PIL.features`, and its own.
+        feature: its name for `PIL.features`.
+        name: its own.
     """
-    text = f"{name} {importlib.metadata.version(name)}"
-    version = features.version(codec[0]) if codec else None
-    return f"{text}, {codec[1]} {version}" if codec and version else text
+    version = features.version(feature)
+    return f", {name} {version}" if version else ""

@@ -46,13 +46,14 @@ def name_refused(encoded: bytes) -> str | None:
         return "an EMF drawing"
     if encoded[:1] == b"G" and encoded[188:189] == b"G" and encoded[376:377] == b"G":
         return "an MPEG transport stream"
-    if not encoded.strip(b"\0"):
+    return _name_by_text(encoded)
+
+
+def _name_by_text(encoded: bytes) -> str | None:
+    # UTF-16 becomes ASCII without its zeros.
+    text = encoded[:4096].replace(b"\0", b"").lower()
+    if not text and not encoded.strip(b"\0"):
         return "nothing but zeros"
-    return _name_text(encoded[:4096].replace(b"\0", b"").lower())
-
-
-def _name_text(text: bytes) -> str | None:
-    """The kind of a file by its start in lower case; of UTF-16 without its zeros."""
     text = text.removeprefix(b"\xef\xbb\xbf").removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff")
     text = text.lstrip()
     if text.startswith((b"<!doctype html", b"<html")):

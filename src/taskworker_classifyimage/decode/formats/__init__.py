@@ -1,5 +1,4 @@
 """One object a format of pictures, one file a family of formats.
 
-A new format is a new subclass of `base.Format`, or of `pillow.PillowFormat` where Pillow decodes
-it, and a line in `registry.FORMATS`.
+A new format is a new subclass of `base.Format` and a line in `registry.FORMATS`.
 """

@@ -1,51 +1,76 @@
 """What decoding has to know about a format of pictures."""
 
+import importlib
+import io
 import pkgutil
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import ClassVar
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError, features
 
-from taskworker_classifyimage.decode.libraries import describe, is_installed
+from taskworker_classifyimage.decode.libraries import describe, describe_codec, is_installed
 from taskworker_classifyimage.decode.picture import Picture
 from taskworker_classifyimage.decode.salvage import Reopen, by_canvas, by_padding
+from taskworker_classifyimage.errors import DamagedPicture, UnsupportedFormat
 
 #: See `Format.find_preview`.
 Preview = tuple[bytes, int, str]
 
 
-class Format(ABC):
+class Format:
     """A format of pictures: answers all questions that decoding has about its files.
 
-    Decoders meet hostile files: every method may raise anything, and `encoded` may be cut anywhere.
+    The answers here are those for a format that Pillow decodes, itself or by a plugin. Decoders
+    meet hostile files: `encoded` may be cut anywhere, and every method may raise anything.
     """
 
-    #: As results call it.
+    #: As results call it, and as Pillow does.
     name: ClassVar[str]
+    pillow_name: ClassVar[str]
     #: The library that decodes it, by the name of its distribution.
     library: ClassVar[str] = "Pillow"
+    #: The module that decodes it; imported when the first such file comes.
+    module: ClassVar[str]
+    #: What decoding imports besides, as "module" or "module:attribute".
+    imports: ClassVar[tuple[str, ...]] = ()
+    #: A library within Pillow that decodes it: its name for `PIL.features`, and its own.
+    codec: ClassVar[tuple[str, str] | None] = None
     #: The first bytes of its files.
     signatures: ClassVar[tuple[bytes, ...]] = ()
-    #: What decoding imports on the way, as "module" or "module:attribute".
-    imports: ClassVar[tuple[str, ...]] = ()
+
+    def is_installed(self) -> bool:
+        """Whether the format can be decoded here; imports no heavy library."""
+        if self.codec is None:
+            return is_installed(self.library)
+        # What Pillow calls a feature is a variant of a library, and another one decodes as well.
+        return self.codec[0] in features.features or bool(features.check(self.codec[0]))
+
+    def describe_decoder(self) -> str:
+        """Library and version, as results show them."""
+        codec = describe_codec(*self.codec) if self.codec else ""
+        return describe(self.library) + codec
+
+    def register(self) -> None:
+        """Makes Pillow know the format."""
+        importlib.import_module(self.module)
+
+    def preload(self) -> None:
+        """Imports now what decoding would import later.
+
+        Raises:
+            ImportError, UnsupportedFormat: a library is missing.
+        """
+        is_installed(self.library)
+        self.register()
+        self.describe_decoder()
+        for name in self.imports:
+            pkgutil.resolve_name(name)
 
     def recognises(self, encoded: bytes) -> bool:
         """Whether a file is in this format."""
         return encoded.startswith(self.signatures)
 
-    def is_installed(self) -> bool:
-        """Whether the format can be decoded here; imports no heavy library."""
-        return is_installed(self.library)
-
-    def preload(self) -> None:
-        """Imports now what decoding would import later."""
-        if self.is_installed():
-            describe(self.library)
-            for name in self.imports:
-                pkgutil.resolve_name(name)
-
-    def sizes(self, encoded: bytes) -> Iterator[tuple[int, int]]:  # noqa: ARG002 - most have none
+    def sizes(self, encoded: bytes) -> Iterator[tuple[int, int]]:  # noqa: ARG002 - most need none
         """(width, height) in pixels, by the header, of everything that takes memory when opened.
 
         The size of an image that `open` returns unloaded may be left out.
@@ -71,7 +96,6 @@ class Format(ABC):
             it, and a warning that says so; None to decode the file.
         """
 
-    @abstractmethod
     def open(self, encoded: bytes) -> Picture:
         """Reads the header, and decodes the pixels if the library cannot do that later.
 
@@ -79,6 +103,27 @@ class Format(ABC):
             UnsupportedFormat: a library is missing, or does not decode this kind of file.
             DamagedPicture: the header is damaged.
         """
+        image = self.open_image(encoded)
+        return Picture(image, *image.size, None, False, self.describe_decoder())
+
+    def open_image(self, encoded: bytes) -> Image.Image:
+        """Opens a file with Pillow; raises as `open` does."""
+        if self.pillow_name not in Image.OPEN:
+            self.register()
+        # Pillow's own limit warns instead of refusing; here, all sizes are checked against ours.
+        Image.MAX_IMAGE_PIXELS = None
+        try:
+            return Image.open(io.BytesIO(encoded), formats=(self.pillow_name,))
+        except (UnidentifiedImageError, NotImplementedError) as err:
+            if isinstance(err, NotImplementedError) or self.is_other_kind(encoded):
+                raise UnsupportedFormat(
+                    f"the file is a {self.name} picture of a kind that is not decoded here"
+                ) from None
+            raise DamagedPicture(f"the {self.name} picture's header is damaged") from None
+
+    def is_other_kind(self, encoded: bytes) -> bool:  # noqa: ARG002 - here, the installation decides
+        """Whether a file that Pillow does not open may be undamaged, of a kind it cannot decode."""
+        return not getattr(importlib.import_module(self.module), "SUPPORTED", True)
 
     def correct(self, image: Image.Image) -> Image.Image:
         """Corrects pixels that Pillow interprets otherwise than they are meant."""

@@ -1,44 +1,46 @@
 """Formats that store rows of pixels, or blocks of them, and need no library but Pillow."""
 
+from itertools import product
+
 import numpy as np
 from PIL import Image, ImageFile
 
-from taskworker_classifyimage.decode.formats.pillow import PillowFormat
+from taskworker_classifyimage.decode.formats.base import Format
 from taskworker_classifyimage.decode.picture import Picture
 from taskworker_classifyimage.decode.salvage import Reopen, by_canvas
 
 
-class Gif(PillowFormat):
+class Gif(Format):
     """GIF, whose first frame may be smaller than the picture."""
 
     name = pillow_name = "GIF"
-    plugin = "PIL.GifImagePlugin"
+    module = "PIL.GifImagePlugin"
     signatures = (b"GIF87a", b"GIF89a")
 
     def salvage(self, encoded: bytes, reopen: Reopen) -> Picture:
         """Nothing is missing around the frame."""
-        opened = reopen(encoded), reopen(encoded)
-        for each in opened:
+        pictures = reopen(encoded), reopen(encoded)
+        for picture in pictures:
             # Otherwise Pillow replaces the canvas of a transparent GIF.
-            vars(each.image)["_frame_transparency"] = None
-        image = opened[0].image
+            vars(picture.image)["_frame_transparency"] = None
+        image = pictures[0].image
         tiles = image.tile if isinstance(image, ImageFile.ImageFile) else []
-        return by_canvas(*opened, tiles[0].extents if tiles else None)
+        return by_canvas(*pictures, tiles[0].extents if tiles else None)
 
 
-class Bmp(PillowFormat):
+class Bmp(Format):
     """BMP."""
 
     name = pillow_name = "BMP"
-    plugin = "PIL.BmpImagePlugin"
+    module = "PIL.BmpImagePlugin"
     signatures = (b"BM",)
 
 
-class Psd(PillowFormat):
+class Psd(Format):
     """PSD, of which the merged picture is decoded."""
 
     name = pillow_name = "PSD"
-    plugin = "PIL.PsdImagePlugin"
+    module = "PIL.PsdImagePlugin"
     signatures = (b"8BPS\0\1",)
 
     def is_other_kind(self, encoded: bytes) -> bool:
@@ -46,27 +48,21 @@ class Psd(PillowFormat):
         return encoded[22:24] in (b"\0\x10", b"\0\x20")
 
 
-class Dds(PillowFormat):
+class Dds(Format):
     """DDS."""
 
     name = pillow_name = "DDS"
-    plugin = "PIL.DdsImagePlugin"
+    module = "PIL.DdsImagePlugin"
     signatures = (b"DDS ",)
 
 
-class Pnm(PillowFormat):
+class Pnm(Format):
     """PBM, PGM, PPM and PFM."""
 
     name, pillow_name = "PNM", "PPM"
-    plugin = "PIL.PpmImagePlugin"
-
-    def recognises(self, encoded: bytes) -> bool:
-        """By "P", a letter for the kind, and what may follow that."""
-        return (
-            encoded[:1] == b"P"
-            and encoded[1:2] in (b"1", b"2", b"3", b"4", b"5", b"6", b"f")
-            and encoded[2:3] in (b" ", b"\t", b"\r", b"\n", b"#")
-        )
+    module = "PIL.PpmImagePlugin"
+    # A letter for the kind, then white space or a comment.
+    signatures = tuple(b"P%c%c" % pair for pair in product(b"123456f", b" \t\r\n#"))
 
     def correct(self, image: Image.Image) -> Image.Image:
         """Pillow has scaled wide numbers to 16 bits, by the white that the header states."""
@@ -75,27 +71,20 @@ class Pnm(PillowFormat):
         return image
 
 
-class Pcx(PillowFormat):
+class Pcx(Format):
     """PCX."""
 
     name = pillow_name = "PCX"
-    plugin = "PIL.PcxImagePlugin"
-
-    def recognises(self, encoded: bytes) -> bool:
-        """By a byte, a known version and the only encoding."""
-        return (
-            len(encoded) > 2
-            and encoded[0] == 10
-            and encoded[1] in (0, 2, 3, 4, 5)
-            and encoded[2] == 1
-        )
+    module = "PIL.PcxImagePlugin"
+    # A version, then the only encoding.
+    signatures = tuple(b"\x0a%c\1" % version for version in (0, 2, 3, 4, 5))
 
 
-class Tga(PillowFormat):
+class Tga(Format):
     """TGA, which has no signature: every field of the header has to be plausible."""
 
     name = pillow_name = "TGA"
-    plugin = "PIL.TgaImagePlugin"
+    module = "PIL.TgaImagePlugin"
 
     def recognises(self, encoded: bytes) -> bool:
         """By kinds of palette and pixels, bits, reserved bits and a size."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import ClassVar, Final
 
 from taskworker_classifyimage.decode.boxes import find_box, read_boxes, read_brands
-from taskworker_classifyimage.decode.formats.pillow import PillowFormat
+from taskworker_classifyimage.decode.formats.base import Format
 from taskworker_classifyimage.decode.libraries import import_library
 from taskworker_classifyimage.decode.picture import Picture
 
@@ -24,7 +24,7 @@ _MAX_ITEMS: Final = 1000
 _ORIENTATIONS: Final = ((1, 4, 2), (8, 5, 7), (3, 2, 4), (6, 7, 5))
 
 
-class _Heif(PillowFormat):
+class _Heif(Format):
     """What HEIC and AVIF have in common; their decoders reject truncated files."""
 
     brands: ClassVar[set[bytes]]
@@ -55,7 +55,7 @@ class Heic(_Heif):
     """HEIC, which pillow-heif decodes as a plugin of Pillow."""
 
     name, pillow_name = "HEIC", "HEIF"
-    library, plugin = "pillow-heif", "pillow_heif"
+    library, module = "pillow-heif", "pillow_heif"
     brands = _HEVC_BRANDS | _GENERAL_BRANDS
 
     def register(self) -> None:
@@ -78,13 +78,13 @@ class Avif(_Heif):
     """AVIF."""
 
     name = pillow_name = "AVIF"
-    plugin = "PIL.AvifImagePlugin"
+    module = "PIL.AvifImagePlugin"
     codec = ("avif", "libavif")
     brands = _AV1_BRANDS
 
     def register(self) -> None:
         """With one thread: more would take cores from other pictures."""
-        vars(importlib.import_module(self.plugin))["DEFAULT_MAX_THREADS"] = 1
+        vars(importlib.import_module(self.module))["DEFAULT_MAX_THREADS"] = 1
 
 
 def _read_orientation(encoded: bytes) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from taskworker_classifyimage.decode.formats.pillow import PillowFormat
+from taskworker_classifyimage.decode.formats.base import Format
 from taskworker_classifyimage.decode.picture import Picture
 
 _HEADER_BYTES: Final = 6
@@ -13,11 +13,11 @@ _MAX_ENTRIES: Final = 1000
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 
 
-class Icon(PillowFormat):
+class Icon(Format):
     """ICO."""
 
     name = pillow_name = "ICO"
-    plugin = "PIL.IcoImagePlugin"
+    module = "PIL.IcoImagePlugin"
     signatures = (b"\0\0\1\0",)
 
     def recognises(self, encoded: bytes) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taskworker_classifyimage.decode import jpeg_segments as segments
-from taskworker_classifyimage.decode.formats.pillow import PillowFormat
+from taskworker_classifyimage.decode.formats.base import Format
 from taskworker_classifyimage.decode.picture import Picture
 from taskworker_classifyimage.decode.salvage import NOISE, Reopen
 
@@ -16,13 +16,12 @@ _END_OF_IMAGE: Final = b"\xff\xd9"
 _MIN_ZEROS: Final = 64
 
 
-class Jpeg(PillowFormat):
+class Jpeg(Format):
     """JPEG, of which a truncated file shows the blocks before the cut."""
 
     name = pillow_name = "JPEG"
-    plugin = "PIL.JpegImagePlugin"
+    module = "PIL.JpegImagePlugin"
     codec = ("libjpeg_turbo", "libjpeg-turbo")
-    is_codec_replaceable = True
     imports = ("PIL.MpoImagePlugin",)
     signatures = (b"\xff\xd8\xff",)
 

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from taskworker_classifyimage.decode.formats.pillow import PillowFormat
+from taskworker_classifyimage.decode.formats.base import Format
 from taskworker_classifyimage.decode.picture import Picture
 from taskworker_classifyimage.decode.salvage import Reopen
 
@@ -15,11 +15,11 @@ _MIN_TILE_PART_BYTES: Final = 14
 _END_OF_CODESTREAM: Final = b"\xff\xd9"
 
 
-class Jpeg2000(PillowFormat):
+class Jpeg2000(Format):
     """JPEG 2000, bare or in JP2, whose decoder rejects truncated files."""
 
     name, pillow_name = "JPEG 2000", "JPEG2000"
-    plugin = "PIL.Jpeg2KImagePlugin"
+    module = "PIL.Jpeg2KImagePlugin"
     codec = ("jpg_2000", "OpenJPEG")
     signatures = (b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  \r\n\x87\n")
 

@@ -1,15 +1,14 @@
 """JPEG XL (header: ISO/IEC 18181-1, annex D)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from taskworker_classifyimage.decode.arrays import from_array
 from taskworker_classifyimage.decode.boxes import read_boxes
 from taskworker_classifyimage.decode.formats.base import Format
-from taskworker_classifyimage.decode.libraries import describe, import_library
+from taskworker_classifyimage.decode.libraries import import_library
 from taskworker_classifyimage.decode.picture import Picture
 
 _BARE: Final = b"\xff\x0a"
@@ -30,7 +29,8 @@ _ANIMATION: Final = (
 class JpegXl(Format):
     """JPEG XL, bare or in a container; truncated files are damaged."""
 
-    name, library = "JPEG XL", "imagecodecs"
+    name = "JPEG XL"
+    library = module = "imagecodecs"
     imports = ("imagecodecs:jpegxl_decode",)
     signatures = (_BARE, b"\0\0\0\x0cJXL \r\n\x87\n")
 
@@ -51,18 +51,13 @@ class JpegXl(Format):
         image, orientation = from_array(pixels), header.orientation
         # A picture that lies on its side is stored with its sides exchanged.
         width, height = image.size if orientation < 5 else (image.height, image.width)
-        return Picture(image, width, height, orientation, True, describe(self.library))
+        return Picture(image, width, height, orientation, True, self.describe_decoder())
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
-    """A picture's header.
+class Header(NamedTuple):
+    """Sides in pixels as stored, orientation by EXIF, and bits of a whole number.
 
-    Attributes:
-        width: in pixels, as stored.
-        height: in pixels, as stored.
-        orientation: by EXIF, 1 to 8.
-        bits: of a whole number; 16 for floats and where this reader stops before that field.
+    The bits are 16 for floats, and where this reader stops before that field.
     """
 
     width: int

@@ -5,7 +5,7 @@ from typing import Final
 
 from PIL import Image, ImageFile
 
-from taskworker_classifyimage.decode.formats.pillow import PillowFormat
+from taskworker_classifyimage.decode.formats.base import Format
 from taskworker_classifyimage.decode.picture import Picture
 
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
@@ -14,13 +14,12 @@ _PIXEL_CHUNKS: Final = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _GREY_FACTORS: Final = {"L;2": 85, "L;4": 17}
 
 
-class Png(PillowFormat):
+class Png(Format):
     """PNG, whose metadata may be damaged while its pixels are intact."""
 
     name = pillow_name = "PNG"
-    plugin = "PIL.PngImagePlugin"
+    module = "PIL.PngImagePlugin"
     codec = ("zlib_ng", "zlib-ng")
-    is_codec_replaceable = True
     signatures = (_SIGNATURE,)
 
     def open(self, encoded: bytes) -> Picture:

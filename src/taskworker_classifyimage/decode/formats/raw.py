@@ -10,7 +10,6 @@ from taskworker_classifyimage.decode import jpeg_segments
 from taskworker_classifyimage.decode import tiff_directories as tiff
 from taskworker_classifyimage.decode.boxes import read_brands
 from taskworker_classifyimage.decode.formats.base import Format, Preview
-from taskworker_classifyimage.decode.libraries import describe
 from taskworker_classifyimage.decode.picture import Picture
 from taskworker_classifyimage.errors import UnsupportedFormat
 
@@ -35,9 +34,9 @@ _SENSOR_COMPRESSIONS: Final = {34713, 32767, 65535, 32769, 32770, 65000}
 class Raw(Format):
     """The formats of all makers."""
 
-    name, library = "camera RAW", "rawpy"
-    # The library imports the second one when it is used.
-    imports = ("rawpy", "multiprocessing")
+    name = "camera RAW"
+    library = module = "rawpy"
+    imports = ("multiprocessing",)
     signatures = (
         b"IIU\0",  # Panasonic
         b"IIRO",  # Olympus
@@ -76,8 +75,8 @@ class Raw(Format):
             sizes = raw.sizes
             image = Image.fromarray(raw.postprocess(half_size=True, use_camera_wb=True))
         orientation = _ORIENTATIONS.get(sizes.flip, 1)
-        decoder = describe(self.library)
-        return Picture(image, sizes.width, sizes.height, orientation, True, decoder)
+        sides = sizes.width, sizes.height
+        return Picture(image, *sides, orientation, True, self.describe_decoder())
 
     def _read(self, encoded: bytes) -> "rawpy.RawPy":
         if not self.is_installed():

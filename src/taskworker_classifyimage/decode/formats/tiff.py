@@ -11,7 +11,7 @@ from PIL import Image
 
 from taskworker_classifyimage.decode import tiff_directories as tiff
 from taskworker_classifyimage.decode.arrays import from_array, to_uint8
-from taskworker_classifyimage.decode.formats.pillow import PillowFormat
+from taskworker_classifyimage.decode.formats.base import Format
 from taskworker_classifyimage.decode.libraries import describe, import_library
 from taskworker_classifyimage.decode.picture import Picture
 from taskworker_classifyimage.decode.tiff_directories import Directory, first_value
@@ -31,11 +31,11 @@ _WEBP: Final = 50001
 _NOT_IMPLEMENTED: Final = ("not implemented", "not configured", "can not handle")
 
 
-class Tiff(PillowFormat):
+class Tiff(Format):
     """TIFF, which Pillow decodes, or imagecodecs where Pillow cannot."""
 
     name = pillow_name = "TIFF"
-    plugin = "PIL.TiffImagePlugin"
+    module = "PIL.TiffImagePlugin"
     codec = ("libtiff", "libtiff")
     imports = ("imagecodecs:tiff_decode",)
     signatures = tiff.SIGNATURES
@@ -56,9 +56,7 @@ class Tiff(PillowFormat):
         if not _is_rare(directory):
             with suppress(DamagedPicture):
                 image = self.open_image(encoded)
-                return Picture(
-                    image, width, height, orientation, True, describe(self.library, self.codec)
-                )
+                return Picture(image, width, height, orientation, True, self.describe_decoder())
         image = _decode_rare(encoded, directory)
         return Picture(image, width, height, orientation, False, describe(_CODECS))
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from taskworker_classifyimage.decode.formats.pillow import PillowFormat
+from taskworker_classifyimage.decode.formats.base import Format
 
 
-class WebP(PillowFormat):
+class WebP(Format):
     """WebP, whose decoder rejects truncated files."""
 
     name, pillow_name = "WebP", "WEBP"
-    plugin = "PIL.WebPImagePlugin"
+    module = "PIL.WebPImagePlugin"
     codec = ("webp", "libwebp")
 
     def recognises(self, encoded: bytes) -> bool:

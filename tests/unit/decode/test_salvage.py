@@ -11,11 +11,11 @@ from PIL import Image
 
 from support import corpus
 from taskworker_classifyimage.decode import Decoded, DecodeLimits, decode
-from taskworker_classifyimage.decode.loading import LEAST_SHARE
+from taskworker_classifyimage.decode.decoding import MIN_SHARE
 from taskworker_classifyimage.errors import DamagedPicture
 from taskworker_classifyimage.input_spec import InputSpec
 
-# Decoders remark on damaged files; the program silences that where it starts.
+# Decoders warn of damaged files; the program silences that where it starts.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
 #: The whole picture, so that the rows seen are the rows decoded.
@@ -82,9 +82,9 @@ def test_the_share_that_is_told_is_the_share_that_is_seen(name: str) -> None:
         seen = share_seen(decoded.pixels, whole)
         # The lower part is plain saucer: some of it resembles the neutral ground.
         assert abs(share_told(decoded) - seen) < 0.1, (step, seen, decoded.facts.warnings)
-        assert share_told(decoded) >= LEAST_SHARE
+        assert share_told(decoded) >= MIN_SHARE
     # Files begin with headers and tables, so bytes and rows are not quite the same.
-    assert max(refused) <= LEAST_SHARE + 0.15
+    assert max(refused) <= MIN_SHARE + 0.15
     assert {0.1, 0.05} <= set(refused)
 
 
