@@ -26,5 +26,5 @@ from taskworker_classifyimage.decode.arrays import to_uint8
 def test_wide_numbers_are_scaled_not_clipped(
     pixels: npt.NDArray[np.generic], expected: list[int]
 ) -> None:
-    """By their type where it tells what white is, else by what there is."""
+    """By their type where that states what white is, else by the largest and smallest number."""
     assert np.abs(to_uint8(pixels).astype(np.int16) - expected).max() <= 1

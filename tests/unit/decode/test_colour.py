@@ -53,7 +53,7 @@ def profile(name: str, gamma: float = 2.2) -> bytes:
 
 
 def colour(decoded: Decoded) -> npt.NDArray[np.int16]:
-    """Of a picture that is all of one."""
+    """The mean colour of a picture that has only one."""
     mean: npt.NDArray[np.float64] = decoded.pixels.reshape(-1, 3).mean(axis=0)
     return mean.round().astype(np.int16)
 
@@ -83,7 +83,7 @@ def test_a_wide_gamut_is_converted(
 
 
 def test_an_srgb_profile_changes_nothing() -> None:
-    """Not by a single step."""
+    """Not a single pixel differs."""
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     plain_png = corpus.save(corpus.reference(), "PNG")
     with_profile = corpus.save(corpus.reference(), "PNG", icc_profile=srgb)
@@ -93,7 +93,7 @@ def test_an_srgb_profile_changes_nothing() -> None:
 
 @pytest.mark.parametrize("broken", [b"nonsense" * 40, profile("Adobe RGB")[:200]])
 def test_a_damaged_profile_is_ignored_with_a_warning(broken: bytes) -> None:
-    """The picture is fine without."""
+    """The picture is decoded without it."""
     encoded = corpus.save(plain((200, 100, 50)), "PNG", icc_profile=broken)
     decoded = decode(encoded, SPEC, DecodeLimits())
     assert colour(decoded).tolist() == [200, 100, 50]
@@ -101,14 +101,14 @@ def test_a_damaged_profile_is_ignored_with_a_warning(broken: bytes) -> None:
 
 
 def test_a_profile_for_other_colours_is_ignored_with_a_warning() -> None:
-    """Such as one for a screen in a picture for print."""
+    """Here, an RGB profile in a CMYK picture."""
     encoded = corpus.save(plain((0, 0, 0, 0), "CMYK"), "JPEG", icc_profile=profile("Adobe RGB"))
     decoded = decode(encoded, SPEC, DecodeLimits())
     assert decoded.facts.warnings == ("colour profile ignored: it is for RGB, the picture is CMYK",)
 
 
 def test_huge_profiles_do_not_fill_the_memory() -> None:
-    """Sound ones, each different, with something behind them that nobody needs."""
+    """Valid ones, all different, each with 4 MiB of unused data behind it."""
     sound = profile("Adobe RGB")
     tracemalloc.start()
     try:
@@ -135,7 +135,7 @@ def test_a_grey_picture_may_carry_the_profile_of_a_colour_picture() -> None:
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF", "HEIF", "AVIF"])
 def test_what_is_hidden_under_transparency_stays_hidden(kind: str) -> None:
-    """A transparent picture shows its ground; half of it shows half of it."""
+    """A transparent picture becomes the background; a half-transparent one half of it."""
     lossless = {"lossless": True} if kind == "WEBP" else {}
     hidden = corpus.save(plain((255, 0, 0, 0), "RGBA"), kind, **lossless)
     assert np.abs(colour(decode(hidden, SPEC, DecodeLimits())) - 127).max() <= 2
@@ -143,8 +143,8 @@ def test_what_is_hidden_under_transparency_stays_hidden(kind: str) -> None:
     assert np.abs(colour(decode(half, SPEC, DecodeLimits())) - (191, 63, 63)).max() <= 4
 
 
-def test_a_transparent_colour_of_a_palette_shows_the_ground() -> None:
-    """In GIF and PNG; not the colour that nobody sees."""
+def test_a_transparent_colour_of_a_palette_shows_the_background() -> None:
+    """In GIF and PNG; the hidden colour does not show."""
     image = Image.new("P", (80, 80), 1)
     image.putpalette([0, 0, 0, 255, 0, 0])
     for kind in ("GIF", "PNG"):
@@ -153,7 +153,7 @@ def test_a_transparent_colour_of_a_palette_shows_the_ground() -> None:
 
 
 def test_a_dark_picture_of_16_bits_stays_dark() -> None:
-    """Whatever its lightest pixel is: the format tells what white is."""
+    """Whatever its lightest pixel is: the format states what white is."""
     dark = Image.fromarray(np.full((80, 80), 0x0A00, np.uint16))
     for kind in ("PNG", "TIFF", "PPM"):
         assert colour(decode(corpus.save(dark, kind), SPEC, DecodeLimits())).tolist() == [10] * 3

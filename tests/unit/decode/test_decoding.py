@@ -45,7 +45,7 @@ def test_a_large_jpeg_is_decoded_small_and_looks_the_same() -> None:
 
 
 def test_a_model_that_wants_the_nearest_pixel_gets_one_of_the_picture() -> None:
-    """Decoding at a fraction of the size would mix pixels that such a model never sees mixed."""
+    """Decoding at a fraction of the size would mix neighbouring pixels."""
     large = encoded(upright().resize((3000, 2000)), "JPEG", quality=95)
     whole = Image.open(io.BytesIO(large)).resize((64, 64), Image.Resampling.NEAREST)
     spec = InputSpec(size=64, crop=None, resize="nearest")
@@ -61,7 +61,7 @@ def test_every_mode_becomes_rgb(mode: str) -> None:
 
 @pytest.mark.parametrize(("width", "height"), [(65535, 65535), (2**31 - 1, 1), (20001, 10000)])
 def test_a_huge_picture_is_refused_on_its_header(width: int, height: int) -> None:
-    """Nothing is decoded: these files have no data that could be."""
+    """Nothing is decoded: these files hold no pixels."""
     with pytest.raises(TooLarge, match=f"{width} x {height}"):
         decoded(png(width, height))
 
@@ -74,14 +74,14 @@ def test_the_limit_of_pixels_is_the_operators() -> None:
 
 
 def test_damaged_exif_does_not_cost_the_picture() -> None:
-    """The pixels are fine, so there is an answer."""
+    """The pixels are intact, so they are decoded."""
     exif = b"Exif\0\0II*\0\x08\0\0\0\xff\xff" + b"\xff" * 40
     assert decoded(encoded(upright(), "JPEG", exif=exif)).any()
 
 
 @given(st.integers(0, len(ESPRESSO) - 1), st.binary(min_size=1, max_size=20))
 def test_a_changed_file_is_decoded_or_refused(offset: int, change: bytes) -> None:
-    """Whatever a file holds: pixels, or an error that the client is told."""
+    """Whatever a file holds: pixels, or an error for the client."""
     mutated = ESPRESSO[:offset] + change + ESPRESSO[offset + len(change) :]
     try:
         pixels = decode(mutated, SPEC, DecodeLimits()).pixels
@@ -101,11 +101,11 @@ def code_of(encoded: bytes) -> str:
 @pytest.mark.parametrize("name", BOMBS)
 @pytest.mark.timeout(30)
 def test_a_bomb_is_refused_on_its_header(name: str) -> None:
-    """With its own code; those that hide their harm behind a sound first picture are answered."""
+    """With its code; bombs behind an intact first picture are never reached, and that is decoded."""
     assert code_of(bomb(name)) == BOMBS[name][1]
 
 
 def test_no_bytes_are_told_from_no_picture() -> None:
-    """A code of its own."""
+    """Its code is empty_file."""
     with pytest.raises(EmptyFile):
         decode(b"", InputSpec(64, None), DecodeLimits())

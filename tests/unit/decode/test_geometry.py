@@ -63,7 +63,7 @@ def test_a_fine_pattern_does_not_become_a_coarse_one() -> None:
 @pytest.mark.parametrize("orientation", LAID_DOWN)
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_turned_picture_is_seen_upright(name: str, orientation: int, espresso: Espresso) -> None:
-    """Once and only once: the same pixels, the same answer, and the facts tell what was done."""
+    """Exactly once: same pixels, same answer, and the facts state the orientation."""
     kind, options = FORMATS[name]
     encoded = laid_down(orientation, kind, **options)
     decoded = decode(encoded, SPEC, DecodeLimits())
@@ -78,7 +78,7 @@ def test_a_turned_picture_is_seen_upright(name: str, orientation: int, espresso:
 
 @pytest.mark.parametrize("orientation", [0, 9, 65535])
 def test_an_orientation_that_does_not_exist_turns_nothing(orientation: int) -> None:
-    """EXIF data is written by anybody."""
+    """EXIF data may hold any number."""
     image = corpus.reference()
     for encoded in (
         corpus.save(image, "PNG", exif=exif_of(orientation)),
@@ -90,7 +90,7 @@ def test_an_orientation_that_does_not_exist_turns_nothing(orientation: int) -> N
 
 
 def test_the_pixels_are_those_that_keras_loads(tmp_path: Path) -> None:
-    """Bit by bit, for every mode, position and size."""
+    """Bit for bit, for every mode, orientation and size."""
     skip_without_tensorflow()
     for path in write_odd_pictures(tmp_path):
         expected = np.asarray(keras().utils.load_img(path, target_size=(96, 96)))
@@ -99,17 +99,17 @@ def test_the_pixels_are_those_that_keras_loads(tmp_path: Path) -> None:
 
 
 def test_a_turned_picture_stays_as_it_is_stored(tmp_path: Path) -> None:
-    """The original knows no EXIF, which other models do."""
+    """The original worker ignores EXIF; other specs do not."""
     turned = next(path for path in write_odd_pictures(tmp_path, 24) if "turned-6" in path.name)
     decoded = decode(turned.read_bytes(), as_original(WANTED), DecodeLimits())
     stored = decoded.pixels
-    assert decoded.facts.orientation == 1, "evidence must not tell of a turn that was not made"
+    assert decoded.facts.orientation == 1, "evidence must not state a turn that was not made"
     upright = decode(turned.read_bytes(), InputSpec(96, None, "nearest"), DecodeLimits()).pixels
     assert (np.rot90(stored, k=-1) == upright).mean() > 0.9
 
 
 def test_any_model_can_be_given_them() -> None:
-    """The square is the model's own, and the description that evidence is made of says so."""
+    """The size stays the model's, and its description states the preprocessing."""
     options = ModelOptions(preprocessing="original")
     spec = load_classifier("EfficientNetLite0", options=options).model.input
     assert spec == InputSpec(224, crop=None, resize="nearest", as_original=True)

@@ -12,7 +12,7 @@ SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><circle r="9"/></svg>'
 REFUSED = {
     "an SVG drawing": [
         SVG,
-        b'\xef\xbb\xbf<?xml version="1.0"?>\n<!-- a remark -->\n' + SVG,
+        b'\xef\xbb\xbf<?xml version="1.0"?>\n<!-- a comment -->\n' + SVG,
         b"\xff\xfe" + SVG.decode().encode("utf-16-le"),
     ],
     "a PDF document": [b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"],
@@ -44,13 +44,13 @@ REFUSED = {
     ("what", "content"), [(what, content) for what in REFUSED for content in REFUSED[what]]
 )
 def test_what_is_refused_is_named(what: str, content: bytes) -> None:
-    """An examiner learns what the file is instead."""
+    """The message names the kind of file."""
     with pytest.raises(UnsupportedFormat, match=f"^the file is {what}, not a picture"):
         recognise(content)
 
 
 @pytest.mark.parametrize("content", [b"a text\n" * 100, b"P", b"P5", b"\n", b"II*", b"ftyp"])
-def test_what_nobody_knows_is_unsupported(content: bytes) -> None:
-    """And next to nothing is no picture either."""
+def test_an_unknown_file_is_unsupported(content: bytes) -> None:
+    """Nor is the start of a signature a picture."""
     with pytest.raises(UnsupportedFormat, match="no picture"):
         recognise(content)

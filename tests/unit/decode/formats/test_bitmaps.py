@@ -7,7 +7,7 @@ from taskworker_classifyimage.input_spec import InputSpec
 
 
 def colour_of_tga(*shade: int) -> list[int]:
-    """Of one that is all of one colour and alpha, as it is decoded."""
+    """The mean colour of a decoded TGA of one colour and alpha."""
     encoded = corpus.save(Image.new("RGBA", (80, 80), shade), "TGA")
     pixels = decode(encoded, InputSpec(size=64, crop=0.875), DecodeLimits()).pixels
     mean: list[int] = pixels.reshape(-1, 3).mean(axis=0).round().astype(int).tolist()
@@ -15,6 +15,6 @@ def colour_of_tga(*shade: int) -> list[int]:
 
 
 def test_a_tga_whose_alpha_is_nowhere_has_none() -> None:
-    """Programs that know of no alpha write 0; the picture shows, and not the background."""
+    """Programs that know no alpha write 0; the picture is shown, not the background."""
     assert colour_of_tga(200, 100, 50, 0) == [200, 100, 50]
     assert np.abs(np.subtract(colour_of_tga(255, 0, 0, 128), (191, 63, 63))).max() <= 1

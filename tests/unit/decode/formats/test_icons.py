@@ -8,7 +8,7 @@ from taskworker_classifyimage.input_spec import InputSpec
 
 @pytest.mark.parametrize(("kind", "number"), [("icon", 1), ("cursor", 2)])
 def test_what_an_icons_mask_hides_stays_hidden(kind: str, number: int) -> None:
-    """Behind the bitmap of one without alpha lies another one of a bit a pixel."""
+    """Behind a bitmap without alpha follows a mask of one bit a pixel."""
     rows, mask = bytes([0, 0, 255]) * 32 * 32, (b"\0\0" + b"\xff\xff") * 32
     header = struct.pack("<IiiHHIIiiII", 40, 32, 64, 1, 24, 0, len(rows + mask), 0, 0, 0, 0)
     bitmap = header + rows + mask

@@ -7,7 +7,7 @@ from taskworker_classifyimage.decode.formats.jpeg_xl import read_header
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_jpeg_xl_tells_size_and_orientation_in_its_header(orientation: int) -> None:
-    """Written here bit by bit; sizes of any kind, and ratios."""
+    """The header is written here bit by bit."""
     bits = [
         (0, 1),
         (0, 2),

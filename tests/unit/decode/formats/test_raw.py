@@ -12,7 +12,7 @@ SPEC = InputSpec(size=128, crop=0.875)
 
 @pytest.mark.parametrize("orientation", LAID_DOWN)
 def test_a_raw_files_preview_is_turned_as_the_file_says(orientation: int) -> None:
-    """Most previews do not know themselves how the camera was held."""
+    """Most previews have no orientation of their own."""
     turn = LAID_DOWN[orientation]
     image = corpus.reference() if turn is None else corpus.reference().transpose(turn)
     raw = corpus.dng(image, corpus.save(image, "JPEG", quality=95), orientation)
@@ -23,7 +23,7 @@ def test_a_raw_files_preview_is_turned_as_the_file_says(orientation: int) -> Non
 
 
 def test_a_preview_that_says_which_way_up_it_is_is_not_turned_twice() -> None:
-    """The RAW file says the same, about its sensor's data."""
+    """The RAW file states the same orientation, for the sensor's data."""
     image = corpus.reference().transpose(Transpose.ROTATE_90)
     preview = corpus.save(image, "JPEG", quality=95, exif=exif_of(6))
     decoded = decode(corpus.dng(image, preview, 6), SPEC, DecodeLimits())

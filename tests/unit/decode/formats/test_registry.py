@@ -53,7 +53,7 @@ def format_of(name: str) -> str:
 
 @pytest.mark.parametrize("name", corpus.names())
 def test_every_kind_shows_the_same_picture(name: str, espresso: Espresso) -> None:
-    """Found by content, within a tolerance of the reference, and with the reference's answer."""
+    """It is recognised, looks like the reference within a tolerance, and is classified like it."""
     encoded = corpus.encoded(name)
     decoded = decode(encoded, SPEC, DecodeLimits())
     reference = corpus.reference().convert("L") if corpus.is_grey(name) else corpus.reference()
@@ -65,13 +65,13 @@ def test_every_kind_shows_the_same_picture(name: str, espresso: Espresso) -> Non
 
 
 def test_the_corpus_has_a_file_of_every_format() -> None:
-    """None is left out of the test above."""
+    """The corpus covers all formats."""
     assert {format_of(name) for name in corpus.names()} == set(NAMES.values())
     assert {kind.name for kind in FORMATS} == set(NAMES.values())
 
 
 def test_the_facts_tell_what_decoded() -> None:
-    """With versions, for evidence."""
+    """Library and version are stated."""
     facts = decode(corpus.encoded("jpeg_baseline"), SPEC, DecodeLimits()).facts
     assert (facts.format, facts.width, facts.height, facts.warnings) == ("JPEG", 480, 320, ())
     assert facts.decoder.startswith("Pillow ")
@@ -81,7 +81,7 @@ def test_the_facts_tell_what_decoded() -> None:
 
 
 def test_an_animation_shows_its_first_frame() -> None:
-    """The others are the same picture turned, so the pixels tell."""
+    """The later frames are turned, so the pixels differ."""
     expected = decode(corpus.encoded("png_rgb"), SPEC, DecodeLimits()).pixels
     for name in ("png_animated", "gif_animated", "jpeg_xl_animated", "tiff_pages"):
         pixels = decode(corpus.encoded(name), SPEC, DecodeLimits()).pixels
@@ -89,15 +89,15 @@ def test_an_animation_shows_its_first_frame() -> None:
 
 
 @pytest.mark.parametrize("name", corpus.names())
-def test_every_file_of_the_corpus_is_known_by_its_start(name: str) -> None:
-    """By its first 1000 bytes, but for TIFF, where the directory tells a camera RAW from others."""
+def test_every_file_of_the_corpus_is_recognised_by_its_start(name: str) -> None:
+    """Its first 1000 bytes are enough."""
     whole = recognise(corpus.encoded(name))
     start = recognise(corpus.encoded(name)[:1000])
     assert start == whole
 
 
 def test_what_is_listed_is_what_is_decoded() -> None:
-    """Every format has a library here, with its version."""
+    """Every format is listed under a library with its version."""
     listed = {name for decoder in decoders() for name in decoder.formats}
     assert {kind.name for kind in FORMATS} <= listed
     assert all(decoder.version[0].isdigit() for decoder in decoders())
@@ -123,6 +123,6 @@ PIXELS = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64)
     ids=["psd_16_bit", "jpeg_12_bit", "jpeg_lossless", "jpeg_ls", "tiff_jpeg_2000", "dds"],
 )
 def test_a_kind_that_is_not_decoded_is_no_damage(content: bytes) -> None:
-    """The file may be sound; another program can show it."""
+    """The file may be intact; another program can show it."""
     with pytest.raises(UnsupportedFormat, match="of a kind that is not decoded"):
         decode(bytes(content) + bytes(100), InputSpec(64, None), DecodeLimits())
