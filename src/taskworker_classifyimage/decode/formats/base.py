@@ -13,9 +13,6 @@ from taskworker_classifyimage.decode.picture import Picture
 from taskworker_classifyimage.decode.salvage import Reopen, by_canvas, by_padding
 from taskworker_classifyimage.errors import DamagedPicture, UnsupportedFormat
 
-#: See `Format.find_preview`.
-Preview = tuple[bytes, int, str]
-
 
 class Format:
     """A format of pictures: answers all questions that decoding has about its files.
@@ -88,7 +85,7 @@ class Format:
         """Whether the file is known to be truncated before it is decoded."""
         return self.stated_bytes(encoded) > len(encoded)
 
-    def find_preview(self, encoded: bytes, size: int) -> Preview | None:
+    def find_preview(self, encoded: bytes, size: int) -> tuple[bytes, int, str] | None:
         """A picture within the file to decode instead, for an input of `size` pixels a side.
 
         Returns:

@@ -1,20 +1,18 @@
 """Camera RAW: the preview that the camera stored, else the sensor's data developed by LibRaw."""
 
+import importlib
 import io
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
 from PIL import Image
 
 from taskworker_classifyimage.decode import jpeg_segments
 from taskworker_classifyimage.decode import tiff_directories as tiff
 from taskworker_classifyimage.decode.boxes import read_brands
-from taskworker_classifyimage.decode.formats.base import Format, Preview
+from taskworker_classifyimage.decode.formats.base import Format
 from taskworker_classifyimage.decode.picture import Picture
 from taskworker_classifyimage.errors import UnsupportedFormat
-
-if TYPE_CHECKING:
-    import rawpy
 
 _JPEG: Final = b"\xff\xd8\xff"
 #: Cameras write up to four previews; the sensor's data looks like the start of more by chance.
@@ -56,7 +54,7 @@ class Raw(Format):
             or read_brands(encoded)[:1] == [_CR3_BRAND]
         )
 
-    def find_preview(self, encoded: bytes, size: int) -> Preview | None:
+    def find_preview(self, encoded: bytes, size: int) -> tuple[bytes, int, str] | None:
         """The largest preview, if it is large enough or the file cannot be developed."""
         width, height, start = _find_largest_jpeg(encoded)
         if not width or (min(width, height) < size and self.is_installed()):
@@ -78,15 +76,14 @@ class Raw(Format):
         sides = sizes.width, sizes.height
         return Picture(image, *sides, orientation, True, self.describe_decoder())
 
-    def _read(self, encoded: bytes) -> "rawpy.RawPy":
+    def _read(self, encoded: bytes) -> Any:
+        """The file as LibRaw's object, which closes as a context."""
         if not self.is_installed():
             raise UnsupportedFormat(
                 "the file is a camera RAW without a preview; the extra 'raw' would develop it: "
                 'pip install "taskworker-classifyimage[raw]"'
             )
-        import rawpy  # noqa: PLC0415 - an extra
-
-        return rawpy.imread(io.BytesIO(encoded))
+        return importlib.import_module(self.module).imread(io.BytesIO(encoded))
 
 
 def _has_sensor_data(encoded: bytes) -> bool:
