@@ -1,4 +1,4 @@
-"""What a network needs of a picture. Imports nothing of ours: decoding and models both use it."""
+"""The input of a network. Imports nothing of ours: decoding and models both use it."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -11,15 +11,15 @@ Resize = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 
 @dataclass(frozen=True, slots=True)
 class InputSpec:
-    """Size of a network's input, and how a picture is cropped and resized to it.
+    """The size of a network's input, and how a picture is cropped and resized to it.
 
     Attributes:
         size: side of the square input, in pixels.
-        crop: share of the picture's shorter side that the centre crop keeps, over 0 up to 1; None
+        crop: share of the picture's shorter side that the centre crop keeps, above 0, up to 1; None
             stretches the whole picture into the square.
         resize: resampling filter; all but "nearest" with anti-aliasing.
-        as_original: pictures are prepared as the original worker does it, whatever `crop` and
-            `resize` say.
+        as_original: whether pictures are prepared as by the original worker, whatever `crop` and
+            `resize` are.
     """
 
     size: int
@@ -29,5 +29,5 @@ class InputSpec:
 
 
 def as_original(spec: InputSpec) -> InputSpec:
-    """The same square, prepared as the original worker does it: stretched, nearest pixel."""
+    """The same size, prepared as by the original worker: stretched, nearest pixel."""
     return InputSpec(spec.size, crop=None, resize="nearest", as_original=True)

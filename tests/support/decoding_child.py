@@ -1,4 +1,4 @@
-"""What a process of its own decodes, so that its memory can be measured and its end be seen."""
+"""Decodes in a fresh process, so that its memory can be measured and a crash be seen."""
 
 import contextlib
 import multiprocessing
@@ -19,7 +19,7 @@ _LIMITS: Final = DecodeLimits(pixels=20_000_000)
 
 
 def decode_bombs(files: list[bytes], report: "multiprocessing.Queue[float]") -> None:
-    """Reports by how many MB memory grew."""
+    """Reports the growth of memory in MB."""
     import resource  # noqa: PLC0415 - not on Windows
 
     start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -31,11 +31,11 @@ def decode_bombs(files: list[bytes], report: "multiprocessing.Queue[float]") -> 
 
 
 def decode_mutants(count: int, report: "multiprocessing.Queue[tuple[list[str], float]]") -> None:
-    """Runs in a process of its own: what else than a TaskError came, and how memory grew."""
+    """Reports errors that are no `TaskError`, and the growth of memory in MB."""
     import resource  # noqa: PLC0415 - not on Windows
 
     warnings.simplefilter("ignore")
-    # Decoders of TIFF remark on each odd file.
+    # Decoders of TIFF print a warning for each odd file.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
     surprises: list[str] = []
     start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,4 +1,4 @@
-"""Decodes as where the extra `raw` is not installed; to be loaded by decoders only."""
+"""Decodes as if the extra `raw` were not installed; only for decoder processes."""
 
 import importlib.machinery
 import sys

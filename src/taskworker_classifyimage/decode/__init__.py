@@ -1,18 +1,19 @@
-"""An encoded picture to the pixels that a network wants to see.
+"""An encoded picture to the pixels that a network takes as its input.
 
-    bytes -> identify -> open  -> load    -> square                -> turn
-             format      header   pixels     geometry, then colour    (S, S, 3) uint8
+    bytes -> recognise -> open   -> load    -> square         -> turn
+             format       header    pixels     size, colour      (S, S, 3) uint8
 
-`remains` finds out what of a broken picture is there. All of it is a pure function of bytes: it
-knows no bridge, no model library and no files. Arguments and results can be pickled, and it raises
-nothing but `TaskError`s. Libraries for rare formats are imported when the first such file comes,
-unless `preload_decoders` is called before.
+`decoding` is this flow. `formats` has one object a format, which answers all questions about it;
+the other modules know no format, only structures of bytes or of pixels.
+
+Decoding is a pure function of bytes: it knows no bridge, no model library and no files. Arguments
+and results can be pickled, and only `TaskError`s are raised. Libraries for rare formats are
+imported when the first such file comes, or earlier by `preload_decoders`.
 """
 
 from taskworker_classifyimage.decode.decoding import decode, silence_decoders
-from taskworker_classifyimage.decode.listing import Decoder, decoders
+from taskworker_classifyimage.decode.formats.registry import Decoder, decoders, preload_decoders
 from taskworker_classifyimage.decode.picture import Decoded, DecodeLimits, PictureFacts
-from taskworker_classifyimage.decode.preloading import preload_decoders
 
 __all__ = [
     "DecodeLimits",

@@ -1,18 +1,18 @@
-"""Arrays of any kind of number to pictures of 8 bits: scaled, never clipped."""
+"""Converts arrays of any kind of number to pictures of 8 bits: scaled, never clipped."""
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+_MODES: Final = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
 def from_array(pixels: npt.NDArray[Any]) -> Image.Image:
     """A decoder's (H, W) or (H, W, C) array of any real dtype to "L", "LA", "RGB" or "RGBA".
 
-    Channels beyond the fourth are left out, they hold no colour.
+    Of more than four channels, which are no alpha, only the first three are used.
 
     Raises:
         ValueError: it has another shape.
@@ -23,19 +23,17 @@ def from_array(pixels: npt.NDArray[Any]) -> Image.Image:
         pixels = pixels[:, :, :3]
     if pixels.ndim not in (2, 3):
         raise ValueError(f"pixels of shape {pixels.shape}")
-    channels = pixels.shape[2] if pixels.ndim == 3 else 1
+    mode = _MODES[pixels.shape[2] if pixels.ndim == 3 else 1]
     height, width = pixels.shape[:2]
-    return Image.frombuffer(
-        _MODES[channels], (width, height), to_bytes(pixels).tobytes(), "raw", _MODES[channels], 0, 1
-    )
+    return Image.frombuffer(mode, (width, height), to_uint8(pixels).tobytes(), "raw", mode, 0, 1)
 
 
-def to_bytes(pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+def to_uint8(pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     """Any real dtype to uint8 of the same shape.
 
-    Whole numbers of 16 bits are scaled by their type. Those of 32 bits and floats do not tell what
-    white is: 1, 255 or 65535 if the lightest lies closely below, else the lightest; with numbers
-    below 0 the darkest becomes black. What is no number becomes mid-grey.
+    Integers of 16 bits are scaled by their type. Integers of 32 bits and floats do not state what
+    white is: it is 1, 255 or 65535 if the largest number is closely below, else the largest number.
+    If there are negative numbers, the smallest is black. NaN and infinities become mid-grey.
     """
     if pixels.dtype == np.uint8:
         return pixels
@@ -44,19 +42,19 @@ def to_bytes(pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     if pixels.dtype.kind == "u" and pixels.dtype.itemsize == 2:  # of either byte order
         return (pixels >> 8).astype(np.uint8)
     numbers = pixels.astype(np.float32)
-    known = np.isfinite(numbers)
-    if not known.any():
+    finite = np.isfinite(numbers)
+    if not finite.any():
         return np.full(numbers.shape, 127, dtype=np.uint8)
-    low, high = float(numbers[known].min()), float(numbers[known].max())
+    low, high = float(numbers[finite].min()), float(numbers[finite].max())
     if low >= 0:
         is_float = np.issubdtype(pixels.dtype, np.floating)
-        low, high = 0.0, 1.0 if is_float and high <= 1 else _white(high)
-    # Nonsense such as from -3e38 to 3e38 is further apart than its type can say.
+        low, high = 0.0, 1.0 if is_float and high <= 1 else _guess_white(high)
+    # The distance from -3e38 to 3e38 overflows float32.
     with np.errstate(over="ignore"):
-        shifted = np.where(known, numbers, (low + high) / 2) - low
+        shifted = np.where(finite, numbers, (low + high) / 2) - low
     scaled = shifted * (255.0 / max(high - low, 1e-30))
     return np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
 
 
-def _white(high: float) -> float:
+def _guess_white(high: float) -> float:
     return next((white for white in (255.0, 65535.0) if white / 16 < high <= white), high)

@@ -1,11 +1,11 @@
-"""ISO base media boxes (ISO/IEC 14496-12, section 4.2): what HEIC, AVIF, JPEG 2000 and MP4 are."""
+"""The boxes of ISO base media files (ISO/IEC 14496-12, section 4.2): HEIC, AVIF, JPEG XL, MP4."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-#: Far more than a picture has at its top; a crafted file could hold millions.
-_MOST: Final = 1000
+#: Far more than a picture has at its top level; a crafted file could hold millions.
+_MAX_BOXES: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +23,10 @@ class Box:
     end: int
 
 
-def boxes(encoded: bytes, offset: int = 0) -> Iterator[Box]:
-    """The boxes at the top of a file, as far as there is a header."""
-    for _ in range(_MOST):
+def read_boxes(encoded: bytes) -> Iterator[Box]:
+    """The boxes at the top level of a file, up to the first incomplete header."""
+    offset = 0
+    for _ in range(_MAX_BOXES):
         if offset + 8 > len(encoded):
             return
         size = int.from_bytes(encoded[offset : offset + 4], "big")
@@ -40,15 +41,14 @@ def boxes(encoded: bytes, offset: int = 0) -> Iterator[Box]:
 
 
 def find_box(encoded: bytes, kind: bytes) -> Box | None:
-    """The first of a kind at the top of a file."""
-    return next((box for box in boxes(encoded) if box.kind == kind), None)
+    """The first box of a kind at the top level of a file."""
+    return next((box for box in read_boxes(encoded) if box.kind == kind), None)
 
 
-def brands(encoded: bytes) -> list[bytes]:
-    """What a file says it is by its `ftyp` box: the major brand, then the compatible ones."""
-    first = next(boxes(encoded), None)
+def read_brands(encoded: bytes) -> list[bytes]:
+    """The brands in a file's `ftyp` box: the major one, then those it is compatible with."""
+    first = next(read_boxes(encoded), None)
     if first is None or first.kind != b"ftyp":
         return []
     content = encoded[first.start : min(first.end, first.start + 256)]
-    listed = [content[at : at + 4] for at in range(8, len(content), 4)]
-    return [content[:4], *listed]
+    return [content[:4], *(content[at : at + 4] for at in range(8, len(content), 4))]

@@ -1,23 +1,32 @@
-"""The whole way from bytes to pixels."""
+"""The flow of decoding: recognise, open, load or salvage, resize, convert colours, turn."""
 
+import contextlib
 import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Final
 
 import numpy as np
 from PIL import Image
 
-from taskworker_classifyimage.decode.colour import resizable, to_rgb
-from taskworker_classifyimage.decode.geometry import to_square, to_square_of_part
-from taskworker_classifyimage.decode.identify import identify
-from taskworker_classifyimage.decode.loading import Loaded, load
-from taskworker_classifyimage.decode.orientation import upright
-from taskworker_classifyimage.decode.original import original_square
-from taskworker_classifyimage.decode.picture import Decoded, DecodeLimits, PictureFacts
+from taskworker_classifyimage.decode import geometry
+from taskworker_classifyimage.decode.colour import to_resizable, to_rgb
+from taskworker_classifyimage.decode.formats.base import Format
+from taskworker_classifyimage.decode.formats.registry import recognise
+from taskworker_classifyimage.decode.picture import Decoded, DecodeLimits, Picture, PictureFacts
 from taskworker_classifyimage.errors import DamagedPicture, TaskError, TooLarge, one_line
 from taskworker_classifyimage.input_spec import InputSpec
 
+#: Measured on 100 photographs cut from below, the default model: of half a picture 70 % are still
+#: classified right (91 % of whole ones), of 30 % 27 %, of 20 % 12 %, of 15 % 4 %, of 10 % none.
+MIN_SHARE: Final = 0.2
+#: With a smaller share of its bytes, a file is not padded to its stated length.
+_MIN_BYTES_SHARE: Final = 0.01
+
 
 def decode(encoded: bytes, spec: InputSpec, limits: DecodeLimits) -> Decoded:
-    """An encoded picture to a square: turned upright, scaled and cropped to the centre.
+    """Decodes a picture to a square: turned upright, scaled and cropped to the centre.
 
     Raises:
         EmptyFile: it has no bytes.
@@ -25,44 +34,125 @@ def decode(encoded: bytes, spec: InputSpec, limits: DecodeLimits) -> Decoded:
         DamagedPicture: it starts as a picture, and too little of it can be decoded.
         TooLarge: it has more pixels than `limits` allow, or needs more memory than there is.
     """
-    kind = identify(encoded)
+    kind = recognise(encoded)
+    with _as_task_errors(f"the {kind.name} picture"):
+        picture = _load(kind, encoded, spec, limits)
+        square, colour_warnings = _to_square(kind, picture, spec)
+        orientation = picture.orientation or 1
+        if not picture.is_turned:
+            orientation = 1 if spec.as_original else orientation
+            # The crop is symmetric, so the small square can be turned instead of the picture.
+            square = geometry.turn_upright(square, orientation)
+        found = picture.warnings + colour_warnings
+        sides = picture.width, picture.height
+        facts = PictureFacts(kind.name, *sides, orientation, picture.decoder, found)
+        return Decoded(np.asarray(square), facts)
+
+
+def silence_decoders() -> None:
+    """Hides the warnings that decoders print for odd files; what matters is raised."""
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+def _load(kind: Format, encoded: bytes, spec: InputSpec, limits: DecodeLimits) -> Picture:
+    """Decodes the pixels of a picture or of its preview: all of them, or the part that is there."""
+    preview = kind.find_preview(encoded, spec.size)
+    if preview is not None:
+        encoded, file_orientation, warning = preview
+        picture = _load(recognise(encoded), encoded, spec, limits)
+        # Some previews have an orientation of their own, for others the file states it.
+        orientation = file_orientation if picture.orientation == 1 else picture.orientation
+        return replace(picture, orientation=orientation, warnings=(*picture.warnings, warning))
+    stated_bytes = kind.stated_bytes(encoded)
+    if stated_bytes > limits.file_bytes:
+        raise DamagedPicture(f"the picture's header says that its file has {stated_bytes} bytes")
+    if len(encoded) < stated_bytes * _MIN_BYTES_SHARE:
+        raise DamagedPicture("the picture is truncated: almost all of it is missing")
+    if kind.is_truncated(encoded):
+        return _salvage(kind, encoded, spec, limits)
+    picture = _open(kind, encoded, limits)
     try:
-        loaded = load(kind, encoded, spec, limits)
-        square, remarks = _square(loaded, spec)
-        opened = loaded.opened
-        # The square stays what it is however it is turned, and the small one is turned for less.
-        orientation = 1 if spec.as_original and not opened.is_turned else loaded.orientation
-        turned = square if opened.is_turned else upright(square, orientation)
-        pixels = np.asarray(turned)
+        return _load_pixels(picture, spec)
+    except MemoryError:
+        raise
+    except Exception as err:  # noqa: BLE001 - decoders meet hostile files and raise anything
+        try:
+            return _salvage(kind, encoded, spec, limits)
+        except TaskError:
+            raise
+        except Exception:  # noqa: BLE001 - the first error says more
+            raise DamagedPicture(f"the {kind.name} picture is damaged: {one_line(err)}") from err
+
+
+def _open(kind: Format, encoded: bytes, limits: DecodeLimits) -> Picture:
+    """Opens a picture; all its sizes are checked before a decoder takes memory for them."""
+    with _as_task_errors(f"the {kind.name} picture's header"):
+        for width, height in kind.sizes(encoded):
+            _check_size(width, height, limits.pixels)
+        picture = kind.open(encoded)
+        _check_size(*picture.image.size, limits.pixels)
+        return picture
+
+
+def _check_size(width: int, height: int, max_pixels: int) -> None:
+    if width * height > max_pixels:
+        raise TooLarge(f"the picture has {width} x {height} pixels; the limit is {max_pixels}")
+    if width < 1 or height < 1:
+        raise DamagedPicture(f"the picture's header says that it has {width} x {height} pixels")
+
+
+def _load_pixels(picture: Picture, spec: InputSpec) -> Picture:
+    """Decodes the pixels; then the orientation is known."""
+    image = picture.image
+    if spec.resize != "nearest":
+        # JPEGs can be decoded at 1/2, 1/4 or 1/8 of their size; other decoders ignore this.
+        image.draft(None, (geometry.min_side(spec),) * 2)
+    image.load()
+    if picture.orientation is None:
+        return replace(picture, orientation=geometry.read_orientation(image))
+    return picture
+
+
+def _salvage(kind: Format, encoded: bytes, spec: InputSpec, limits: DecodeLimits) -> Picture:
+    """Decodes the part that is there.
+
+    Raises:
+        DamagedPicture: it is less than `MIN_SHARE`.
+        Exception: whatever a decoder raises.
+    """
+    salvaged = kind.salvage(encoded, partial(_open, kind, limits=limits))
+    percent = round(100 * salvaged.share)
+    if salvaged.share < MIN_SHARE:
+        raise DamagedPicture(
+            f"the picture is truncated or damaged: {percent} % of it can be decoded, "
+            f"at least {MIN_SHARE:.0%} is needed"
+        )
+    picture = _load_pixels(salvaged, spec)
+    warning = f"truncated: {percent} % decoded" + (", in less detail" * picture.is_coarse)
+    return replace(picture, warnings=(*picture.warnings, warning))
+
+
+def _to_square(
+    kind: Format, picture: Picture, spec: InputSpec
+) -> tuple[Image.Image, tuple[str, ...]]:
+    """(S, S) RGB, and the warnings; colours are converted where that takes the least work."""
+    if spec.as_original:
+        return geometry.to_original_square(picture.image, spec.size), ()
+    image = to_resizable(kind.correct(picture.image))
+    if picture.mask is None:
+        return to_rgb(geometry.to_square(image, spec))
+    rgb, colour_warnings = to_rgb(image)
+    return geometry.to_square_of_part(rgb, picture.mask, spec), colour_warnings
+
+
+@contextlib.contextmanager
+def _as_task_errors(what: str) -> Iterator[None]:
+    """Translates errors of decoders, which meet hostile files and raise anything."""
+    try:
+        yield
     except TaskError:
         raise
     except MemoryError:
         raise TooLarge("the picture needs more memory than there is") from None
     except Exception as err:
-        # Decoders meet hostile files and raise anything: struct.error, SyntaxError, IndexError.
-        raise DamagedPicture(f"the {kind} picture is damaged: {one_line(err)}") from err
-    facts = PictureFacts(
-        str(kind),
-        opened.width,
-        opened.height,
-        orientation,
-        opened.decoder,
-        opened.warnings + loaded.warnings + remarks,
-    )
-    return Decoded(pixels, facts)
-
-
-def silence_decoders() -> None:
-    """Keeps decoders from printing a warning for each odd file; what matters they raise."""
-    warnings.filterwarnings("ignore", module=r"PIL\.")
-
-
-def _square(loaded: Loaded, spec: InputSpec) -> tuple[Image.Image, tuple[str, ...]]:
-    """(S, S) RGB, and the warnings; colours are converted where that is the least work."""
-    if spec.as_original:
-        return original_square(loaded.opened.image, spec.size), ()
-    image = resizable(loaded.opened.image)
-    if loaded.mask is None:
-        return to_rgb(to_square(image, spec))
-    rgb, remarks = to_rgb(image)
-    return to_square_of_part(rgb, loaded.mask, spec), remarks
+        raise DamagedPicture(f"{what} is damaged: {one_line(err)}") from err

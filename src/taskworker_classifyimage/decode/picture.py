@@ -1,14 +1,18 @@
-"""What a picture may cost, and what decoding makes of it."""
+"""A picture on its way from bytes to pixels, and the limits that apply to it."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
+
+#: (H, W), true where a pixel comes from the file.
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
 class DecodeLimits:
-    """What a picture may cost.
+    """The largest picture that is accepted.
 
     Attributes:
         file_bytes: largest encoded file, checked while it is read.
@@ -20,8 +24,37 @@ class DecodeLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture that is being decoded.
+
+    Attributes:
+        image: Pillow's image; most decoders decode the pixels only when it is loaded.
+        width: in pixels, as stored.
+        height: in pixels, as stored.
+        orientation: by EXIF, 1 to 8; None until the pixels are decoded, if stored behind them.
+        is_turned: whether the decoder turns the picture upright.
+        decoder: library and version.
+        warnings: what an examiner has to know of how it was decoded.
+        mask: (H, W) of the image or of a smaller version of it; None if nothing is missing.
+        share: of the picture that comes from the file, 0 to 1.
+        is_coarse: whether that part lacks detail.
+    """
+
+    image: Image.Image
+    width: int
+    height: int
+    orientation: int | None
+    is_turned: bool
+    decoder: str
+    warnings: tuple[str, ...] = ()
+    mask: Mask | None = None
+    share: float = 1.0
+    is_coarse: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class PictureFacts:
-    """What decoding found out about a picture.
+    """The facts about a picture that go into a result.
 
     Attributes:
         format: found by content, such as "JPEG".
@@ -42,10 +75,11 @@ class PictureFacts:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A picture as a network wants to see it.
+    """A picture as a network's input.
 
     Attributes:
         pixels: (S, S, 3) uint8 RGB, 0 to 255.
+        facts: about the file.
     """
 
     pixels: npt.NDArray[np.uint8]

@@ -1,4 +1,4 @@
-"""How much of a cut file is there is said right, and where too little is left it is refused."""
+"""The stated share of a truncated picture is correct, and too small a share is refused."""
 
 import io
 import re
@@ -11,11 +11,11 @@ from PIL import Image
 
 from support import corpus
 from taskworker_classifyimage.decode import Decoded, DecodeLimits, decode
-from taskworker_classifyimage.decode.loading import LEAST_SHARE
+from taskworker_classifyimage.decode.decoding import MIN_SHARE
 from taskworker_classifyimage.errors import DamagedPicture
 from taskworker_classifyimage.input_spec import InputSpec
 
-# Decoders remark on damaged files; the program silences that where it starts.
+# Decoders warn of damaged files; the program silences that where it starts.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
 #: The whole picture, so that the rows seen are the rows decoded.
@@ -44,7 +44,7 @@ IN_ORDER = [
     "heic_grid",
     "avif",
 ]
-#: How each kind is encoded well, and quickly.
+#: Options of each kind for good quality and speed.
 OPTIONS: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 90},
     "PNG": {},
@@ -54,22 +54,22 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-def share_told(decoded: Decoded) -> float:
-    """By the warning, 0 to 1."""
+def stated_share(decoded: Decoded) -> float:
+    """The share by the warning, 0 to 1."""
     found = re.search(r"truncated: (\d+) % decoded", "|".join(decoded.facts.warnings))
     assert found is not None, decoded.facts.warnings
     return int(found[1]) / 100
 
 
-def share_seen(pixels: npt.NDArray[np.uint8], whole: npt.NDArray[np.uint8]) -> float:
-    """How much of the picture looks like the whole one, judged by blocks of 8 x 8 pixels."""
+def seen_share(pixels: npt.NDArray[np.uint8], whole: npt.NDArray[np.uint8]) -> float:
+    """The share of blocks of 8 x 8 pixels that look like those of the whole picture."""
     difference = np.abs(pixels.astype(np.int16) - whole).mean(axis=2)
     return float((difference.reshape(40, 8, 40, 8).mean(axis=(1, 3)) < 12).mean())
 
 
 @pytest.mark.parametrize("name", IN_ORDER)
-def test_the_share_that_is_told_is_the_share_that_is_seen(name: str) -> None:
-    """Within 10 points at every step, and refused below the cut."""
+def test_the_stated_share_is_the_share_that_is_seen(name: str) -> None:
+    """Within 10 points at every step, and refused below the limit."""
     encoded = corpus.encoded(name)
     whole = decode(encoded, SPEC, DecodeLimits()).pixels
     refused = []
@@ -79,31 +79,31 @@ def test_the_share_that_is_told_is_the_share_that_is_seen(name: str) -> None:
         except DamagedPicture:
             refused.append(step)
             continue
-        seen = share_seen(decoded.pixels, whole)
-        # The lower part is plain saucer: some of it resembles the neutral ground.
-        assert abs(share_told(decoded) - seen) < 0.1, (step, seen, decoded.facts.warnings)
-        assert share_told(decoded) >= LEAST_SHARE
+        seen = seen_share(decoded.pixels, whole)
+        # The lower part is plain saucer: some of it resembles the background.
+        assert abs(stated_share(decoded) - seen) < 0.1, (step, seen, decoded.facts.warnings)
+        assert stated_share(decoded) >= MIN_SHARE
     # Files begin with headers and tables, so bytes and rows are not quite the same.
-    assert max(refused) <= LEAST_SHARE + 0.15
+    assert max(refused) <= MIN_SHARE + 0.15
     assert {0.1, 0.05} <= set(refused)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "HEIF", "AVIF"])
 def test_a_plain_ground_is_not_taken_for_what_is_missing(kind: str) -> None:
-    """As around a photograph on a white page."""
+    """Such as the white page around a photograph."""
     page = Image.new("RGB", (512, 512), "white")
     page.paste(corpus.reference().resize((300, 300)), (100, 100))
     encoded = corpus.save(page, kind, **OPTIONS[kind])
     whole = decode(encoded, SPEC, DecodeLimits()).pixels
     for left in (len(encoded) - 1, len(encoded) * 4 // 5, len(encoded) // 2):
         decoded = decode(encoded[:left], SPEC, DecodeLimits())
-        share = share_told(decoded) if decoded.facts.warnings else 1
-        assert abs(share - share_seen(decoded.pixels, whole)) < 0.1, left
+        share = stated_share(decoded) if decoded.facts.warnings else 1
+        assert abs(share - seen_share(decoded.pixels, whole)) < 0.1, left
 
 
 @pytest.mark.parametrize("name", ["jpeg_progressive", "jpeg_2000"])
 def test_a_picture_in_passes_is_seen_whole_in_less_detail(name: str) -> None:
-    """And the warning says so."""
+    """The warning says so."""
     encoded = corpus.encoded(name)
     whole = decode(encoded, SPEC, DecodeLimits()).pixels
     decoded = decode(encoded[: len(encoded) // 2], SPEC, DecodeLimits())
@@ -113,51 +113,51 @@ def test_a_picture_in_passes_is_seen_whole_in_less_detail(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["png_interlaced", "gif"])
 def test_an_interlaced_picture_is_filled_from_what_lies_around(name: str) -> None:
-    """Pixels that are missing in between show no ground."""
+    """Missing pixels between known ones do not become grey."""
     image = corpus.reference()
     # Pillow's GIFs are interlaced unless told otherwise.
     encoded = corpus.adam7(image) if name == "png_interlaced" else corpus.encoded(name)
     whole = decode(encoded, SPEC, DecodeLimits()).pixels
     decoded = decode(encoded[: int(len(encoded) * 0.55)], SPEC, DecodeLimits())
-    assert abs(share_told(decoded) - 0.55) < 0.1
+    assert abs(stated_share(decoded) - 0.55) < 0.1
     assert np.abs(decoded.pixels.astype(np.int16) - whole).mean() < 12
 
 
-def test_what_is_missing_shows_the_neutral_ground() -> None:
-    """Not the smear that some decoders fill up with."""
+def test_the_missing_part_shows_the_background() -> None:
+    """It does not show what some decoders fill the rest with."""
     encoded = corpus.encoded("jpeg_baseline")
     pixels = decode(encoded[: len(encoded) // 2], SPEC, DecodeLimits()).pixels
     assert (pixels[-40:] == 127).all()
 
 
 def test_a_jpeg_that_ends_in_zeros_is_cut_where_they_begin() -> None:
-    """As carved files do whose clusters were never written; a sound file may have them behind."""
+    """Carved files end so; behind the end of an intact file, zeros are ignored."""
     encoded = corpus.encoded("jpeg_baseline")
     cut = encoded[: int(len(encoded) * 0.6)]
     plain = decode(cut, SPEC, DecodeLimits())
     padded = decode(cut + bytes(100_000), SPEC, DecodeLimits())
-    assert abs(share_told(padded) - share_told(plain)) < 0.02
+    assert abs(stated_share(padded) - stated_share(plain)) < 0.02
     assert decode(encoded + bytes(100_000), SPEC, DecodeLimits()).facts.warnings == ()
 
 
 @pytest.mark.parametrize("name", ["jpeg_baseline", "jpeg_progressive"])
 def test_what_lies_behind_a_jpegs_end_does_not_count(name: str) -> None:
-    """Such as the rest of an older file in its last cluster, with zeros behind that."""
+    """Here, the rest of an older file, with zeros behind it."""
     encoded = corpus.encoded(name) + b"an older file" + bytes(1000)
     assert decode(encoded, SPEC, DecodeLimits()).facts.warnings == ()
 
 
 @pytest.mark.parametrize("name", ["jpeg_baseline", "jpeg_cmyk", "jpeg_grey"])
 def test_a_jpeg_may_be_cut_in_the_middle_of_a_marker(name: str) -> None:
-    """Behind a byte 255, be it within the picture or the file's last but one."""
+    """After a byte 255, within the picture or as the last byte but one of the file."""
     encoded = corpus.encoded(name)
     within = encoded.index(b"\xff\0", len(encoded) * 3 // 4) + 1
-    assert share_told(decode(encoded[:within], SPEC, DecodeLimits())) > 0.6
-    assert share_told(decode(encoded[:-1], SPEC, DecodeLimits())) == 1
+    assert stated_share(decode(encoded[:within], SPEC, DecodeLimits())) > 0.6
+    assert stated_share(decode(encoded[:-1], SPEC, DecodeLimits())) == 1
 
 
 def test_a_whole_file_has_no_warning() -> None:
-    """Nor has one with something behind it."""
+    """Nor has one with other bytes behind it."""
     for name in (*IN_ORDER, "jpeg_progressive", "gif", "jpeg_2000", "png_interlaced"):
         encoded = corpus.encoded(name)
         assert decode(encoded, SPEC, DecodeLimits()).facts.warnings == (), name
@@ -165,7 +165,7 @@ def test_a_whole_file_has_no_warning() -> None:
 
 
 def test_a_cut_picture_is_still_turned_upright() -> None:
-    """What is missing lies on the right of a picture that was taken on its side."""
+    """If it is stored lying, the missing part is on the left."""
     exif = Image.Exif()
     exif[0x0112] = 6
     image = corpus.reference().transpose(Image.Transpose.ROTATE_90)
@@ -183,31 +183,31 @@ def test_a_cut_picture_is_still_turned_upright() -> None:
 
 
 def test_a_cut_raw_file_keeps_its_preview() -> None:
-    """Where the preview is whole, nothing is missing; where it is cut, the warning says so."""
+    """There is a warning only if the preview itself is cut."""
     raw = corpus.encoded("raw_raf")
     whole = decode(raw[:-500], SPEC, DecodeLimits())
     assert not any("truncated" in warning for warning in whole.facts.warnings)
     cut = decode(raw[: len(raw) // 2], SPEC, DecodeLimits())
-    assert share_told(cut) > 0.3
+    assert stated_share(cut) > 0.3
 
 
 @pytest.mark.parametrize("name", ["jpeg_xl", "tiff_lzw", "ico_png"])
 def test_formats_that_show_no_part_are_damaged(name: str) -> None:
-    """Their decoders want the whole file, or their directory lies at its end."""
+    """Their decoders need the whole file, or their directory is at its end."""
     encoded = corpus.encoded(name)
     with pytest.raises(DamagedPicture):
         decode(encoded[: len(encoded) // 2], SPEC, DecodeLimits())
 
 
 def test_nothing_but_a_header_is_damaged() -> None:
-    """Of every kind, the first 64 bytes."""
+    """The first 64 bytes of every file of the corpus."""
     for name in corpus.names():
         with pytest.raises(DamagedPicture):
             decode(corpus.encoded(name)[:64], SPEC, DecodeLimits())
 
 
 def test_half_an_animation_shows_its_first_frame_whole() -> None:
-    """What is missing are other frames."""
+    """Only later frames are missing."""
     encoded = corpus.encoded("gif_animated")
     decoded = decode(encoded[: len(encoded) // 2], SPEC, DecodeLimits())
     with Image.open(io.BytesIO(encoded)) as image:

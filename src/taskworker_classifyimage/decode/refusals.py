@@ -1,0 +1,61 @@
+"""Names the files that are refused: no pictures, or pictures in formats that are not decoded."""
+
+from typing import Final
+
+from taskworker_classifyimage.decode.boxes import read_brands
+
+#: The first bytes of files, and the kind of file.
+_SIGNATURES: Final = (
+    (b"%PDF-", "a PDF document"),
+    (b"%!PS", "a PostScript drawing"),
+    (b"\xc5\xd0\xd3\xc6", "a PostScript drawing"),
+    (b"\xd7\xcd\xc6\x9a", "a WMF drawing"),
+    (b"\x01\0\x09\0\0\3", "a WMF drawing"),
+    (b"\x1aE\xdf\xa3", "a Matroska or WebM video"),
+    (b"0&\xb2u\x8ef\xcf\x11", "a Windows Media file"),
+    (b"FLV\1", "a Flash video"),
+    (b"OggS", "an Ogg file"),
+    (b"\0\0\1\xba", "an MPEG video"),
+    (b"\0\0\1\xb3", "an MPEG video"),
+    (b"II\xbc\1", "a JPEG XR picture, which is not decoded"),
+    (b"8BPS\0\2", "a PSB, Photoshop's format for huge pictures, which is not decoded"),
+    (b"P7\n", "a PAM picture, which is not decoded"),
+    (b"PF\n", "a PFM picture in colour, which is not decoded"),
+    (b"AT&TFORM", "a DjVu document"),
+    (b"PK\3\4", "a ZIP archive or an office document"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an office document of Microsoft's old kind"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"Rar!\x1a\7", "a RAR archive"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+    (b"MZ", "a Windows program"),
+    (b"\x7fELF", "a Linux program"),
+    (b"ID3", "an MP3 sound"),
+)
+
+
+def name_refused(encoded: bytes) -> str | None:
+    """The kind of a file that no format recognises, such as "a PDF document"; None if unknown."""
+    for signature, kind in _SIGNATURES:
+        if encoded.startswith(signature):
+            return kind
+    if read_brands(encoded) or encoded[4:8] in (b"moov", b"mdat", b"wide", b"free"):
+        return "an MP4 or QuickTime video"
+    if encoded.startswith(b"RIFF"):
+        return "an AVI video" if encoded[8:12] == b"AVI " else "a RIFF file such as a sound"
+    if encoded.startswith(b"\1\0\0\0") and encoded[40:44] == b" EMF":
+        return "an EMF drawing"
+    if encoded[:1] == b"G" and encoded[188:189] == b"G" and encoded[376:377] == b"G":
+        return "an MPEG transport stream"
+    return _name_by_text(encoded)
+
+
+def _name_by_text(encoded: bytes) -> str | None:
+    # UTF-16 becomes ASCII without its zeros.
+    text = encoded[:4096].replace(b"\0", b"").lower()
+    if not text and not encoded.strip(b"\0"):
+        return "nothing but zeros"
+    text = text.removeprefix(b"\xef\xbb\xbf").removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff")
+    text = text.lstrip()
+    if text.startswith((b"<!doctype html", b"<html")):
+        return "an HTML page"
+    return "an SVG drawing" if text.startswith(b"<") and b"<svg" in text else None

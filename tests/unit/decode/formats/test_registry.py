@@ -1,0 +1,128 @@
+import struct
+
+import imagecodecs
+import numpy as np
+import pytest
+
+from support import corpus
+from support.espresso import Espresso
+from taskworker_classifyimage.decode import DecodeLimits, decode, decoders
+from taskworker_classifyimage.decode.formats.registry import FORMATS, recognise
+from taskworker_classifyimage.errors import UnsupportedFormat
+from taskworker_classifyimage.input_spec import InputSpec
+
+SPEC = InputSpec(size=128, crop=0.875)
+
+
+#: Mean difference of a pixel from the reference, of 255: for lossy encodings, and for those that
+#: lose much by what they are.
+TOLERANCE = 4
+
+
+WIDE = {"png_4_bit": 12, "raw_dng_developed": 16}
+
+
+NAMES = {
+    "jpeg": "JPEG",
+    "png": "PNG",
+    "gif": "GIF",
+    "webp": "WebP",
+    "tiff": "TIFF",
+    "bmp": "BMP",
+    "ico": "ICO",
+    "cur": "CUR",
+    "tga": "TGA",
+    "pcx": "PCX",
+    "pbm": "PNM",
+    "pgm": "PNM",
+    "ppm": "PNM",
+    "pfm": "PNM",
+    "psd": "PSD",
+    "dds": "DDS",
+    "jpeg_2000": "JPEG 2000",
+    "jpeg_xl": "JPEG XL",
+    "heic": "HEIC",
+    "avif": "AVIF",
+    "raw": "camera RAW",
+}
+
+
+def format_of(name: str) -> str:
+    return NAMES[max((prefix for prefix in NAMES if name.startswith(prefix)), key=len)]
+
+
+@pytest.mark.parametrize("name", corpus.names())
+def test_every_kind_shows_the_same_picture(name: str, espresso: Espresso) -> None:
+    """It is recognised, looks like the reference within a tolerance, and is classified like it."""
+    encoded = corpus.encoded(name)
+    decoded = decode(encoded, SPEC, DecodeLimits())
+    reference = corpus.reference().convert("L") if corpus.is_grey(name) else corpus.reference()
+    expected = decode(corpus.save(reference, "PNG"), SPEC, DecodeLimits()).pixels
+    difference = np.abs(decoded.pixels.astype(np.int16) - expected).mean()
+    assert difference < WIDE.get(name, TOLERANCE)
+    assert decoded.facts.format == format_of(name)
+    assert espresso.is_seen_in(encoded)
+
+
+def test_the_corpus_has_a_file_of_every_format() -> None:
+    """The corpus covers all formats."""
+    assert {format_of(name) for name in corpus.names()} == set(NAMES.values())
+    assert {kind.name for kind in FORMATS} == set(NAMES.values())
+
+
+def test_the_facts_tell_what_decoded() -> None:
+    """Library and version are stated."""
+    facts = decode(corpus.encoded("jpeg_baseline"), SPEC, DecodeLimits()).facts
+    assert (facts.format, facts.width, facts.height, facts.warnings) == ("JPEG", 480, 320, ())
+    assert facts.decoder.startswith("Pillow ")
+    assert "libjpeg-turbo" in facts.decoder
+    facts = decode(corpus.encoded("heic"), SPEC, DecodeLimits()).facts
+    assert facts.decoder.startswith("pillow-heif ")
+
+
+def test_an_animation_shows_its_first_frame() -> None:
+    """The later frames are turned, so the pixels differ."""
+    expected = decode(corpus.encoded("png_rgb"), SPEC, DecodeLimits()).pixels
+    for name in ("png_animated", "gif_animated", "jpeg_xl_animated", "tiff_pages"):
+        pixels = decode(corpus.encoded(name), SPEC, DecodeLimits()).pixels
+        assert np.abs(pixels.astype(np.int16) - expected).mean() < TOLERANCE, name
+
+
+@pytest.mark.parametrize("name", corpus.names())
+def test_every_file_of_the_corpus_is_recognised_by_its_start(name: str) -> None:
+    """Its first 1000 bytes are enough."""
+    whole = recognise(corpus.encoded(name))
+    start = recognise(corpus.encoded(name)[:1000])
+    assert start == whole
+
+
+def test_what_is_listed_is_what_is_decoded() -> None:
+    """Every format is listed under a library with its version."""
+    listed = {name for decoder in decoders() for name in decoder.formats}
+    assert {kind.name for kind in FORMATS} <= listed
+    assert all(decoder.version[0].isdigit() for decoder in decoders())
+
+
+def wide_psd() -> bytes:
+    return b"8BPS" + struct.pack(">H6xHIIHH", 1, 3, 1, 1, 16, 3) + bytes(12) + b"\0\0" + bytes(6)
+
+
+PIXELS = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        wide_psd(),
+        imagecodecs.jpeg_encode(PIXELS, bitspersample=12),
+        imagecodecs.ljpeg_encode(PIXELS),
+        imagecodecs.jpegls_encode(PIXELS.astype(np.uint8)),
+        corpus.tiff(PIXELS, "minisblack", compression="jpeg2000"),
+        b"DDS " + struct.pack("<II", 124, 0x1007) + bytes(64) + struct.pack("<II", 32, 0x80000),
+    ],
+    ids=["psd_16_bit", "jpeg_12_bit", "jpeg_lossless", "jpeg_ls", "tiff_jpeg_2000", "dds"],
+)
+def test_a_kind_that_is_not_decoded_is_no_damage(content: bytes) -> None:
+    """The file may be intact; another program can show it."""
+    with pytest.raises(UnsupportedFormat, match="of a kind that is not decoded"):
+        decode(bytes(content) + bytes(100), InputSpec(64, None), DecodeLimits())
