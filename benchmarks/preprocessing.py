@@ -13,13 +13,13 @@ from taskworker_classifyimage.classify.catalogue import built_in_packs
 from taskworker_classifyimage.classify.labels import labels_of
 from taskworker_classifyimage.classify.model_pack import ModelPack
 from taskworker_classifyimage.classify.onnx_runtime import OnnxClassifier
-from taskworker_classifyimage.commands.decoders import decoder_pool
+from taskworker_classifyimage.commands.parts import decoder_pool
 from taskworker_classifyimage.input_spec import InputSpec, Resize
 from taskworker_classifyimage.local.evaluation import Outcome, calibration_error, top_k, truth_of
 from taskworker_classifyimage.local.files import LocalFiles
 from taskworker_classifyimage.local.folders import classify_all, walk
 from taskworker_classifyimage.sandbox.pool import DecoderPool
-from taskworker_classifyimage.settings import load_settings
+from taskworker_classifyimage.settings import LOCAL
 from taskworker_classifyimage.tasks import ClassifyRequest
 
 _CROPS = (None, 0.8, 0.875, 0.95, 1.0)
@@ -57,5 +57,5 @@ def _outcomes(pack: ModelPack, decoders: DecoderPool, folder: Path) -> list[Outc
 
 
 if __name__ == "__main__":
-    with decoder_pool(load_settings({}, {})) as pool:
+    with decoder_pool(LOCAL.decoding) as pool:
         main(Path(sys.argv[1]), pool)

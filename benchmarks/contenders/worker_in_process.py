@@ -10,7 +10,7 @@ from taskworker_classifyimage.cli import main
 from taskworker_classifyimage.commands import work
 from taskworker_classifyimage.decode import Decoded, DecodeLimits, decode
 from taskworker_classifyimage.input_spec import InputSpec
-from taskworker_classifyimage.settings import Settings
+from taskworker_classifyimage.settings import Decoding
 
 
 class InProcess:
@@ -29,8 +29,8 @@ class InProcess:
         """Nothing to end."""
 
 
-def no_pool(_settings: Settings) -> nullcontext[InProcess]:
-    """Instead of `commands.decoders.decoder_pool`."""
+def no_pool(_decoding: Decoding) -> nullcontext[InProcess]:
+    """Instead of `commands.parts.decoder_pool`."""
     return nullcontext(InProcess())
 
 

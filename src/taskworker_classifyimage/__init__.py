@@ -8,5 +8,8 @@ tasks, `local` classifies files without a bridge; `commands` has one file for ea
 
 __version__ = "1.0.0"
 
+#: The command's name.
+PROGRAM = "taskworker-classifyimage"
+
 #: Part of every result, so that readers of old evidence find the code that made it.
 REPOSITORY = "https://github.com/hilderonny/taskworker-classifyimage"

@@ -25,8 +25,23 @@ and `download.transfer` nobody names the HTTP library, above `classify` nobody t
 
 import os
 import sys
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import ClassVar
+
+
+class ExitCode(IntEnum):
+    """How the program ends; systemd's unit relies on these, docs/operations.md lists them."""
+
+    #: Done, or stopped as asked.
+    DONE = 0
+    #: Something failed, or did not end in time after a stop.
+    FAILED = 1
+    #: Wrong usage or settings, or a port or name that is taken: starting again does not help.
+    USAGE = 2
+    #: A model or a label file is missing or damaged: starting again does not help.
+    MODEL = 3
+    #: Ended by a second signal; what a shell reports for a program that Ctrl-C ended.
+    FORCED = 130
 
 
 class ErrorCode(StrEnum):
@@ -63,19 +78,19 @@ class TaskworkerError(Exception):
 class UserError(TaskworkerError):
     """Something that the operator can fix; shown as one line."""
 
-    exit_code: ClassVar[int] = 1
+    exit_code: ClassVar[ExitCode] = ExitCode.FAILED
 
 
 class ConfigError(UserError):
     """A flag, an environment variable, a settings file or a port is wrong."""
 
-    exit_code = 2
+    exit_code = ExitCode.USAGE
 
 
 class ModelError(UserError):
     """A model or a label file is missing, damaged or not what it claims to be."""
 
-    exit_code = 3
+    exit_code = ExitCode.MODEL
 
 
 class DeviceUnusable(ModelError):

@@ -1,4 +1,4 @@
-"""Turning SIGTERM, Ctrl-C and their Windows kin into an orderly end."""
+"""Turns SIGTERM, Ctrl-C and Ctrl-Break into an orderly end."""
 
 import asyncio
 import os
@@ -10,11 +10,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Final
 
-#: What a shell reports for a program that Ctrl-C ended.
-EXIT_FORCED: Final = 130
+from taskworker_classifyimage.errors import ExitCode
 
-#: Exit code of a program that did not come to its end in time.
-EXIT_LATE: Final = 1
 #: Docker kills 10 s after it asked for the end.
 _LONGEST_STOP_S: Final = 9.5
 
@@ -50,7 +47,7 @@ def stop_on_signals() -> Iterator[asyncio.Event]:
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         if stop.is_set():
-            os._exit(EXIT_FORCED)
+            os._exit(ExitCode.FORCED)
         # Only this wakes a loop that sleeps, on Windows too.
         loop.call_soon_threadsafe(_begin_stop, stop)
 
@@ -87,4 +84,4 @@ def _begin_stop(stop: asyncio.Event) -> None:
 def _end_late() -> None:
     sys.stderr.write("did not come to an end in time, and ends now\n")
     sys.stderr.flush()
-    os._exit(EXIT_LATE)
+    os._exit(ExitCode.FAILED)

@@ -4,6 +4,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -118,12 +119,16 @@ def test_the_original_command_line_works(running_bridge: RunningBridge, slash: s
     assert api.tasks()[0]["worker"] == "RH-WORKBOOK"
 
 
-def test_the_siblings_variables_are_understood(running_bridge: RunningBridge) -> None:
-    """A container is set up by taskbridgeurl, worker, device and model, in lower case."""
+@pytest.mark.parametrize("case", [str.lower, str.upper])
+def test_the_siblings_variables_are_understood(
+    running_bridge: RunningBridge, case: Callable[[str], str]
+) -> None:
+    """A container is set up by taskbridgeurl, worker, device and model, or in capitals."""
     api = running_bridge.api
     task_id = api.add({}, ESPRESSO)
     environ = {"worker": "container", "device": "cpu", "model": "EfficientNetLite0"}
-    with Program("work", environ={"taskbridgeurl": running_bridge.url, **environ}):
+    environ["taskbridgeurl"] = running_bridge.url
+    with Program("work", environ={case(name): text for name, text in environ.items()}):
         result = api.wait_for_result(task_id)
     assert (result["model"], result["device"]) == ("EfficientNetLite0", "cpu")
     assert api.tasks()[0]["worker"] == "container"
@@ -164,8 +169,8 @@ def test_classify_gives_a_json_line_a_file(tmp_path: Path) -> None:
     ("flags", "problem"),
     [
         (["/no/such/file"], "/no/such/file does not exist"),
-        ([str(ROOT), "--top", "abc"], "--top must be"),
-        ([str(ROOT), "--language", "?"], "--language must be"),
+        ([str(ROOT), "--top", "abc"], "top must be a whole number from 1 up; it is 'abc'"),
+        ([str(ROOT), "--language", "?"], "language must be a language tag such as 'de'; it is"),
         ([str(ROOT), "--model", "x"], "model 'x' is not there"),
     ],
 )
@@ -186,10 +191,16 @@ def test_a_path_that_the_system_refuses_is_one_line(flag: str) -> None:
     assert ended.stderr.count("\n") == 1
 
 
+def test_models_list_is_models() -> None:
+    """Whoever types the command finds it."""
+    alone, listed = run("models"), run("models", "list")
+    assert (listed.returncode, listed.stdout) == (0, alone.stdout)
+
+
 def test_models_lists_the_three_and_marks_the_default() -> None:
     """Name, input, accuracy, licence of each."""
     ended = run("models")
-    assert ended.returncode == 0
+    assert (ended.returncode, ended.stderr) == (0, "")
     lines = [line for line in ended.stdout.splitlines() if "EfficientNetLite" in line]
     assert len(lines) == 3
     assert [line[:1] for line in lines] == [" ", " ", "*"]
@@ -211,7 +222,7 @@ def test_doctor_tries_the_device_that_is_asked_for() -> None:
     """One that is not there fails the check of every model, with the reason beside it."""
     ended = run("doctor", "--device", "openvino:NPU.9")
     assert ended.returncode == 1
-    assert ended.stdout.count("works on the cpu: the warning tells what to mend") == 3
+    assert ended.stdout.count("works on the cpu: the warning tells what to fix") == 3
     assert ended.stderr.count("device openvino:NPU.9 cannot be used, working on the CPU: ") == 3
     assert run("doctor", "--device", "cpu").stdout.count(" on cpu\n") == 3
 
@@ -242,6 +253,7 @@ def test_doctor_finds_a_damaged_model(tmp_path: Path) -> None:
         file.write(b"damage")
     ended = run("doctor", PYTHONPATH=str(tmp_path))
     assert ended.returncode == 1
+    assert ended.stdout.endswith("\n1 problem found.\n")
     assert ended.stdout.count("FAIL") == 1
     assert "EfficientNetLite1" in ended.stdout.partition("FAIL")[2].partition("\n")[0]
     assert "is damaged" in ended.stdout

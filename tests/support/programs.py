@@ -45,7 +45,11 @@ def free_port() -> int:
 
 
 def clean_environment(**more: str) -> dict[str, str]:
-    kept = {name: text for name, text in os.environ.items() if name not in _OWN_NAMES}
+    kept = {
+        name: text
+        for name, text in os.environ.items()
+        if name.lower() not in _OWN_NAMES and not name.startswith("TASKWORKER_")
+    }
     return {
         **kept,
         "PYTHONUNBUFFERED": "1",

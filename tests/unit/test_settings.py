@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from support.certificates import Authority
+from support.settings import load_answers, load_from, load_settings
 from taskworker_classifyimage.bridge_client.credentials import Credentials
 from taskworker_classifyimage.bridge_client.tls import Tls
 from taskworker_classifyimage.classify.device import CPU, Device
 from taskworker_classifyimage.errors import ConfigError
-from taskworker_classifyimage.settings import load_settings
 
 
 def write(folder: Path, text: str) -> str:
@@ -22,9 +22,9 @@ def write(folder: Path, text: str) -> str:
 def test_defaults_start_the_embedded_bridge_under_the_hosts_name() -> None:
     """Nothing given: an embedded bridge on loopback, port 42000."""
     settings = load_settings({}, {})
-    assert settings.taskbridgeurl is None
+    assert settings.access.address() is None
     assert settings.worker == socket.gethostname()
-    assert (settings.bridge_host, settings.bridge_port) == ("127.0.0.1", 42000)
+    assert (settings.bridge.bridge_host, settings.bridge.bridge_port) == ("127.0.0.1", 42000)
 
 
 def test_flags_beat_environment_beats_file_beats_default(tmp_path: Path) -> None:
@@ -33,35 +33,165 @@ def test_flags_beat_environment_beats_file_beats_default(tmp_path: Path) -> None
     environ = {"worker": "environment", "model": "environment"}
     settings = load_settings({"config": config, "worker": "flag"}, environ)
     assert settings.worker == "flag"
-    assert settings.model == ("environment",)
-    assert settings.device == CPU
+    assert settings.models.model == ("environment",)
+    assert settings.models.device == CPU
     assert settings.in_flight == 3
-    assert settings.log_level == "info"
+    assert settings.general.level("info") == "info"
 
 
 def test_an_empty_variable_counts_as_not_given() -> None:
     """Container files pass variables that are empty."""
-    assert load_settings({}, {"device": "", "taskbridgeurl": ""}).device == Device("auto")
+    empty = {"device": "", "taskbridgeurl": "", "TASKWORKER_BRIDGE_PORT": ""}
+    settings = load_settings({}, empty)
+    assert settings.models.device == Device("auto")
+    assert settings.bridge.bridge_port == 42000
 
 
-def test_only_few_names_are_read_from_the_environment() -> None:
-    """A shell's variables must not turn into settings by chance."""
-    assert load_settings({}, {"bridge-port": "1", "in-flight": "1"}).bridge_port == 42000
+def test_only_few_names_are_read_bare_from_the_environment() -> None:
+    """A shell's variables must not turn into settings by chance: LANGUAGE is gettext's."""
+    environ = {"bridge-port": "1", "BRIDGE_PORT": "1", "IN_FLIGHT": "1", "in_flight": "1"}
+    settings = load_settings({}, environ)
+    assert settings.bridge.bridge_port == 42000
+    assert settings.in_flight is None
+    assert load_answers([], {"LANGUAGE": "de", "language": "de"}).language == "en"
+
+
+@pytest.mark.parametrize(
+    ("bare", "value", "shown"),
+    [
+        ("taskbridgeurl", "http://h:1/", "http://h:1"),
+        ("worker", "w", "w"),
+        ("device", "cpu", "cpu"),
+        ("model", "m", "('m',)"),
+        ("taskbridgeauth", "a:b", "Credentials()"),
+        ("bridgetoken", "x" * 16, "x" * 16),
+    ],
+)
+def test_todays_names_are_read_bare_in_lower_case_and_in_capitals(
+    bare: str, value: str, shown: str
+) -> None:
+    """Lower case goes first, and the name with the prefix last."""
+
+    def seen(environ: dict[str, str]) -> str:
+        settings = load_settings({}, environ)
+        address = settings.access.taskbridgeurl
+        return {
+            "taskbridgeurl": "" if address is None else address.url,
+            "worker": settings.worker,
+            "device": str(settings.models.device),
+            "model": str(settings.models.model),
+            "taskbridgeauth": str(settings.access.credentials),
+            "bridgetoken": str(settings.bridge.token),
+        }[bare]
+
+    other = {"taskbridgeurl": "http://other/", "device": "cuda", "taskbridgeauth": "other:x"}
+    prefixed = f"TASKWORKER_{bare.upper()}"
+    for environ in (
+        {bare: value},
+        {bare.upper(): value},
+        {prefixed: value},
+        {bare: value, bare.upper(): other.get(bare, "other")},
+        {bare.upper(): value, prefixed: other.get(bare, "other")},
+    ):
+        assert seen(environ) == shown
+
+
+def test_every_other_setting_has_a_variable_with_the_prefix() -> None:
+    """Numbers, switches, times and paths, each checked as its flag is."""
+    settings = load_settings(
+        {},
+        {
+            "TASKWORKER_BRIDGE_PORT": "5",
+            "TASKWORKER_PROVENANCE": "true",
+            "TASKWORKER_OFFLINE": "false",
+            "TASKWORKER_TASK_LIMIT": "2h",
+            "TASKWORKER_ALLOW_REMOTE": "open",
+            "TASKWORKER_STATE": "/here",
+            "STATE_DIRECTORY": "/there",
+        },
+    )
+    assert (settings.bridge.bridge_port, settings.provenance) == (5, True)
+    assert (settings.models.files.offline, settings.task_limit) == (False, 7200.0)
+    assert settings.bridge.allow_remote == "open"
+    assert settings.state_folder() == Path("/here")
+    assert load_settings({}, {"STATE_DIRECTORY": "/there"}).state_folder() == Path("/there")
+    assert load_answers([], {"TASKWORKER_LANGUAGE": "de"}).language == "de"
+
+
+def test_the_settings_file_can_be_named_by_a_variable(tmp_path: Path) -> None:
+    """As a container does; a flag names another."""
+    first, second = tmp_path / "first.toml", tmp_path / "second.toml"
+    first.write_text('worker = "first"', encoding="utf-8")
+    second.write_text('worker = "second"', encoding="utf-8")
+    environ = {"TASKWORKER_CONFIG": str(first)}
+    assert load_settings({}, environ).worker == "first"
+    assert load_settings({"config": str(second)}, environ).worker == "second"
+
+
+def test_a_variable_that_looks_like_a_setting_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """A typing error is; what others have under this prefix, as Kubernetes, is not."""
+    environ = {"TASKWORKER_BRIGE_PORT": "1", "TASKWORKER_SERVICE_HOST": "h", "TASKWORKER_PORT": "1"}
+    load_settings({}, environ)
+    [told] = caplog.messages
+    assert told == "TASKWORKER_BRIGE_PORT is no setting; did you mean TASKWORKER_BRIDGE_PORT?"
+
+
+def test_of_a_flag_that_is_given_again_the_last_one_counts() -> None:
+    """Scripts add flags to those of others."""
+    arguments = ["--worker", "a", "--model", "a", "--worker", "b", "--model", "b,c", "--offline"]
+    settings = load_from([*arguments, "--offline"], {})
+    assert (settings.worker, settings.models.model) == ("b", ("b", "c"))
+    assert settings.models.files.offline
+
+
+@pytest.mark.parametrize(
+    ("arguments", "level"),
+    [
+        ([], "info"),
+        (["--verbose"], "debug"),
+        (["-q"], "warning"),
+        (["--quiet"], "warning"),
+        (["--log-level", "error"], "error"),
+    ],
+)
+def test_flags_say_how_much_is_logged(arguments: list[str], level: str) -> None:
+    """They go before the environment."""
+    assert load_from(arguments, {}).general.level("info") == level
+    if arguments:
+        environ = {"TASKWORKER_LOG_LEVEL": "info"}
+        assert load_from(arguments, environ).general.level("warning") == level
+
+
+def test_only_one_flag_says_how_much_is_logged() -> None:
+    """Nobody knows what both together mean."""
+    with pytest.raises(ConfigError, match=r"--verbose.*-q"):
+        load_from(["--verbose", "-q"], {})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "allowed"),
+    [([], None), (["--allow-remote"], True), (["--allow-remote", "open"], "open")],
+)
+def test_remote_callers_are_let_in_with_a_word_or_without(
+    arguments: list[str], allowed: object
+) -> None:
+    """The flag's word can be left out, before another flag too."""
+    assert load_from([*arguments, "--bridge-port", "1"], {}).bridge.allow_remote == allowed
 
 
 def test_the_token_comes_from_the_environment_and_is_not_shown() -> None:
     """A flag would show it to everybody on the machine."""
     settings = load_settings({}, {"bridgetoken": "secret-of-the-lab"})
-    assert settings.bridgetoken == "secret-of-the-lab"
+    assert settings.bridge.token == "secret-of-the-lab"
     assert "secret-of-the-lab" not in repr(settings)
 
 
 def test_origins_are_a_list() -> None:
     """Each as a browser writes it."""
     text = "https://lab.example, http://10.0.0.5:8080,http://[::1]:80"
-    origins = load_settings({"bridge-origins": text}, {}).bridge_origins
+    origins = load_settings({"bridge-origins": text}, {}).bridge.bridge_origins
     assert origins == ("https://lab.example", "http://10.0.0.5:8080", "http://[::1]:80")
-    assert load_settings({"bridge-origins": "*"}, {}).bridge_origins == ("*",)
+    assert load_settings({"bridge-origins": "*"}, {}).bridge.bridge_origins == ("*",)
 
 
 URL = "https://lab.example/"
@@ -72,15 +202,16 @@ def test_a_password_on_the_command_line_is_warned_of(
     caplog: pytest.LogCaptureFixture, is_flag: bool
 ) -> None:
     """Everybody on the machine can read it there; it works all the same, as it always did."""
-    url: dict[str, str | None] = {"taskbridgeurl": "https://user:s3cr3t@lab.example/"}
+    url: dict[str, str] = {"taskbridgeurl": "https://user:s3cr3t@lab.example/"}
     if is_flag:
         settings = load_settings(url, {})
     else:
         settings = load_settings({}, {"taskbridgeurl": "https://user:s3cr3t@lab.example/"})
     assert ("auth-file" in caplog.text) is is_flag
     assert "s3cr3t" not in caplog.text
-    assert settings.taskbridgeurl is not None
-    assert settings.taskbridgeurl.credentials == Credentials.basic("user", "s3cr3t")
+    address = settings.access.address()
+    assert address is not None
+    assert address.credentials == Credentials.basic("user", "s3cr3t")
     assert "s3cr3t" not in repr(settings)
 
 
@@ -94,8 +225,8 @@ def test_credentials_come_from_the_first_place_that_has_some(tmp_path: Path) -> 
     url = {"taskbridgeurl": "https://url:x@lab.example/"}
     environ = {**url, "taskbridgeauth": "environment:x"}
 
-    def user(flags: dict[str, str | None], environ: dict[str, str]) -> str:
-        address = load_settings(flags, environ).taskbridgeurl
+    def user(flags: dict[str, str], environ: dict[str, str]) -> str:
+        address = load_settings(flags, environ).access.address()
         assert address is not None
         assert address.credentials is not None
         return base64.b64decode(address.credentials.header.partition(" ")[2]).decode()
@@ -123,22 +254,23 @@ def test_what_protects_the_way_belongs_to_the_bridge(tmp_path: Path) -> None:
         "client-cert": str(certificate),
         "client-key": str(key),
     }
-    settings = load_settings({"taskbridgeurl": URL, **flags}, {})
-    assert settings.taskbridgeurl is not None
-    assert settings.taskbridgeurl.tls == Tls(
-        authority.file, b"\xab" * 32, client_cert=certificate, client_key=key
-    )
-    trusting = load_settings({"taskbridgeurl": URL, "insecure": "true"}, {}).taskbridgeurl
+    address = load_settings({"taskbridgeurl": URL, **flags}, {}).access.address()
+    assert address is not None
+    assert address.tls == Tls(authority.file, b"\xab" * 32, client_cert=certificate, client_key=key)
+    trusting = load_settings({"taskbridgeurl": URL, "insecure": "true"}, {}).access.address()
     assert trusting is not None
     assert not trusting.tls.is_checked
-    assert load_settings(flags, {}).taskbridgeurl is None
+    assert load_settings(flags, {}).access.address() is None
 
 
 def test_an_unknown_key_is_refused_by_name(tmp_path: Path) -> None:
     """A typing error in the file is said, not ignored."""
     config = write(tmp_path, "bridge-prot = 1\n")
-    with pytest.raises(ConfigError, match=r"settings\.toml: 'bridge-prot' is unknown"):
+    known = r"settings\.toml: 'bridge-prot' is unknown; did you mean 'bridge-port'\?"
+    with pytest.raises(ConfigError, match=known):
         load_settings({"config": config}, {})
+    with pytest.raises(ConfigError, match=r"'verbose' is unknown; known: worker, "):
+        load_settings({"config": write(tmp_path, "verbose = true\n")}, {})
 
 
 @pytest.mark.parametrize(
@@ -151,7 +283,6 @@ def test_an_unknown_key_is_refused_by_name(tmp_path: Path) -> None:
         ("device", "gpu"),
         ("log-level", "loud"),
         ("pin-sha256", "abc"),
-        ("insecure", "yes"),
         ("worker", "two\nlines"),
         ("model", ""),
         ("bridge-lease", "0"),
@@ -160,7 +291,6 @@ def test_an_unknown_key_is_refused_by_name(tmp_path: Path) -> None:
         ("bridge-origins", "https://lab.example/"),
         ("bridge-origins", "https://lab.example,null"),
         ("allow-remote", "yes"),
-        ("offline", "perhaps"),
         ("preprocessing", "best"),
     ],
 )
@@ -171,6 +301,26 @@ def test_a_bad_value_is_refused_by_name_value_and_place(name: str, value: str) -
     assert str(caught.value).startswith(f"{name} must ")
     assert repr(value) in str(caught.value)
     assert f"the flag --{name}" in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "value"), [("insecure", "yes"), ("offline", "perhaps")])
+def test_a_switch_is_on_or_off(name: str, value: str, tmp_path: Path) -> None:
+    """The message names the place in all of them."""
+    variable = f"TASKWORKER_{name.upper()}"
+    with pytest.raises(ConfigError) as caught:
+        load_settings({}, {variable: value})
+    place = f"the environment's {variable}"
+    assert str(caught.value) == f"{name} must be true or false; it is {value!r} in {place}"
+    with pytest.raises(ConfigError, match=f"{name} must be true or false"):
+        load_settings({"config": write(tmp_path, f'{name} = "{value}"')}, {})
+
+
+def test_a_bad_value_in_the_file_is_refused_with_its_path(tmp_path: Path) -> None:
+    """As one in a flag is."""
+    config = write(tmp_path, "bridge-port = 70000\n")
+    with pytest.raises(ConfigError) as caught:
+        load_settings({"config": config}, {})
+    assert str(caught.value) == f"bridge-port must be from 0 to 65535; it is '70000' in {config}"
 
 
 @pytest.mark.parametrize(
@@ -207,5 +357,5 @@ def test_a_user_without_a_home_is_told_only_if_it_matters(monkeypatch: pytest.Mo
     monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
     settings = load_settings({"taskbridgeurl": "http://127.0.0.1:42000/"}, {})
     with pytest.raises(ConfigError, match="--bridge-data"):
-        settings.bridge_folder()
-    assert load_settings({"bridge-data": "/data"}, {}).bridge_folder() == Path("/data")
+        settings.bridge.folder()
+    assert load_settings({"bridge-data": "/data"}, {}).bridge.folder() == Path("/data")

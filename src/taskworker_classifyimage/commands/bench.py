@@ -1,6 +1,5 @@
-"""Measure this machine: decode, infer, and the whole loop through a bridge."""
+"""`bench`: how fast this machine decodes, infers, and does the whole loop through a bridge."""
 
-import argparse
 import asyncio
 import contextlib
 import os
@@ -12,22 +11,18 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
 
+from taskworker_classifyimage import declare
 from taskworker_classifyimage.bridge_client.address import BridgeAddress
 from taskworker_classifyimage.bridge_client.bridge import Bridge
 from taskworker_classifyimage.bridge_client.client import BridgeClient
 from taskworker_classifyimage.classify.base import Classifier
-from taskworker_classifyimage.classify.loader import load_classifier
-from taskworker_classifyimage.commands.decoders import decoder_pool
-from taskworker_classifyimage.commands.flags import (
-    add_access_flags,
-    add_model_flags,
-    model_options,
-    settings_of,
-)
-from taskworker_classifyimage.decode import decode
+from taskworker_classifyimage.commands.output import Column, LiveTable
+from taskworker_classifyimage.commands.parts import decoder_pool, load_first
+from taskworker_classifyimage.decode import decode, silence_decoders
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, ConfigError
+from taskworker_classifyimage.logs import set_up_logging
 from taskworker_classifyimage.machine import peak_memory_bytes
 from taskworker_classifyimage.pipeline.engine import ConcurrentEngine, Engine
 from taskworker_classifyimage.pipeline.handle import Handler
@@ -37,11 +32,26 @@ from taskworker_classifyimage.pipeline.take import Taker
 from taskworker_classifyimage.pipeline.undelivered import UndeliveredResults
 from taskworker_classifyimage.sample import SAMPLE
 from taskworker_classifyimage.sandbox.pool import DecoderPool
+from taskworker_classifyimage.settings import (
+    ACCESS,
+    LOCAL,
+    Access,
+    LocalSettings,
+    read_address,
+)
+from taskworker_classifyimage.sources import is_setting
 from taskworker_classifyimage.worker.slots import Slots
 from taskworker_classifyimage.worker.worker import Worker
 
 #: Enough for a p95 that means something, and over in seconds.
 _PICTURES: Final = 400
+_COLUMNS: Final = (
+    Column(width=22),
+    Column("pictures/s", width=10, is_number=True),
+    Column("CPU ms", width=8, is_number=True),
+    Column("p50 ms", width=8, is_number=True),
+    Column("p95 ms", width=8, is_number=True),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,60 +63,64 @@ class _Row:
     cpu_s: float
     all_s: float
 
-    def __str__(self) -> str:
+    def cells(self) -> Iterator[str]:
+        """What `_COLUMNS` are for."""
         ordered = sorted(self.each_s)
-        p50_ms, p95_ms = (ordered[int(len(ordered) * share)] * 1000 for share in (0.5, 0.95))
-        rate = len(ordered) / self.all_s
-        cpu_ms = self.cpu_s / len(ordered) * 1000
-        return f"{self.name:22} {rate:>10.1f} {cpu_ms:>8.2f} {p50_ms:>8.2f} {p95_ms:>8.2f}"
+        yield self.name
+        yield f"{len(ordered) / self.all_s:.1f}"
+        yield f"{self.cpu_s / len(ordered) * 1000:.2f}"
+        yield from (f"{ordered[int(len(ordered) * share)] * 1000:.2f}" for share in (0.5, 0.95))
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares this command's flags."""
-    parser.add_argument(
-        "--bridge", dest="taskbridgeurl", metavar="URL", help="default: an embedded one"
-    )
-    add_model_flags(parser)
-    add_access_flags(parser)
-
-
-def run(parsed: argparse.Namespace) -> int:
+def run(
+    *,
+    bridge: Annotated[
+        BridgeAddress | None,
+        declare.setting(
+            str, "URL", "as --taskbridgeurl", "an embedded one", converter=read_address
+        ),
+    ] = None,
+    access: Access = ACCESS,
+    settings: LocalSettings = LOCAL,
+) -> None:
     """Prints a table."""
-    settings = settings_of(parsed)
-    classifier = load_classifier(settings.model[0], settings.device, model_options(settings))
+    set_up_logging(settings.general.level("warning"))
+    silence_decoders()
+    bridge_elsewhere = access.address(bridge)
+    classifier = load_first(settings.models)
     threads = classifier.threads
     print(
         f"{classifier.model.name}, {classifier.library}, {classifier.device}, {threads} threads\n"
     )
-    print(f"{'':22} {'pictures/s':>10} {'CPU ms':>8} {'p50 ms':>8} {'p95 ms':>8}")
+    table = LiveTable(*_COLUMNS)
+    table.add_titles()
     with contextlib.ExitStack() as stack:
-        decoders = stack.enter_context(decoder_pool(settings))
-        for row in _computing(classifier, decoders):
-            print(row, flush=True)
-        address = settings.taskbridgeurl or stack.enter_context(_own_bridge())
-        print(asyncio.run(_whole_loop(address, classifier, decoders)))
+        decoders = stack.enter_context(decoder_pool(settings.decoding))
+        for row in _measure_computing(classifier, decoders):
+            table.add(*row.cells())
+        address = bridge_elsewhere or stack.enter_context(_run_bridge())
+        table.add(*asyncio.run(_whole_loop(address, classifier, decoders)).cells())
     memory = peak_memory_bytes()
     print(f"\n{_PICTURES} pictures a row; CPU is this process's, without decoders and bridge.")
     print(f"Peak memory: {'unknown' if memory is None else f'{memory / 1e6:.0f} MB'}")
-    return 0
 
 
-def _computing(classifier: Classifier, decoders: DecoderPool) -> Iterator[_Row]:
+def _measure_computing(classifier: Classifier, decoders: DecoderPool) -> Iterator[_Row]:
     encoded, spec, limits = SAMPLE.read_bytes(), classifier.model.input, decoders.limits
     image = decoders.decode(encoded, spec).pixels
 
     def both() -> None:
         infer(classifier, decode(encoded, spec, limits).pixels)
 
-    yield _measured("decode", lambda: decode(encoded, spec, limits), 1)
-    yield _measured("decode, in a decoder", lambda: decoders.decode(encoded, spec), 1)
-    yield _measured("infer", lambda: infer(classifier, image), 1)
-    yield _measured("both", both, 1)
+    yield _measure("decode", lambda: decode(encoded, spec, limits), 1)
+    yield _measure("decode, in a decoder", lambda: decoders.decode(encoded, spec), 1)
+    yield _measure("infer", lambda: infer(classifier, image), 1)
+    yield _measure("both", both, 1)
     if classifier.threads > 1:
-        yield _measured(f"both, on {classifier.threads} threads", both, classifier.threads)
+        yield _measure(f"both, on {classifier.threads} threads", both, classifier.threads)
 
 
-def _measured(name: str, step: Callable[[], object], threads: int) -> _Row:
+def _measure(name: str, step: Callable[[], object], threads: int) -> _Row:
     def timed(_number: int) -> float:
         start_s = time.perf_counter()
         step()
@@ -120,13 +134,13 @@ def _measured(name: str, step: Callable[[], object], threads: int) -> _Row:
 
 
 @contextlib.contextmanager
-def _own_bridge() -> Iterator[BridgeAddress]:
+def _run_bridge() -> Iterator[BridgeAddress]:
     """An embedded bridge in a process of its own, so that its CPU time is not ours."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         command = [sys.executable, "-m", "taskworker_classifyimage", "bridge"]
         command += ["--bridge-port", "0", "--bridge-data", folder]
-        # A token is for the bridge that others call, not for this one.
-        environ = {name: text for name, text in os.environ.items() if name != "bridgetoken"}
+        # Settings are for the bridge that others call, not for this one.
+        environ = {name: text for name, text in os.environ.items() if not is_setting(name)}
         with subprocess.Popen(  # noqa: S603
             command, stdout=subprocess.PIPE, encoding="utf-8", env=environ
         ) as process:

@@ -1,6 +1,5 @@
-"""Check this machine, the models and, with a URL, the bridge; says what to mend."""
+"""`doctor`: checks this machine, the models and, with a URL, the bridge; says what to fix."""
 
-import argparse
 import asyncio
 import platform
 import time
@@ -15,26 +14,23 @@ from taskworker_classifyimage.classify.catalogue import built_in_packs
 from taskworker_classifyimage.classify.keras.model import KerasModel
 from taskworker_classifyimage.classify.labels import LabelFiles
 from taskworker_classifyimage.classify.loader import load_classifier
-from taskworker_classifyimage.commands.decoders import decoder_pool
-from taskworker_classifyimage.commands.flags import (
-    add_access_flags,
-    add_model_flags,
-    model_options,
-    settings_of,
-)
+from taskworker_classifyimage.commands.output import Column, LiveTable
+from taskworker_classifyimage.commands.parts import decoder_pool, model_options
 from taskworker_classifyimage.decode import decoders
 from taskworker_classifyimage.errors import (
     BridgeRejected,
     BridgeUnavailable,
+    ExitCode,
     ModelError,
     TaskworkerError,
 )
 from taskworker_classifyimage.local.files import LocalFiles
+from taskworker_classifyimage.logs import set_up_logging
 from taskworker_classifyimage.machine import processor_flags, usable_cores
 from taskworker_classifyimage.sample import SAMPLE, SAMPLE_SYNSET
 from taskworker_classifyimage.sandbox import lockdown
 from taskworker_classifyimage.sandbox.pool import DecoderPool
-from taskworker_classifyimage.settings import Settings
+from taskworker_classifyimage.settings import ACCESS, LOCAL, Access, LocalSettings, Models
 from taskworker_classifyimage.tasks import ClassifyRequest
 
 
@@ -42,61 +38,55 @@ from taskworker_classifyimage.tasks import ClassifyRequest
 class _Finding:
     subject: str
     text: str
-    ok: bool = True
+    is_ok: bool = True
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares this command's flags."""
-    parser.add_argument("--taskbridgeurl", metavar="URL", help="a bridge to check as well")
-    add_model_flags(parser)
-    add_access_flags(parser)
-
-
-def run(parsed: argparse.Namespace) -> int:
+def run(access: Access = ACCESS, settings: LocalSettings = LOCAL) -> int:
     """Prints one line a check; returns 1 if one of them failed."""
-    settings = settings_of(parsed)
-    failed = 0
-    for finding in _findings(settings):
-        print(
-            f"{'ok  ' if finding.ok else 'FAIL'}  {finding.subject:24} {finding.text}", flush=True
-        )
-        failed += not finding.ok
-    print(f"\n{failed} to mend." if failed else "\nEverything is in order.")
-    return 1 if failed else 0
+    set_up_logging(settings.general.level("warning"))
+    address, failed = access.address(), 0
+    table = LiveTable(Column(width=4), Column(width=24), Column())
+    for finding in _findings(settings, address):
+        word, style = ("ok", "") if finding.is_ok else ("FAIL", "bold red")
+        table.add(word, finding.subject, finding.text, style=style)
+        failed += not finding.is_ok
+    problems = f"{failed} problem{'' if failed == 1 else 's'} found."
+    print(f"\n{problems if failed else 'Everything is in order.'}")
+    return ExitCode.FAILED if failed else ExitCode.DONE
 
 
-def _findings(settings: Settings) -> Iterator[_Finding]:
+def _findings(settings: LocalSettings, address: BridgeAddress | None) -> Iterator[_Finding]:
     python = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
     yield _Finding("machine", f"{python}, {usable_cores()} cores; version {__version__}")
     flags = processor_flags()
     if platform.machine() in ("x86_64", "AMD64") and flags:
-        yield _Finding("processor", _instructions(flags))
+        yield _Finding("processor", _speed_by(flags))
     yield from (
-        _Finding(f"decoder {each.name}", f"{each.version}: {', '.join(each.formats)}")
-        for each in decoders()
+        _Finding(f"decoder {decoder.name}", f"{decoder.version}: {', '.join(decoder.formats)}")
+        for decoder in decoders()
     )
-    yield _checked("labels", _labels)
-    with decoder_pool(settings) as pool:
-        yield _checked("isolation", partial(_isolation, pool))
-        yield from _models(settings, pool)
-    if settings.taskbridgeurl is not None:
-        yield asyncio.run(_bridge(settings.taskbridgeurl))
+    yield _check("labels", _check_labels)
+    with decoder_pool(settings.decoding) as pool:
+        yield _check("isolation", partial(_check_isolation, pool))
+        yield from _check_models(settings.models, pool)
+    if address is not None:
+        yield asyncio.run(_check_bridge(address))
 
 
-def _models(settings: Settings, pool: DecoderPool) -> Iterator[_Finding]:
+def _check_models(models: Models, pool: DecoderPool) -> Iterator[_Finding]:
     try:
         packs = built_in_packs()
     except ModelError as err:
-        yield _Finding("models", str(err), ok=False)
+        yield _Finding("models", str(err), is_ok=False)
         return
     built_in = [pack.name for pack in packs]
-    asked = [model for model in settings.model if model not in built_in]
-    for model in (*built_in, *asked):
-        yield _checked(f"model {model}", partial(_model, settings, pool, model))
+    named = [model for model in models.model if model not in built_in]
+    for model in (*built_in, *named):
+        yield _check(f"model {model}", partial(_check_model, models, pool, model))
 
 
-def _instructions(flags: frozenset[str]) -> str:
-    """What the processor's instructions mean for the 8-bit networks; all of them run right."""
+def _speed_by(flags: frozenset[str]) -> str:
+    """What the processor's instructions mean for the speed of the 8-bit networks."""
     if flags & {"avx512_vnni", "avx_vnni"}:
         return "has VNNI: 8-bit networks at full speed"
     if "avx2" in flags:
@@ -104,31 +94,31 @@ def _instructions(flags: frozenset[str]) -> str:
     return "without AVX2: same answers, but slowly; EfficientNetLite0 is the fastest model"
 
 
-def _checked(subject: str, check: Callable[[], str]) -> _Finding:
+def _check(subject: str, check: Callable[[], str]) -> _Finding:
     try:
         return _Finding(subject, check())
     except TaskworkerError as err:
-        return _Finding(subject, str(err), ok=False)
+        return _Finding(subject, str(err), is_ok=False)
 
 
-def _labels() -> str:
+def _check_labels() -> str:
     labels = LabelFiles()
     labels.check()
-    return f"1000 names each in {', '.join(labels.languages)}"
+    return f"1000 names in each of {', '.join(labels.languages)}"
 
 
-def _isolation(pool: DecoderPool) -> str:
+def _check_isolation(pool: DecoderPool) -> str:
     holds, limits = pool.start(), pool.process_limits
-    lacks = [each for each in lockdown.ALL if not any(held.startswith(each) for held in holds)]
+    lacks = [means for means in lockdown.ALL if not any(held.startswith(means) for held in holds)]
     text = f"{pool.processes} decoding processes, {limits.time_s:g} s a picture; "
-    text += f"{', '.join(holds)} in force" if holds else "nothing but time limits in force"
+    text += f"{', '.join(holds)} in force" if holds else "only time limits in force"
     return text + (f"; not on this machine: {', '.join(lacks)}" if lacks else "")
 
 
-def _model(settings: Settings, pool: DecoderPool, name: str) -> str:
-    classifier = load_classifier(name, settings.device, model_options(settings))
-    if settings.device.kind != "auto" and classifier.device != str(settings.device):
-        raise ModelError(f"works on the {classifier.device}: the warning tells what to mend")
+def _check_model(models: Models, pool: DecoderPool, name: str) -> str:
+    classifier = load_classifier(name, models.device, model_options(models))
+    if models.device.kind != "auto" and classifier.device != str(models.device):
+        raise ModelError(f"works on the {classifier.device}: the warning tells what to fix")
     files = LocalFiles(classifier, pool)
     result = files.classify(SAMPLE, ClassifyRequest(top=1))
     predictions = result["predictions"]
@@ -145,7 +135,7 @@ def _model(settings: Settings, pool: DecoderPool, name: str) -> str:
     return f"{checked}, sample right in {result['duration']} s, {runtime}"
 
 
-async def _bridge(address: BridgeAddress) -> _Finding:
+async def _check_bridge(address: BridgeAddress) -> _Finding:
     subject = f"bridge {address.url}"
     try:
         async with BridgeClient(address) as client:
@@ -153,9 +143,9 @@ async def _bridge(address: BridgeAddress) -> _Finding:
             # A short list that every release has, and asking for it changes nothing.
             await client.workers()
             answer_ms = (time.perf_counter() - start_s) * 1000
-            release = await client.version() or "untold"
+            release = await client.version() or "not stated"
     except BridgeRejected as err:
-        return _Finding(subject, f"{err}; is this a TaskBridge?", ok=False)
+        return _Finding(subject, f"{err}; is this a TaskBridge?", is_ok=False)
     except BridgeUnavailable as err:
-        return _Finding(subject, f"{err}; start it, or check the address", ok=False)
+        return _Finding(subject, f"{err}; start it, or check the address", is_ok=False)
     return _Finding(subject, f"answers in {answer_ms:.0f} ms, release {release}")

@@ -1,9 +1,10 @@
-"""List the models that there are: built in, in the models folder, and the networks of Keras."""
+"""`models`: what there is to classify with."""
 
-import argparse
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+
+from cyclopts import App
 
 from taskworker_classifyimage.classify.catalogue import built_in_packs, pack_paths
 from taskworker_classifyimage.classify.description import read_pack
@@ -11,99 +12,93 @@ from taskworker_classifyimage.classify.keras.model import find_weights
 from taskworker_classifyimage.classify.keras.networks import KerasNetwork, keras_networks
 from taskworker_classifyimage.classify.model_pack import MODEL_FILE, ModelPack
 from taskworker_classifyimage.classify.options import DEFAULT_MODEL
-from taskworker_classifyimage.commands import pack as pack_command
-from taskworker_classifyimage.commands.flags import (
-    add_config_flag,
-    add_models_dir_flag,
-    model_options,
-    settings_of,
-)
+from taskworker_classifyimage.commands.output import Column, print_table
+from taskworker_classifyimage.commands.parts import model_files_options
 from taskworker_classifyimage.errors import ModelError
+from taskworker_classifyimage.logs import set_up_logging
+from taskworker_classifyimage.settings import GENERAL, MODEL_FILES, General, ModelFiles
 
-_HEAD: Final = (
-    f"{'':2}{'name':20} {'input':>9} {'top-1':>7} {'size':>9}  {'here':4}  {'licence':12} source"
+app = App(name="models")
+
+_COLUMNS: Final = (
+    Column(),
+    Column("name"),
+    Column("input", is_number=True),
+    Column("top-1", is_number=True),
+    Column("size", is_number=True),
+    Column("here"),
+    Column("licence"),
+    Column("source", is_cut=True),
+)
+_NOTES: Final = """
+* runs by default. top-1: published accuracy on the ImageNet validation set.
+Models with a source on storage.googleapis.com are networks of Keras: they need TensorFlow (the
+extra 'tensorflow'), and are downloaded from there when --model names them first."""
+
+
+@app.default
+def run(files: ModelFiles = MODEL_FILES, general: General = GENERAL) -> None:
+    """Prints one line a model."""
+    set_up_logging(general.level("warning"))
+    folder = model_files_options(files).models_folder()
+    print_table(_COLUMNS, _rows(folder))
+    print(_NOTES)
+    print(f"Models folder: {folder or 'none, there is no home; name one with --models-dir'}")
+
+
+app.command(run, name="list", help="The same as without a command.")
+app.command(
+    "taskworker_classifyimage.commands.pack:run",
+    name="pack",
+    help="Make a model pack of a network: of Keras or timm by name, or of a local file.",
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    name: str
-    size: int
-    top1: float | None
-    size_bytes: int
-    licence: str
-    is_here: bool
-    source: str
-
-    def __str__(self) -> str:
-        mark = "*" if self.name == DEFAULT_MODEL else ""
-        top1 = "" if self.top1 is None else f"{self.top1:.1%}"
-        here = "yes" if self.is_here else "no"
-        return (
-            f"{mark:2}{self.name:20} {f'{self.size}x{self.size}':>9} {top1:>7} "
-            f"{self.size_bytes / 1e6:>6.1f} MB  {here:4}  {self.licence:12} {self.source}"
-        )
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares this command's flags."""
-    add_models_dir_flag(parser)
-    add_config_flag(parser)
-    summary = (pack_command.__doc__ or "").partition("\n")[0]
-    more = parser.add_subparsers(title="commands", metavar="[pack]")
-    maker = more.add_parser("pack", help=summary, description=summary)
-    pack_command.add_arguments(maker)
-    maker.set_defaults(run=pack_command.run)
-
-
-def run(parsed: argparse.Namespace) -> int:
-    """Prints one line a model."""
-    folder = model_options(settings_of(parsed)).models_folder()
-    print(_HEAD)
+def _rows(folder: Path | None) -> Iterator[tuple[str, ...]]:
     for pack in built_in_packs():
-        print(_of_pack(pack.name, pack))
+        yield _row_of_pack(pack.name, pack)
     for path in pack_paths(folder):
-        print(_of_path(path))
+        name = path.stem if path.suffix == ".zip" else path.name
+        try:
+            yield _row_of_pack(name, read_pack(path))
+        except ModelError as err:
+            yield ("", name, *[""] * 5, f"cannot be used: {err}")
     for network in keras_networks().values():
-        print(_of_keras(network, folder))
-    print("\n* runs by default. top-1: published accuracy on the ImageNet validation set.")
-    print(
-        "What has a storage.googleapis.com source is a network of Keras: it needs TensorFlow (the"
-    )
-    print("extra 'tensorflow'), and is downloaded from there when --model names it first.")
-    print(f"Models folder: {folder or 'none, there is no home; name one with --models-dir'}")
-    return 0
+        yield _row_of_keras(network, folder)
 
 
-def _of_path(path: Path) -> _Row | str:
-    name = path.stem if path.suffix == ".zip" else path.name
-    try:
-        return _of_pack(name, read_pack(path))
-    except ModelError as err:
-        return f"{'':2}{name:20} cannot be used: {err}"
-
-
-def _of_pack(name: str, pack: ModelPack) -> _Row:
+def _row_of_pack(name: str, pack: ModelPack) -> tuple[str, ...]:
     file = pack.path / MODEL_FILE if pack.path.is_dir() else pack.path
-    return _Row(
-        name=name,
-        size=pack.input.size,
-        top1=pack.published_top1,
-        size_bytes=file.stat().st_size if file.is_file() else 0,
-        licence=pack.licence,
-        is_here=True,
-        source=pack.source,
+    size_bytes = file.stat().st_size if file.is_file() else 0
+    return (
+        "*" if name == DEFAULT_MODEL else "",
+        name,
+        f"{pack.input.size}x{pack.input.size}",
+        _percent(pack.published_top1),
+        _megabytes(size_bytes),
+        "yes",
+        pack.licence,
+        pack.source,
     )
 
 
-def _of_keras(network: KerasNetwork, folder: Path | None) -> _Row:
+def _row_of_keras(network: KerasNetwork, folder: Path | None) -> tuple[str, ...]:
     weights = None if folder is None else find_weights(network, folder)
-    return _Row(
-        name=network.name,
-        size=network.size,
-        top1=network.published_top1,
-        size_bytes=network.about_bytes if weights is None else weights.stat().st_size,
-        licence=network.licence,
-        is_here=weights is not None,
-        source=network.url,
+    return (
+        "",
+        network.name,
+        f"{network.size}x{network.size}",
+        _percent(network.published_top1),
+        _megabytes(network.about_bytes if weights is None else weights.stat().st_size),
+        "no" if weights is None else "yes",
+        network.licence,
+        network.url,
     )
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.1%}"
+
+
+def _megabytes(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:.1f} MB"

@@ -1,56 +1,53 @@
-"""Reopen tasks that are stuck with a dead worker; --dry-run only lists them."""
+"""`rescue`: tasks that are stuck with a dead worker."""
 
-import argparse
 import asyncio
 import math
+from typing import Annotated
 
+from taskworker_classifyimage import declare, readers
 from taskworker_classifyimage.bridge_client.address import BridgeAddress
 from taskworker_classifyimage.bridge_client.client import BridgeClient
-from taskworker_classifyimage.commands.flags import (
-    add_access_flags,
-    add_config_flag,
-    settings_of,
+from taskworker_classifyimage.errors import (
+    BridgeRejected,
+    BridgeUnavailable,
+    ConfigError,
+    ExitCode,
 )
-from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, ConfigError
-from taskworker_classifyimage.settings import seconds_of
+from taskworker_classifyimage.logs import set_up_logging
+from taskworker_classifyimage.settings import ACCESS, GENERAL, Access, General
 from taskworker_classifyimage.tasks import TASK_TYPE
 from taskworker_classifyimage.worker.rescue import Begun, begun_tasks
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares this command's flags."""
-    parser.add_argument("--taskbridgeurl", metavar="URL", help="the bridge whose tasks are stuck")
-    parser.add_argument(
-        "--older-than",
-        metavar="TIME",
-        required=True,
-        help="for how long a task has to be in progress, such as 10m",
-    )
-    parser.add_argument("--worker", metavar="NAME", help="only tasks that this worker took")
-    parser.add_argument("--dry-run", action="store_true", help="list them and reopen none")
-    add_access_flags(parser)
-    add_config_flag(parser)
-
-
-def run(parsed: argparse.Namespace) -> int:
+def run(
+    *,
+    older_than: Annotated[
+        float,
+        declare.setting(
+            readers.seconds, "TIME", "for how long a task has to be in progress, such as 10m"
+        ),
+    ],
+    worker: Annotated[str | None, declare.text("NAME", "only tasks that this worker took")] = None,
+    dry_run: Annotated[bool, declare.switch("list them and reopen none")] = False,
+    access: Access = ACCESS,
+    general: General = GENERAL,
+) -> int:
     """Prints one line a task; returns 1 if the bridge did not do as asked."""
-    address = settings_of(parsed).taskbridgeurl
+    set_up_logging(general.level("warning"))
+    address = access.address()
     if address is None:
         raise ConfigError("name the bridge with --taskbridgeurl")
     try:
-        older_than_s = seconds_of(parsed.older_than)
-    except ValueError as err:
-        raise ConfigError(f"older-than {err}; it is {parsed.older_than!r}") from None
-    try:
-        return asyncio.run(_rescue(address, older_than_s, parsed.worker, parsed.dry_run))
+        asyncio.run(_rescue(address, older_than, worker, dry_run))
     except (BridgeUnavailable, BridgeRejected) as err:
         print(f"{address.url}: {err}")
-        return 1
+        return ExitCode.FAILED
+    return ExitCode.DONE
 
 
 async def _rescue(
     address: BridgeAddress, older_than_s: float, worker: str | None, is_dry_run: bool
-) -> int:
+) -> None:
     stuck = reopened = 0
     async with BridgeClient(address) as client:
         workers = await client.workers()
@@ -62,7 +59,6 @@ async def _rescue(
             reopened += is_reopened
             print(f"{'reopened ' if is_reopened else ''}{_line(task)}")
     print(f"{stuck} stuck, {reopened} reopened.")
-    return 0
 
 
 async def _reopen(client: BridgeClient, task: Begun) -> bool:
@@ -76,13 +72,13 @@ async def _reopen(client: BridgeClient, task: Begun) -> bool:
 def _line(task: Begun) -> str:
     # Ids and names come from outside: what a terminal would obey is shown as text.
     if math.isinf(task.silent_s):
-        heard = "of whom the bridge does not know"
+        silence = "unknown to the bridge"
     else:
-        heard = f"silent for {_shown(task.silent_s)}"
-    return f"{task.id!a}, for {_shown(task.age_s)} with {task.worker!a}, {heard}"
+        silence = f"silent for {_duration(task.silent_s)}"
+    return f"{task.id!a}, for {_duration(task.age_s)} with {task.worker!a}, {silence}"
 
 
-def _shown(seconds: float) -> str:
+def _duration(seconds: float) -> str:
     minutes, rest_s = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest_s} s"

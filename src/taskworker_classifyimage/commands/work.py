@@ -1,6 +1,5 @@
-"""Take pictures from a TaskBridge, classify them and report; starts a bridge if none is named."""
+"""`work`: takes pictures from a bridge, classifies them and reports; may start the bridge."""
 
-import argparse
 import asyncio
 import json
 import logging
@@ -14,17 +13,7 @@ from taskworker_classifyimage.bridge_client.bridge import Bridge, open_bridge
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.classify.labels import labels_of
 from taskworker_classifyimage.classify.loader import load_classifiers
-from taskworker_classifyimage.commands.bridge import embedded_bridge
-from taskworker_classifyimage.commands.decoders import decoder_pool
-from taskworker_classifyimage.commands.flags import (
-    add_access_flags,
-    add_bridge_flags,
-    add_decoder_flags,
-    add_model_flags,
-    add_provenance_flag,
-    model_options,
-    settings_of,
-)
+from taskworker_classifyimage.commands.parts import decoder_pool, model_options
 from taskworker_classifyimage.local.files import LocalFiles
 from taskworker_classifyimage.logs import set_up_logging
 from taskworker_classifyimage.pipeline.engine import ConcurrentEngine, Engine
@@ -34,7 +23,7 @@ from taskworker_classifyimage.pipeline.take import Taker, offers_of
 from taskworker_classifyimage.pipeline.undelivered import UndeliveredResults
 from taskworker_classifyimage.sample import SAMPLE
 from taskworker_classifyimage.sandbox.pool import DecoderPool
-from taskworker_classifyimage.settings import Settings
+from taskworker_classifyimage.settings import WORK, WorkSettings
 from taskworker_classifyimage.stopping import exit_on_sigterm, stop_on_signals, unless
 from taskworker_classifyimage.tasks import TASK_TYPE, ClassifyRequest
 from taskworker_classifyimage.worker.own_name import wait_for_own_name
@@ -47,59 +36,41 @@ from taskworker_classifyimage.worker.worker import Worker
 _log = logging.getLogger(__name__)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares this command's flags."""
-    parser.add_argument("--taskbridgeurl", metavar="URL", help="the bridge to work for")
-    parser.add_argument("--worker", metavar="NAME", help="unique name; default: the host's name")
-    parser.add_argument(
-        "--in-flight", metavar="N", help="tasks at once; default: what the network needs"
-    )
-    parser.add_argument(
-        "--task-limit", metavar="TIME", help="longest time a task may take; default: 10m"
-    )
-    parser.add_argument(
-        "--rescue-after",
-        metavar="TIME",
-        help="reopen tasks of workers that are silent for so long, such as 10m; default: never",
-    )
-    parser.add_argument("--state", metavar="DIR", help="where results wait for a bridge")
-    add_model_flags(parser)
-    add_decoder_flags(parser)
-    add_provenance_flag(parser)
-    add_access_flags(parser)
-    add_bridge_flags(parser)
-
-
-def run(parsed: argparse.Namespace) -> int:
+def run(settings: WorkSettings = WORK) -> None:
     """Works until a signal ends it."""
-    settings = settings_of(parsed)
-    set_up_logging(settings.log_level)
+    set_up_logging(settings.general.level("info"))
     exit_on_sigterm()
     # All is checked before the first task is taken: a worker that cannot answer takes none.
-    with decoder_pool(settings) as decoders:
+    address, models = settings.access.address(), settings.models
+    with decoder_pool(settings.decoding) as decoders:
         # Decoders load while the models do.
-        classifiers = load_classifiers(settings.model, settings.device, model_options(settings))
-        for each in classifiers:
-            labels_of(each.model).check()
+        classifiers = load_classifiers(models.model, models.device, model_options(models))
+        for classifier in classifiers:
+            labels_of(classifier.model).check()
         decoders.start()
-        asyncio.run(_serve(settings, classifiers, decoders))
-    return 0
+        asyncio.run(_serve(settings, address, classifiers, decoders))
 
 
 async def _serve(
-    settings: Settings, classifiers: Sequence[Classifier], decoders: DecoderPool
+    settings: WorkSettings,
+    address: BridgeAddress | None,
+    classifiers: Sequence[Classifier],
+    decoders: DecoderPool,
 ) -> None:
     with stop_on_signals() as stop:
-        if settings.taskbridgeurl is not None:
-            await _work(settings, settings.taskbridgeurl, classifiers, decoders, stop)
-            return
-        async with embedded_bridge(settings) as address:
-            _introduce(address.url, LocalFiles(classifiers[0], decoders))
+        if address is not None:
             await _work(settings, address, classifiers, decoders, stop)
+            return
+        # Whoever works for a bridge elsewhere need not load a server.
+        from taskworker_classifyimage.commands.bridge import embedded_bridge  # noqa: PLC0415
+
+        async with embedded_bridge(settings.bridge) as own:
+            _introduce(own.url, LocalFiles(classifiers[0], decoders))
+            await _work(settings, own, classifiers, decoders, stop)
 
 
 async def _work(
-    settings: Settings,
+    settings: WorkSettings,
     address: BridgeAddress,
     classifiers: Sequence[Classifier],
     decoders: DecoderPool,
@@ -148,7 +119,7 @@ async def _work(
     )
 
 
-def _rescuing(settings: Settings, bridge: Bridge) -> AbstractAsyncContextManager[None]:
+def _rescuing(settings: WorkSettings, bridge: Bridge) -> AbstractAsyncContextManager[None]:
     if settings.rescue_after is None:
         return nullcontext()
     clock = asyncio.get_running_loop().time

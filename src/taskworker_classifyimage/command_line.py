@@ -1,0 +1,167 @@
+"""The commands, and what is said to a command line that cannot be understood.
+
+A command's module is imported when the command is run, or when its own help is shown.
+"""
+
+import difflib
+import inspect
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Final, Literal, TextIO
+
+from cyclopts import (
+    App,
+    ArgumentCollection,
+    CoercionError,
+    CycloptsError,
+    Group,
+    MissingArgumentError,
+    Parameter,
+    UnknownCommandError,
+    UnknownOptionError,
+    UnusedCliTokensError,
+)
+
+from taskworker_classifyimage import PROGRAM
+from taskworker_classifyimage.commands.output import console
+from taskworker_classifyimage.errors import ConfigError, ExitCode, printable
+
+_COMMANDS: Final = {
+    "work": "Take pictures from a TaskBridge, classify them and report the results.",
+    "bridge": "Run the embedded TaskBridge alone, for workers that run elsewhere.",
+    "classify": "Classify local files and folders to JSON lines, without a bridge.",
+    "models": "List the models: built in, in the models folder, and the networks of Keras.",
+    "evaluate": "Measure the accuracy of a model on pictures whose classes are known.",
+    "rescue": "Reopen tasks that are stuck with a dead worker.",
+    "doctor": "Check this machine, the models and, with a URL, the bridge.",
+    "bench": "Measure this machine: decode, infer, and the whole loop through a bridge.",
+}
+_Shell = Literal["bash", "zsh", "fish", "powershell"]
+_HELP: Final = frozenset(("--help", "-h"))
+_EXAMPLES: Final = f"""\
+Examples:
+  {PROGRAM} work
+      with an embedded bridge on http://127.0.0.1:42000/
+  {PROGRAM} work --taskbridgeurl http://HOST:42000/ --worker NAME
+      for a bridge that runs elsewhere
+"""
+
+
+def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Runs one command and returns the exit code.
+
+    Raises:
+        UserError: the command line, a setting or what it names is wrong.
+    """
+    app = build_app(environ)
+    if not arguments:
+        _set_up_help(app, sys.stderr)
+        app.help_print([])
+        return ExitCode.USAGE
+    if not _HELP.isdisjoint(arguments):
+        _set_up_help(app, sys.stdout)
+    command, given = parse(app, arguments)
+    return command(*given.args, **given.kwargs) or ExitCode.DONE
+
+
+def parse(
+    app: App, arguments: Sequence[str]
+) -> tuple[Callable[..., int | None], inspect.BoundArguments]:
+    """The command, and what it is to be called with.
+
+    Raises:
+        ConfigError: there is no such command or flag, or a value is wrong.
+    """
+    try:
+        command, given, _ = app.parse_args(arguments, print_error=False, exit_on_error=False)
+    except CycloptsError as err:
+        raise ConfigError(_explain(err)) from None
+    return command, given
+
+
+def build_app(environ: Mapping[str, str]) -> App:
+    """The whole command line."""
+
+    def read_sources(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+        from taskworker_classifyimage.sources import Sources  # noqa: PLC0415 - imports all settings
+
+        Sources(environ)(app, commands, arguments)
+
+    def print_completion(
+        shell: Annotated[Literal["bash", "zsh", "fish", "powershell"], Parameter(help="the shell")],
+        /,
+    ) -> None:
+        sys.stdout.write(app.generate_completion(shell=shell))
+
+    app = App(
+        name=PROGRAM,
+        help="Classifies pictures into the 1000 classes of ILSVRC2012, for a TaskBridge.",
+        help_format="plaintext",
+        help_flags=_HELP,
+        version_flags=("--version", "-v"),
+        group_parameters=Group("Flags", sort_key=0),
+        config=read_sources,
+    )
+    app["--help"].help = "print this, or after a command its flags"
+    app["--version"].help = "print the version; with --verbose also what decodes which pictures"
+    for number, (name, summary) in enumerate(_COMMANDS.items()):
+        what = "app" if name == "models" else "run"
+        more = {"help_prologue": _EXAMPLES} if name == "work" else {}
+        module = f"taskworker_classifyimage.commands.{name}"
+        app.command(f"{module}:{what}", name=name, help=summary, sort_key=number, **more)
+    app.command(
+        print_completion,
+        name="completion",
+        help="Print a script for a shell that completes this command line; docs/settings.md.",
+        sort_key=len(_COMMANDS),
+    )
+    return app
+
+
+def _set_up_help(app: App, stream: TextIO) -> None:
+    """Boxes and colours are for people; a pipe gets plain lines of any length."""
+    app.console = console(stream)
+    app.help_formatter = "default" if stream.isatty() else "plain"
+
+
+def _explain(err: CycloptsError) -> str:
+    """One line that names the value, where it was given, and what is allowed."""
+    argument = err.argument
+    if isinstance(err, CoercionError) and err.msg and argument and argument.tokens:
+        from taskworker_classifyimage import sources  # noqa: PLC0415 - as above
+
+        token = argument.tokens[-1]
+        place = sources.place_of(token)
+        return f"{sources.name_of(argument)} {err.msg}; it is {token.value!r} in {place}"
+    if isinstance(err, MissingArgumentError) and argument:
+        metavar = argument.parameter.metavar or ""
+        what = "needs a value" if err.keyword else "is missing"
+        return f"{argument.name} {metavar}".strip() + f" {what}: {argument.parameter.help}"
+    if isinstance(err, UnknownOptionError):
+        flags = [name for known in err.argument_collection for name in known.names]
+        return _refuse_flag(err.token.keyword or err.token.value, flags)
+    if isinstance(err, UnknownCommandError | UnusedCliTokensError) and err.unused_tokens:
+        [surplus, *_] = err.unused_tokens
+        if surplus.startswith("-"):
+            return _refuse_flag(surplus, [])
+        close = difflib.get_close_matches(surplus, list(err.app or ()), n=1)
+        return f"{surplus!r} is not expected here{_ask(close)}"
+    return printable(str(err))
+
+
+def _refuse_flag(given: str, flags: Sequence[str]) -> str:
+    from taskworker_classifyimage.sources import NAMES  # noqa: PLC0415 - as above
+
+    flag = given.partition("=")[0]
+    elsewhere = [f"--{name}" for name in NAMES]
+    if flag in elsewhere:
+        return f"{flag} is a flag of other commands"
+    close = [
+        *difflib.get_close_matches(flag, flags, n=1),
+        *difflib.get_close_matches(flag, elsewhere, n=1),
+    ]
+    return f"there is no flag {printable(flag)}{_ask(close)}"
+
+
+def _ask(close: Sequence[str]) -> str:
+    return f"; did you mean {close[0]}?" if close else ""
