@@ -47,7 +47,7 @@ class Program:
         self, command: Sequence[str], log: Path, environ: Mapping[str, str] | None = None
     ) -> None:
         self._command = list(command)
-        self._environ = {k: v for k, v in os.environ.items() if k not in _OWN_NAMES}
+        self._environ = {k: v for k, v in os.environ.items() if k.lower() not in _OWN_NAMES}
         self._environ |= environ or {}
         self.log = log
         self.started_at_s = 0.0

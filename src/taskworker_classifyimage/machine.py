@@ -1,4 +1,4 @@
-"""What this machine lets the process use."""
+"""What the machine and the container let this process use."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ _CPUINFO = Path("/proc/cpuinfo")
 def usable_cores(cgroup_quota: Path = _CGROUP_QUOTA) -> int:
     """Cores that affinity and the container's quota (cgroup v2) leave to this process, at least 1.
 
-    More threads than these only take time from each other.
+    More compute threads than these only slow each other down.
     """
     if hasattr(os, "sched_getaffinity"):
         cores = len(os.sched_getaffinity(0))
@@ -45,7 +45,7 @@ def allow_many_files() -> None:
 
 
 def usable_memory_bytes(cgroup_limit: Path = _CGROUP_MEMORY) -> int | None:
-    """Memory that the machine or the container (cgroup v2) has; None on Windows, unknown."""
+    """Memory of the machine or the container (cgroup v2); None where it is unknown: on Windows."""
     if not hasattr(os, "sysconf"):
         return None
     machine_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
@@ -57,7 +57,7 @@ def usable_memory_bytes(cgroup_limit: Path = _CGROUP_MEMORY) -> int | None:
 
 
 def peak_memory_bytes() -> int | None:
-    """The most memory this process had at once; None on Windows, which counts otherwise."""
+    """Peak resident memory of this process; None on Windows, which has no `getrusage`."""
     if sys.platform == "win32":
         return None
     import resource  # noqa: PLC0415 - there is none on Windows
@@ -67,7 +67,7 @@ def peak_memory_bytes() -> int | None:
 
 
 def processor_flags(cpuinfo: Path = _CPUINFO) -> frozenset[str]:
-    """Instruction sets by Linux' names, such as "avx2"; empty where nobody tells."""
+    """Instruction sets by Linux' names, such as "avx2"; empty where the system has no such list."""
     try:
         lines = cpuinfo.read_text(encoding="ascii", errors="replace").splitlines()
     except OSError:

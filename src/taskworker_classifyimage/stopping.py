@@ -21,10 +21,10 @@ _SIGNALS: Final = tuple(
 
 
 def exit_on_sigterm() -> None:
-    """Lets SIGTERM end the process with 0 as long as `stop_on_signals` is not entered.
+    """Lets SIGTERM end the process with exit code 0 until `stop_on_signals` is entered.
 
-    By itself it would end it too, but not the first process of a container, as Docker starts it:
-    the kernel keeps from that one what it does not handle (pid_namespaces(7)).
+    Without a handler the signal would end any process but the first one of a container: the kernel
+    does not deliver to that one what it does not handle (pid_namespaces(7)).
     """
 
     def leave(_number: int, _frame: FrameType | None) -> None:
@@ -35,12 +35,10 @@ def exit_on_sigterm() -> None:
 
 @contextmanager
 def stop_on_signals() -> Iterator[asyncio.Event]:
-    """Gives an event that the first signal sets; a second signal ends the process at once.
+    """Yields an event that the first signal sets; a second signal ends the process at once.
 
-    What is not through 9.5 s after the first signal, such as a thread in a foreign library that
-    nobody can interrupt, does not keep the process: it ends all the same.
-
-    Has to be entered in the main thread while the event loop runs.
+    The process ends 9.5 s after the first signal in any case, as when a thread hangs in a foreign
+    library that nobody can interrupt. To be entered in the main thread while the event loop runs.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -48,7 +46,7 @@ def stop_on_signals() -> Iterator[asyncio.Event]:
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         if stop.is_set():
             os._exit(ExitCode.FORCED)
-        # Only this wakes a loop that sleeps, on Windows too.
+        # Wakes a sleeping loop on Windows, too.
         loop.call_soon_threadsafe(_begin_stop, stop)
 
     before = {number: signal.signal(number, on_signal) for number in _SIGNALS}
@@ -60,7 +58,7 @@ def stop_on_signals() -> Iterator[asyncio.Event]:
 
 
 async def unless(stop: asyncio.Event, awaitable: Awaitable[None]) -> None:
-    """Waits for something, or for the stop, whichever comes first."""
+    """Waits for the awaitable or for the stop, whichever comes first."""
     waiting = asyncio.ensure_future(awaitable)
     stopping = asyncio.create_task(stop.wait())
     try:
@@ -68,17 +66,17 @@ async def unless(stop: asyncio.Event, awaitable: Awaitable[None]) -> None:
         if waiting.done():
             waiting.result()
     finally:
-        for each in (waiting, stopping):
-            each.cancel()
+        for task in (waiting, stopping):
+            task.cancel()
         await asyncio.wait({waiting, stopping})
 
 
 def _begin_stop(stop: asyncio.Event) -> None:
     stop.set()
-    late = threading.Timer(_LONGEST_STOP_S, _end_late)
-    # It does not keep a process that is through.
-    late.daemon = True
-    late.start()
+    timer = threading.Timer(_LONGEST_STOP_S, _end_late)
+    # Does not keep alive a process that has finished.
+    timer.daemon = True
+    timer.start()
 
 
 def _end_late() -> None:
