@@ -61,8 +61,9 @@ async def _serve(
         if address is not None:
             await _work(settings, address, classifiers, decoders, stop)
             return
-        # Whoever works for a bridge elsewhere need not load a server.
-        from taskworker_classifyimage.commands.bridge import embedded_bridge  # noqa: PLC0415
+        from taskworker_classifyimage.commands.bridge import (  # noqa: PLC0415 - else no server
+            embedded_bridge,
+        )
 
         async with embedded_bridge(settings.bridge) as own:
             _introduce(own.url, LocalFiles(classifiers[0], decoders))
