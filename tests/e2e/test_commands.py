@@ -171,7 +171,7 @@ def test_classify_gives_a_json_line_a_file(tmp_path: Path) -> None:
         (["/no/such/file"], "/no/such/file does not exist"),
         ([str(ROOT), "--top", "abc"], "top must be a whole number from 1 up; it is 'abc'"),
         ([str(ROOT), "--language", "?"], "language must be a language tag such as 'de'; it is"),
-        ([str(ROOT), "--model", "x"], "model 'x' is not there"),
+        ([str(ROOT), "--model", "x"], "there is no model 'x'"),
     ],
 )
 def test_classify_refuses_what_it_cannot_do(flags: list[str], problem: str) -> None:
