@@ -285,8 +285,7 @@ class Answers:
     """What `classify` says of a picture."""
 
     language: Annotated[
-        str,
-        declare.setting(readers.as_task_data("targetlanguage"), "TAG", "language of the names"),
+        str, declare.setting(readers.as_task_data("targetlanguage"), "TAG", "language of the names")
     ] = DEFAULT_LANGUAGE
     top: Annotated[
         str,

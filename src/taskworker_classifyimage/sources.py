@@ -11,12 +11,7 @@ from typing import Any, Final, get_args
 from cyclopts import App, Argument, ArgumentCollection, Parameter, Token
 
 from taskworker_classifyimage.errors import ConfigError
-from taskworker_classifyimage.settings import (
-    AUTH_VARIABLE,
-    TOKEN_VARIABLE,
-    Answers,
-    WorkSettings,
-)
+from taskworker_classifyimage.settings import AUTH_VARIABLE, TOKEN_VARIABLE, Answers, WorkSettings
 
 _log = logging.getLogger(__name__)
 

@@ -32,13 +32,7 @@ from taskworker_classifyimage.pipeline.take import Taker
 from taskworker_classifyimage.pipeline.undelivered import UndeliveredResults
 from taskworker_classifyimage.sample import SAMPLE
 from taskworker_classifyimage.sandbox.pool import DecoderPool
-from taskworker_classifyimage.settings import (
-    ACCESS,
-    LOCAL,
-    Access,
-    LocalSettings,
-    read_address,
-)
+from taskworker_classifyimage.settings import ACCESS, LOCAL, Access, LocalSettings, read_address
 from taskworker_classifyimage.sources import is_setting
 from taskworker_classifyimage.worker.slots import Slots
 from taskworker_classifyimage.worker.worker import Worker

@@ -38,8 +38,7 @@ def run(
     /,
     *,
     plot: Annotated[
-        Path | None,
-        declare.path("FILE", "draw confidence against accuracy (.svg, .png, .pdf)"),
+        Path | None, declare.path("FILE", "draw confidence against accuracy (.svg, .png, .pdf)")
     ] = None,
     settings: LocalSettings = LOCAL,
 ) -> None:

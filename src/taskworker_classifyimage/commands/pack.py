@@ -17,12 +17,7 @@ from taskworker_classifyimage.logs import set_up_logging
 from taskworker_classifyimage.packing import make_pack
 from taskworker_classifyimage.packing.classes_file import read_classes_file
 from taskworker_classifyimage.packing.network import SCALINGS, PackOptions, Scaling
-from taskworker_classifyimage.settings import (
-    GENERAL,
-    MODEL_FILES,
-    General,
-    ModelFiles,
-)
+from taskworker_classifyimage.settings import GENERAL, MODEL_FILES, General, ModelFiles
 
 
 def _crop(given: str) -> float | Literal["none"]:

@@ -7,12 +7,7 @@ from typing import Annotated
 from taskworker_classifyimage import declare, readers
 from taskworker_classifyimage.bridge_client.address import BridgeAddress
 from taskworker_classifyimage.bridge_client.client import BridgeClient
-from taskworker_classifyimage.errors import (
-    BridgeRejected,
-    BridgeUnavailable,
-    ConfigError,
-    ExitCode,
-)
+from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, ConfigError, ExitCode
 from taskworker_classifyimage.logs import set_up_logging
 from taskworker_classifyimage.settings import ACCESS, GENERAL, Access, General
 from taskworker_classifyimage.tasks import TASK_TYPE

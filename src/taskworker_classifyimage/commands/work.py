@@ -61,9 +61,7 @@ async def _serve(
         if address is not None:
             await _work(settings, address, classifiers, decoders, stop)
             return
-        from taskworker_classifyimage.commands.bridge import (  # noqa: PLC0415 - else no server
-            embedded_bridge,
-        )
+        from taskworker_classifyimage.commands.bridge import embedded_bridge  # noqa: PLC0415 - else no server
 
         async with embedded_bridge(settings.bridge) as own:
             _introduce(own.url, LocalFiles(classifiers[0], decoders))
