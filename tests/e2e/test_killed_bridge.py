@@ -21,7 +21,7 @@ from support.programs import Program, free_port, worker
 from support.waiting import wait_until
 from support.working import coloured_picture
 
-ROUNDS = int(os.environ.get("CLASSIFYIMAGE_KILL_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("CLASSIFYIMAGE_KILL_ROUNDS", "2"))
 WORKERS = 4
 
 

@@ -19,7 +19,7 @@ from support.waiting import LONG_S, wait_until
 from support.working import coloured_picture
 
 WORKERS = int(os.environ.get("CLASSIFYIMAGE_WORKERS", "3"))
-TASKS = int(os.environ.get("CLASSIFYIMAGE_TASKS", "300"))
+TASKS = int(os.environ.get("CLASSIFYIMAGE_TASKS", "150"))
 ROUNDS = int(os.environ.get("CLASSIFYIMAGE_KILL_ROUNDS", "2"))
 LEASE_S = 5
 

@@ -17,7 +17,7 @@ from support.programs import RunningBridge, worker
 from support.waiting import wait_until
 from support.working import coloured_picture
 
-TASKS = int(os.environ.get("CLASSIFYIMAGE_RESTLESS_TASKS", "300"))
+TASKS = int(os.environ.get("CLASSIFYIMAGE_RESTLESS_TASKS", "100"))
 
 
 def act(api: Api, expected: dict[str, str], source: random.Random) -> None:

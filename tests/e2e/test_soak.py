@@ -18,7 +18,7 @@ from support.proxy import Exchange, Fault, FaultyProxy
 from support.waiting import LONG_S, wait_until
 from support.working import coloured_picture
 
-TASKS = int(os.environ.get("CLASSIFYIMAGE_SOAK_TASKS", "600"))
+TASKS = int(os.environ.get("CLASSIFYIMAGE_SOAK_TASKS", "300"))
 #: Of a hundred calls.
 FAULTS = 1
 #: Added and not yet removed.

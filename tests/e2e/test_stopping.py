@@ -1,4 +1,5 @@
 import contextlib
+import functools
 import io
 import os
 import signal
@@ -17,6 +18,7 @@ from support.waiting import wait_until
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has other signals")
 
 
+@functools.cache
 def slow_picture() -> bytes:
     """A picture that takes a good part of a second to decode."""
     buffer = io.BytesIO()
@@ -33,7 +35,7 @@ def hang_files(exchange: Exchange) -> Fault | None:
 
 
 def in_flight(running: RunningBridge, count: int) -> Program:
-    return worker(running.url, "w", "--in-flight", str(count))
+    return worker(running.url, "w", "--model", "EfficientNetLite0", "--in-flight", str(count))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
