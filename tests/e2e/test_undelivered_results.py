@@ -76,6 +76,6 @@ def test_a_proxy_that_finds_no_bridge_behind_it_loses_no_task(
         worker(proxy.url, "w", "--model", str(pack)) as program,
     ):
         task_id, right = add_picture(api)
-        program.wait_for("and to all else; trying again")
+        program.wait_for("and to everything else; trying again")
         is_back.set()
         assert api.wait_for_result(task_id)["predictions"][0]["class"] == right
