@@ -6,7 +6,8 @@ set -eu
 cd -- "$(dirname -- "$0")"
 . scripts/venv.sh
 venv=$PWD/.venv-test
-PATH=$venv/bin:$PATH
+# The tests start hundreds of programs, each of which would compile all of its source.
+unset PYTHONDONTWRITEBYTECODE
 summary=
 
 # stage NAME COMMAND...: says what runs and, at the end of all, how long it took.
@@ -50,6 +51,7 @@ tests_alone() {
 }
 
 stage "set-up" set_up
+PATH=$venv/bin:$PATH
 which="not large"
 coverage=
 if [ "${1:-}" = --all ]; then
