@@ -1,11 +1,72 @@
 #!/bin/sh
-# Sets up everything and checks everything; arguments go to pytest.
+# ./test.sh: sets up .venv-test and checks everything that needs neither TensorFlow nor torch.
+# ./test.sh --all: adds these, some gigabytes, and checks everything.
+# Other arguments go to pytest: ./test.sh tests/unit -k labels
 set -eu
 cd -- "$(dirname -- "$0")"
 . scripts/venv.sh
-ensure_venv "$PWD" "$PWD/.venv-test" "$PWD/requirements-test.lock"
-PATH=$PWD/.venv-test/bin:$PATH
-ruff format --check .
-ruff check .
-mypy
-exec python -m pytest "$@"
+venv=$PWD/.venv-test
+# The tests start hundreds of programs, each of which would compile all of its source.
+unset PYTHONDONTWRITEBYTECODE
+summary=
+
+# stage NAME COMMAND...: says what runs and, at the end of all, how long it took.
+stage() {
+    name=$1
+    shift
+    echo "== $name"
+    start=$(date +%s)
+    code=0
+    "$@" || code=$?
+    summary="$summary$(printf '%5d s  %s' $(($(date +%s) - start)) "$name")"
+    if [ "$code" -ne 0 ]; then
+        finish "$name: FAILED"
+        exit "$code"
+    fi
+    summary="$summary
+"
+}
+
+finish() {
+    printf '\n%s\n%s\n' "$summary" "$1"
+}
+
+set_up() {
+    ensure_venv "$PWD" "$venv" "$PWD/requirements-test.lock"
+}
+
+# PyPI's torch for Linux brings CUDA along, so these three are pinned, not locked: pip takes the build
+# for CPUs where its settings name a place that has it. torchvision asks for that torch, and timm uses
+# a part of it that runs with any.
+add_large() {
+    pip="python -m pip install --quiet --disable-pip-version-check"
+    add_lock "$venv" requirements-test-large.lock &&
+        $pip torch==2.13.0 &&
+        $pip --no-deps timm==1.0.31 torchvision==0.28.0
+}
+
+# pytest's status 5 says that no test has this marker.
+tests_alone() {
+    python -m pytest -m "($which) and alone" || [ $? -eq 5 ]
+}
+
+stage "set-up" set_up
+PATH=$venv/bin:$PATH
+which="not large"
+coverage=
+if [ "${1:-}" = --all ]; then
+    shift
+    which="large or not large"
+    coverage="--cov --cov-report=term:skip-covered"
+    stage "set-up of the large libraries" add_large
+fi
+stage "ruff format" ruff format --check .
+stage "ruff check" ruff check .
+stage "mypy" mypy
+if [ $# -gt 0 ]; then
+    stage "tests" python -m pytest -m "$which" "$@"
+else
+    stage "tests side by side" python -m pytest -n auto --dist worksteal $coverage -m "($which) and not alone"
+    stage "tests alone" tests_alone
+fi
+finish "All passed."

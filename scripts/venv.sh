@@ -1,4 +1,4 @@
-# Sourced by classifyimage.sh and test.sh: a virtual environment with locked dependencies.
+# Sourced by classifyimage.sh and test.sh: virtual environments with locked dependencies.
 
 # Prints the path of a Python that really runs (a pyenv shim may exist and fail) and can make
 # virtual environments. PYTHON names one to try first.
@@ -18,17 +18,42 @@ print(sys.executable)' 2>/dev/null; then
 
 # ensure_venv CHECKOUT DIRECTORY LOCK: does nothing when the environment is as the lock says.
 ensure_venv() {
-    stamp=$({ echo "$1"; cat "$3" "$1/pyproject.toml"; } | cksum)
-    if [ -x "$2/bin/python" ] && [ "$(cat "$2/installed" 2>/dev/null)" = "$stamp" ]; then
+    sum=$({ echo "$1"; cat "$3"; } | cksum)
+    if ! [ -x "$2/bin/python" ] || [ "$(cat "$2/locked" 2>/dev/null)" != "$sum" ]; then
+        python=$(find_python) || return 1
+        echo "Setting up $2 with $("$python" --version), once; this takes a minute or two ..." >&2
+        rm -rf "$2"
+        "$python" -m venv "$2" || return 1
+        install_lock "$2" "$3" || return 1
+        echo "$sum" >"$2/locked"
+    fi
+    # The product itself: its version and its commands stand in pyproject.toml.
+    sum=$(cksum <"$1/pyproject.toml")
+    if [ "$(cat "$2/installed" 2>/dev/null)" != "$sum" ]; then
+        "$2/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
+            --no-build-isolation --editable "$1" || return 1
+        echo "$sum" >"$2/installed"
+    fi
+}
+
+# add_lock DIRECTORY LOCK: adds what a second lock names; does nothing when it is there.
+add_lock() {
+    sum=$(cksum <"$2")
+    if [ "$(cat "$1/added" 2>/dev/null)" != "$sum" ]; then
+        install_lock "$1" "$2" || return 1
+        echo "$sum" >"$1/added"
+    fi
+}
+
+# install_lock DIRECTORY LOCK: by uv if the lock names it, in a tenth of pip's time; by pip otherwise,
+# and where uv fails because only pip knows the way, such as a mirror in its settings.
+install_lock() {
+    pip="$1/bin/python -m pip install --quiet --disable-pip-version-check"
+    options="--no-deps --require-hashes --only-binary :all: --requirement"
+    uv=$(sed -n '/^uv==/,/[^\\]$/p' "$2")
+    if [ -n "$uv" ] && echo "$uv" | $pip $options /dev/stdin &&
+        "$1/bin/uv" pip install --quiet --compile-bytecode --python "$1/bin/python" $options "$2"; then
         return 0
     fi
-    python=$(find_python) || return 1
-    echo "Setting up $2 with $("$python" --version), once; this takes a minute or two ..." >&2
-    rm -rf "$2"
-    "$python" -m venv "$2" || return 1
-    "$2/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
-        --require-hashes --only-binary :all: --requirement "$3" || return 1
-    "$2/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
-        --no-build-isolation --editable "$1" || return 1
-    echo "$stamp" > "$2/installed"
+    $pip $options "$2"
 }

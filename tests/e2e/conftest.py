@@ -4,13 +4,12 @@ from pathlib import Path
 import pytest
 
 from support.api import Api
-from support.programs import RunningBridge, bridge, free_port
+from support.in_process import serving
+from support.programs import RunningBridge
 
 
 @pytest.fixture
 def running_bridge(tmp_path: Path) -> Iterator[RunningBridge]:
-    port = free_port()
-    url = f"http://127.0.0.1:{port}/"
-    with bridge(tmp_path / "bridge", port) as program:
-        program.wait_for("Stop with")
-        yield RunningBridge(Api(url), url, port, tmp_path / "bridge")
+    """In this process, as that starts at once; tests of the bridge as a program start their own."""
+    with serving(tmp_path / "bridge") as served:
+        yield RunningBridge(Api(served.url), f"{served.url}/", served.folder)

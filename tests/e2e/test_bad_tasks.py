@@ -6,6 +6,7 @@ from PIL import Image
 
 from support.photos import ESPRESSO
 from support.programs import RunningBridge, worker
+from support.waiting import wait_until
 
 #: What is added (data, file) and how the task has to end: an error's code, or None for a result.
 BAD_TASKS: dict[str, tuple[object, bytes | None, str | None]] = {
@@ -68,11 +69,10 @@ def test_a_task_that_its_client_removes_is_dropped(running_bridge: RunningBridge
     """The IPED client removes tasks; the worker's 404s are no errors and nothing stops."""
     api = running_bridge.api
     buffer = io.BytesIO()
-    Image.effect_noise((3000, 3000), 50).save(buffer, "PNG")
+    Image.effect_noise((3000, 3000), 50).save(buffer, "PNG", compress_level=1)
     ids = [api.add({}, buffer.getvalue()) for _ in range(6)]
     with worker(running_bridge.url) as program:
-        while api.statuses().get("inprogress", 0) < 2:
-            pass
+        wait_until(lambda: api.statuses().get("inprogress", 0) >= 2)
         for task_id in ids:
             api.remove(task_id)
         assert "error" not in api.wait_for_result(api.add({}, ESPRESSO))
@@ -85,6 +85,6 @@ def test_a_wrong_setting_stops_the_start_with_one_line(
 ) -> None:
     """The operator reads what is wrong; no task is taken by a worker that cannot answer."""
     with worker(running_bridge.url, "w", flag, "nonsense") as program:
-        assert program.process.wait(30) == 2
+        assert program.process.wait() == 2
     assert program.printed.count("\n") == 1
     assert "'nonsense'" in program.printed

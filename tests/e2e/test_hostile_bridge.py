@@ -7,6 +7,7 @@ from support.canned_server import http
 from support.photos import ESPRESSO
 from support.programs import worker
 from support.tls_server import TestServer
+from support.waiting import LONG_S
 
 BOMB = gzip.compress(bytes(50_000_000))
 NESTED = b"[" * 5_000 + b"]" * 5_000
@@ -90,7 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
 def test_each_hostile_answer_costs_a_line_at_most_and_the_worker_goes_on() -> None:
     """After a dozen of them it does the task that can be done, and its log is still a log."""
     with HostileBridge() as bridge, worker(bridge.url, "w", "--log-level", "debug") as program:
-        assert bridge.done.wait(60), program.printed
+        assert bridge.done.wait(LONG_S), program.printed
         assert program.stop() == 0
         log = program.printed
     quoted = "..%2F..%2Fx%3Fy%23z%0A%1B%5B2J%22%E2%80%AE".replace(".", "%2E")

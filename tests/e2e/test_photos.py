@@ -1,7 +1,6 @@
 import io
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from support.photos import ESPRESSO, labelled_photos, synset_of
@@ -37,7 +36,6 @@ def test_the_packaged_picture_is_classified_in_german(running_bridge: RunningBri
     assert predictions[0]["probability"] > predictions[1]["probability"]
 
 
-@pytest.mark.timeout(300)
 def test_a_hundred_photographs(running_bridge: RunningBridge) -> None:
     """All are completed, at least 88 of 100 rightly, and nothing is left in progress."""
     photos = labelled_photos()

@@ -15,10 +15,10 @@ from support.faults import FAST
 from support.packs import colour_network, write_pack
 from support.programs import RunningBridge, worker
 from support.proxy import Exchange, Fault, FaultyProxy
-from support.waiting import wait_until
+from support.waiting import LONG_S, wait_until
 from support.working import coloured_picture
 
-TASKS = int(os.environ.get("CLASSIFYIMAGE_SOAK_TASKS", "600"))
+TASKS = int(os.environ.get("CLASSIFYIMAGE_SOAK_TASKS", "300"))
 #: Of a hundred calls.
 FAULTS = 1
 #: Added and not yet removed.
@@ -59,7 +59,7 @@ def descriptors(pid: int) -> int:
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
-@pytest.mark.timeout(120 + TASKS // 20)
+@pytest.mark.timeout(600 + TASKS // 10)
 def test_memory_and_descriptors_stay_flat(running_bridge: RunningBridge, tmp_path: Path) -> None:
     """After a fifth of the tasks a worker has what it needs; nothing is wrong, lost or stuck."""
     fate, pack = random.Random(8), str(write_pack(tmp_path / "pack", colour_network()))
@@ -73,9 +73,9 @@ def test_memory_and_descriptors_stay_flat(running_bridge: RunningBridge, tmp_pat
         worker(proxy.url, "w", "--model", pack, "--in-flight", "8") as program,
     ):
         pid = program.process.pid
-        wait_until(lambda: client.work() or client.done > TASKS / 5, timeout_s=60 + TASKS)
+        wait_until(lambda: client.work() or client.done > TASKS / 5, LONG_S + TASKS)
         early = resident_bytes(pid), descriptors(pid)
-        wait_until(client.work, timeout_s=60 + TASKS)
+        wait_until(client.work, LONG_S + TASKS)
         late = resident_bytes(pid), descriptors(pid)
         print(f"{proxy.steps}; bytes and descriptors: {early}, then {late}")
         assert "ERROR" not in program.printed

@@ -1,13 +1,13 @@
 """A TaskBridge client that uses only the standard library, as a real client might."""
 
 import json
-import time
 import urllib.error
 import urllib.request
 import uuid
 from typing import Any
 
 from support.multipart import file_part, form_type, json_part, multipart
+from support.waiting import LONG_S, wait_until
 
 
 class Api:
@@ -25,7 +25,7 @@ class Api:
             request.add_header("Content-Type", content_type)
         if self._token is not None:
             request.add_header("Authorization", f"Bearer {self._token}")
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=LONG_S) as answer:
             content: bytes = answer.read()
         return content
 
@@ -69,21 +69,18 @@ class Api:
     def remove(self, task_id: str) -> None:
         self.call("DELETE", f"tasks/remove/{task_id}/")
 
-    def wait_for_result(self, task_id: str, timeout_s: float = 60) -> dict[str, Any]:
-        """Waits until the task is completed, and returns its result."""
-        deadline_s = time.monotonic() + timeout_s
-        while self.status(task_id) != "completed":
-            assert time.monotonic() < deadline_s, f"{task_id} is {self.status(task_id)}"
-            time.sleep(0.05)
+    def wait_for_result(self, task_id: str) -> dict[str, Any]:
+        """The result once the task is completed."""
+        wait_until(lambda: self.status(task_id) == "completed")
         return self.result(task_id)
 
-    def wait_until_up(self, timeout_s: float = 60) -> None:
-        deadline_s = time.monotonic() + timeout_s
-        while True:
-            try:
-                self.tasks()
-            except (OSError, urllib.error.URLError):
-                assert time.monotonic() < deadline_s, f"{self.root} does not answer"
-                time.sleep(0.05)
-            else:
-                return
+    def wait_until_up(self) -> None:
+        """Returns once the server answers."""
+        wait_until(self._is_up)
+
+    def _is_up(self) -> bool:
+        try:
+            self.tasks()
+        except OSError:
+            return False
+        return True

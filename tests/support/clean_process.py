@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from support.programs import clean_environment
+from support.waiting import LONG_S
 
 _PROGRAM = """
     import sys
@@ -30,7 +31,7 @@ def without_libraries(pack: Path, images: npt.NDArray[np.uint8]) -> npt.NDArray[
         subprocess.run(
             [sys.executable, "-c", textwrap.dedent(_PROGRAM), str(pack), question, answer],
             env=clean_environment(),
-            timeout=100,
+            timeout=LONG_S,
             check=True,
         )
         return np.asarray(np.load(answer))

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler
 from urllib.parse import urlsplit
 
 from support.tls_server import TestServer
+from support.waiting import LONG_S
 
 
 class TlsFront(TestServer):
@@ -35,7 +36,7 @@ class _FrontHandler(BaseHTTPRequestHandler):
             self.server.refused += 1
             self._answer(401, b"who are you?")
             return
-        bridge = http.client.HTTPConnection(self.server.netloc, timeout=30)
+        bridge = http.client.HTTPConnection(self.server.netloc, timeout=LONG_S)
         with contextlib.closing(bridge):
             kind = self.headers.get("Content-Type")
             bridge.request(self.command, self.path, body, {"Content-Type": kind} if kind else {})

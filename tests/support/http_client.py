@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from support.waiting import LONG_S
+
 JSON_TYPE = {"Content-Type": "application/json"}
-_TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class HttpClient:
     ) -> Answer:
         """Sends one request to a path below the root URL."""
         parts = urlsplit(self.url)
-        connection = http.client.HTTPConnection(parts.netloc, timeout=_TIMEOUT_S)
+        connection = http.client.HTTPConnection(parts.netloc, timeout=LONG_S)
         try:
             connection.request(method, parts.path + path, body, headers or {})
             answer = connection.getresponse()

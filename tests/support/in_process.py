@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from support.http_client import Answer, HttpClient
 from support.multipart import file_part, form_type, json_part, multipart
+from support.waiting import LONG_S
 from taskworker_classifyimage.bridge_server.access import Access
 from taskworker_classifyimage.bridge_server.limits import Limits
 from taskworker_classifyimage.bridge_server.server import BridgeServer, Clocks
@@ -21,7 +22,6 @@ BOUNDARY = "b"
 FORM_TYPE = form_type(BOUNDARY)
 #: The same header as a line.
 FORM_LINE = f"Content-Type: {FORM_TYPE['Content-Type']}"
-_TIMEOUT_S = 30.0
 
 
 def form(json_text: bytes, file: bytes | None = None, file_name: str = "a.jpg") -> bytes:
@@ -60,7 +60,7 @@ class BridgeOnFolder(HttpClient):
     def connect(self) -> socket.socket:
         """A bare connection, to send what an HTTP client would not send."""
         parts = urlsplit(self.url)
-        return socket.create_connection((parts.hostname, parts.port or 0), _TIMEOUT_S)
+        return socket.create_connection((parts.hostname, parts.port or 0), LONG_S)
 
     def head(self, path: str, *headers: str) -> bytes:
         """The request line and headers of a POST."""
@@ -109,7 +109,7 @@ def serving(
         loop = runner.get_loop()
 
         def run(step: Coroutine[Any, Any, None]) -> None:
-            asyncio.run_coroutine_threadsafe(step, loop).result(_TIMEOUT_S)
+            asyncio.run_coroutine_threadsafe(step, loop).result(LONG_S)
 
         thread = threading.Thread(target=loop.run_forever)
         thread.start()

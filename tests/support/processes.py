@@ -21,14 +21,16 @@ def is_alive(pid: int) -> bool:
 
 
 def memory_bytes(pid: int) -> int:
-    """Proportional set size of a process and its descendants."""
+    """Memory of a process and its descendants that is no file, what they share counted once."""
     total = 0
     for each in {pid, *descendants(pid)}:
         try:
             rollup = Path(f"/proc/{each}/smaps_rollup").read_text(encoding="ascii")
         except OSError:
             continue
-        total += sum(int(line.split()[1]) for line in rollup.splitlines() if line[:4] == "Pss:")
+        total += sum(
+            int(line.split()[1]) for line in rollup.splitlines() if line[:9] == "Pss_Anon:"
+        )
     return 1024 * total
 
 

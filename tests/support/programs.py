@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-import random
+import secrets
 import signal
 import socket
 import subprocess
@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from support.api import Api
+from support.waiting import LONG_S
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,14 +32,12 @@ _OWN_NAMES = ("taskbridgeurl", "taskbridgeauth", "worker", "device", "model", "b
 #: Where workers keep what outlives them, instead of the developer's home.
 _STATE = tempfile.TemporaryDirectory(prefix="classifyimage-state-")
 
-#: How long processes of a killed program may go on.
-_LAST_WORDS_S = 20.0
-
 
 def free_port() -> int:
     """A port of 127.0.0.1 that nobody listens on, and that no connection is given by chance."""
     while True:
-        port = random.randrange(20_000, 32_000)
+        # Not `random`: tests side by side that seed it alike would be given the same port.
+        port = 20_000 + secrets.randbelow(12_000)
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
@@ -94,7 +93,7 @@ class Program:
     ) -> None:
         self.process.kill()
         self.process.wait()
-        self._reader.join(_LAST_WORDS_S)
+        self._reader.join(LONG_S)
         # Whoever it started has the pipe too, and is to end with it.
         assert not self._reader.is_alive(), f"a process outlives {self._command}:\n{self.printed}"
         assert self.process.stdout is not None
@@ -105,7 +104,7 @@ class Program:
         """Everything it printed so far, log included."""
         return "".join(self._printed)
 
-    def wait_for(self, text: str, timeout_s: float = 60) -> None:
+    def wait_for(self, text: str, timeout_s: float = LONG_S) -> None:
         """Waits until it has printed a text."""
         deadline_s = time.monotonic() + timeout_s
         while text not in self.printed:
@@ -113,7 +112,7 @@ class Program:
             assert time.monotonic() < deadline_s, f"{text!r} never came:\n{self.printed}"
             time.sleep(0.02)
 
-    def stop(self, number: signal.Signals = signal.SIGTERM, timeout_s: float = 30) -> int:
+    def stop(self, number: signal.Signals = signal.SIGTERM, timeout_s: float = LONG_S) -> int:
         """Sends a signal and gives the exit code."""
         self.process.send_signal(number)
         return self.process.wait(timeout_s)
@@ -139,9 +138,8 @@ def worker(url: str, name: str = "test-worker", *flags: str) -> Program:
 
 @dataclass
 class RunningBridge:
-    """An embedded bridge in a process of its own."""
+    """An embedded bridge that answers, and the folder of its tasks and files."""
 
     api: Api
     url: str
-    port: int
     data: Path

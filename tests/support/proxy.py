@@ -17,8 +17,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from support.raw_http import read_request, whole_answer
-
-_TIMEOUT_S = 60.0
+from support.waiting import LONG_S
 
 
 class Cut(Exception):
@@ -49,7 +48,7 @@ class Exchange:
 
     def forward(self) -> bytes:
         """Lets the bridge do it; gives its whole answer, which the worker has not seen yet."""
-        connection = http.client.HTTPConnection(self._proxy.target, timeout=_TIMEOUT_S)
+        connection = http.client.HTTPConnection(self._proxy.target, timeout=LONG_S)
         try:
             headers = {"Content-Type": "application/json"} if self.body else {}
             connection.request(self.method, self.path, self.body or None, headers)
@@ -68,7 +67,7 @@ class Exchange:
         host, _, port = self._proxy.target.partition(":")
         with (
             contextlib.suppress(OSError),
-            socket.create_connection((host, int(port)), _TIMEOUT_S) as bridge,
+            socket.create_connection((host, int(port)), LONG_S) as bridge,
         ):
             bridge.sendall(self.request[:size])
             time.sleep(0.05)
@@ -83,7 +82,7 @@ class Exchange:
 
     def hang(self) -> None:
         """Leaves the worker without an answer until it gives up."""
-        self._worker.settimeout(_TIMEOUT_S)
+        self._worker.settimeout(LONG_S)
         self._worker.recv(1)
         raise Cut
 

@@ -21,7 +21,7 @@ def skip_without_timm() -> None:
         name for name in ("timm", "torch", "torchvision", "onnxscript") if not find_spec(name)
     ]
     if missing:
-        assert os.environ.get("CI") != "true", f"{missing} have to be there: scripts/timm.sh"
+        assert os.environ.get("CI") != "true", f"{missing} have to be there: ./test.sh --all"
         pytest.skip(f"{', '.join(missing)} not installed")
 
 

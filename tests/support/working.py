@@ -13,6 +13,7 @@ from PIL import Image
 
 from support.packs import IDS
 from support.pools import real_pool
+from support.waiting import LONG_S
 from taskworker_classifyimage.bridge_client.address import BridgeAddress
 from taskworker_classifyimage.bridge_client.bridge import Bridge
 from taskworker_classifyimage.bridge_client.client import BridgeClient
@@ -26,8 +27,6 @@ from taskworker_classifyimage.pipeline.undelivered import UndeliveredResults
 from taskworker_classifyimage.tasks import TASK_TYPE
 from taskworker_classifyimage.worker.slots import Slots
 from taskworker_classifyimage.worker.worker import Worker
-
-_TIMEOUT_S = 60.0
 
 
 def coloured_picture(source: random.Random) -> tuple[str, bytes]:
@@ -73,10 +72,10 @@ def working(
 
     with ThreadPoolExecutor(1) as executor:
         ended = executor.submit(asyncio.run, work())
-        assert started.wait(_TIMEOUT_S)
+        assert started.wait(LONG_S)
         loop, stop, worker = ready[0]
         try:
             yield worker
         finally:
             loop.call_soon_threadsafe(stop.set)
-            ended.result(_TIMEOUT_S)
+            ended.result(LONG_S)

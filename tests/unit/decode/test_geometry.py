@@ -89,6 +89,7 @@ def test_an_orientation_that_does_not_exist_turns_nothing(orientation: int) -> N
         assert decoded.pixels.shape == (128, 128, 3)
 
 
+@pytest.mark.large
 def test_the_pixels_are_those_that_keras_loads(tmp_path: Path) -> None:
     """Bit for bit, for every mode, orientation and size."""
     skip_without_tensorflow()

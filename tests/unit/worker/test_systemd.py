@@ -60,18 +60,31 @@ def test_abstract_sockets_are_understood() -> None:
         assert listening.recv(100) == b"READY=1\n"
 
 
-@pytest.mark.parametrize(
-    "environ",
-    [
-        {},
-        {"NOTIFY_SOCKET": ""},
-        {"NOTIFY_SOCKET": "vsock:2:1234"},
-        {"NOTIFY_SOCKET": "/nowhere/at/all"},
-    ],
-)
-def test_without_systemd_nothing_happens(environ: dict[str, str]) -> None:
-    """Started by hand, in a container, or with a manager that has gone."""
+@pytest.mark.parametrize("environ", [{}, {"NOTIFY_SOCKET": ""}, {"NOTIFY_SOCKET": "vsock:2:1234"}])
+def test_without_systemd_nothing_is_sent(
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]
+) -> None:
+    """Started by hand, in a container, or by a manager that listens on no local socket."""
+    opened: list[object] = []
+
+    class Recorded(socket.socket):
+        def __init__(self, *arguments: int) -> None:
+            opened.append(arguments)
+            super().__init__(*arguments)
+
+    monkeypatch.setattr(socket, "socket", Recorded)
     Systemd(environ).notify(READY="1")
+    assert opened == []
+
+
+def test_a_manager_that_has_gone_is_told_again_when_it_is_back(tmp_path: Path) -> None:
+    """The worker goes on without it."""
+    systemd = Systemd({"NOTIFY_SOCKET": str(tmp_path / "notify")})
+    systemd.notify(READY="1")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(str(tmp_path / "notify"))
+        systemd.notify(WATCHDOG="1")
+        assert listening.recv(100) == b"WATCHDOG=1\n"
 
 
 @pytest.mark.parametrize(
