@@ -29,7 +29,7 @@ from taskworker_classifyimage.tasks import TASK_TYPE, ClassifyRequest
 from taskworker_classifyimage.worker.own_name import wait_for_own_name
 from taskworker_classifyimage.worker.rescue import Rescuer
 from taskworker_classifyimage.worker.slots import Slots
-from taskworker_classifyimage.worker.state import own_folder
+from taskworker_classifyimage.worker.state import lock_state_folder
 from taskworker_classifyimage.worker.systemd import Systemd
 from taskworker_classifyimage.worker.worker import Worker
 
@@ -78,7 +78,7 @@ async def _work(
     # One more than the device needs, as one of them is likely to wait for a decoder.
     threads = 1 + max(each.threads for each in classifiers)
     compute = ThreadPoolExecutor(threads, thread_name_prefix="compute")
-    with own_folder(settings.state_folder(), address.url, settings.worker) as folder:
+    with lock_state_folder(settings.state_folder(), address.url, settings.worker) as folder:
         try:
             async with open_bridge(address, settings.worker, TASK_TYPE) as bridge:
                 handler = Handler(

@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 
 @contextmanager
-def own_folder(state: Path | None, url: str, worker: str) -> Iterator[Path | None]:
+def lock_state_folder(state: Path | None, url: str, worker: str) -> Iterator[Path | None]:
     """Locks this worker's folder for the time of the block; None without a place to write.
 
     Args:
