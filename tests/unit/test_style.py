@@ -1,4 +1,4 @@
-"""The one style of the source, as far as no linter has a rule for it; CONTRIBUTING says the rest."""
+"""The one style of the source, where no linter has a rule for it; CONTRIBUTING has the rest."""
 
 import ast
 from collections.abc import Iterator
