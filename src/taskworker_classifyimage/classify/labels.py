@@ -2,46 +2,56 @@
 
 import hashlib
 import re
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Final
 
-from taskworker_classifyimage.classify.base import ILSVRC2012_CLASSES, Model, OwnClasses
+from taskworker_classifyimage.classify.base import ILSVRC2012_CLASSES, Model
 from taskworker_classifyimage.errors import ModelError
 
 #: The fallback for every language, where it exists.
 LAST_RESORT: Final = "en"
 
 _FOLDER = Path(__file__).parent.parent / "data" / "labels"
+#: Such as "n02123394 Perserkatze".
 _LINE = re.compile(r"(n\d{8}) (\S.*)")
 
 
-class Labels(ABC):
-    """The classes of a model, and their names by language."""
+class Labels:
+    """The classes of a model, and their names by language.
 
-    @property
-    @abstractmethod
-    def languages(self) -> list[str]:
-        """The languages that exist, sorted; at least one."""
+    Attributes:
+        languages: the languages that exist, sorted; at least one.
+    """
 
-    @property
-    @abstractmethod
+    def __init__(self, languages: Iterable[str], read: Callable[[str], Mapping[str, str]]) -> None:
+        """Takes a function that returns a language's names by class id, in order of the classes."""
+        self.languages = sorted(languages)
+        self._read = read
+        self._sha256: dict[str, str] = {}
+
+    @cached_property
     def ids(self) -> Sequence[str]:
         """Class ids by class index."""
+        return tuple(self._read(self.resolve(LAST_RESORT)[0]))
 
-    @abstractmethod
     def names(self, language: str) -> Mapping[str, str]:
         """The names in one of `languages`, by class id.
 
         Raises:
             ModelError: they are damaged or incomplete.
         """
+        return self._read(language)
 
-    @abstractmethod
     def sha256(self, language: str) -> str:
-        """SHA-256 of the names in one of `languages`, in hexadecimal."""
+        """SHA-256 of the names as a file with a line "ID NAME" for each class, in hexadecimal."""
+        if language not in self._sha256:
+            lines = "".join(
+                f"{class_id} {name}\n" for class_id, name in self._read(language).items()
+            )
+            self._sha256[language] = hashlib.sha256(lines.encode()).hexdigest()
+        return self._sha256[language]
 
     def check(self) -> None:
         """Reads every language, so that damage is found at the start.
@@ -67,75 +77,21 @@ class Labels(ABC):
 
 
 def labels_of(model: Model) -> Labels:
-    """The labels of a model's classes."""
-    return LabelFiles() if model.classes is None else OwnLabels(model.classes)
+    """The labels of a model's classes; for classes without names, the ids stand in for them."""
+    if model.classes is None:
+        return find_label_files()
+    ids = model.classes.ids
+    names = {
+        language: dict(zip(ids, texts, strict=True))
+        for language, texts in (model.classes.names or {LAST_RESORT: ids}).items()
+    }
+    return Labels(names, names.__getitem__)
 
 
-class LabelFiles(Labels):
-    """The 1000 classes of ILSVRC2012: a folder of files `LANGUAGE.names`, each read on first use.
-
-    A file has 1000 lines "n02123394 Perserkatze".
-    """
-
-    def __init__(self, folder: Path = _FOLDER) -> None:
-        self._folder = folder
-
-    @cached_property
-    def languages(self) -> list[str]:
-        """The languages that exist, sorted."""
-        return sorted(path.stem for path in self._folder.glob("*.names"))
-
-    @cached_property
-    def ids(self) -> Sequence[str]:
-        """Synset ids by class index: ILSVRC2012 numbers its classes in the order of their ids."""
-        return sorted(self.names(LAST_RESORT))
-
-    def names(self, language: str) -> Mapping[str, str]:
-        """The names in one of `languages`, by synset id.
-
-        Raises:
-            ModelError: the file is missing, damaged or incomplete.
-        """
-        return _read_names(self._folder / f"{language}.names")
-
-    def sha256(self, language: str) -> str:
-        """SHA-256 of the language's file, in hexadecimal."""
-        return _hash_file(self._folder / f"{language}.names")
-
-
-class OwnLabels(Labels):
-    """The classes of a pack that brings its own; without names, the ids stand in for them."""
-
-    def __init__(self, classes: OwnClasses) -> None:
-        self._ids = classes.ids
-        self._names = {
-            language: dict(zip(classes.ids, names, strict=True))
-            for language, names in classes.names.items()
-        } or {LAST_RESORT: dict(zip(classes.ids, classes.ids, strict=True))}
-
-    @property
-    def languages(self) -> list[str]:
-        """The languages that exist, sorted."""
-        return sorted(self._names)
-
-    @property
-    def ids(self) -> Sequence[str]:
-        """Class ids by class index."""
-        return self._ids
-
-    def names(self, language: str) -> Mapping[str, str]:
-        """The names in one of `languages`, by class id."""
-        return self._names[language]
-
-    def sha256(self, language: str) -> str:
-        """SHA-256 of the names written as a file of names, a line "ID NAME" for each class."""
-        lines = (f"{class_id} {name}\n" for class_id, name in self._names[language].items())
-        return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-@cache
-def _hash_file(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def find_label_files(folder: Path = _FOLDER) -> Labels:
+    """The 1000 classes of ILSVRC2012: files `LANGUAGE.names`, each read when it is first needed."""
+    languages = [path.stem for path in folder.glob("*.names")]
+    return Labels(languages, lambda language: _read_names(folder / f"{language}.names"))
 
 
 @cache
@@ -152,4 +108,5 @@ def _read_names(path: Path) -> dict[str, str]:
         names[match[1]] = match[2]
     if len(names) != ILSVRC2012_CLASSES:
         raise ModelError(f"{path} has {len(names)} names, not {ILSVRC2012_CLASSES}")
-    return names
+    # ILSVRC2012 numbers its classes in the order of their ids.
+    return dict(sorted(names.items()))

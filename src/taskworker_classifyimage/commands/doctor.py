@@ -12,7 +12,7 @@ from taskworker_classifyimage.bridge_client.address import BridgeAddress
 from taskworker_classifyimage.bridge_client.client import BridgeClient
 from taskworker_classifyimage.classify.catalogue import built_in_packs
 from taskworker_classifyimage.classify.keras.model import KerasModel
-from taskworker_classifyimage.classify.labels import LabelFiles
+from taskworker_classifyimage.classify.labels import find_label_files
 from taskworker_classifyimage.classify.loader import load_classifier
 from taskworker_classifyimage.commands.output import Column, LiveTable
 from taskworker_classifyimage.commands.parts import decoder_pool, model_options
@@ -102,7 +102,7 @@ def _check(subject: str, check: Callable[[], str]) -> _Finding:
 
 
 def _check_labels() -> str:
-    labels = LabelFiles()
+    labels = find_label_files()
     labels.check()
     return f"1000 names in each of {', '.join(labels.languages)}"
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from support.packs import colour_network, write_pack
-from taskworker_classifyimage.classify.labels import LabelFiles, labels_of
+from taskworker_classifyimage.classify.labels import find_label_files, labels_of
 from taskworker_classifyimage.classify.loader import load_classifier
 from taskworker_classifyimage.errors import ModelError
 
-LANGUAGES = LabelFiles().languages
+LANGUAGES = find_label_files().languages
 
 
 #: Letters beyond a-z that a language's names may have, loan words among them.
@@ -36,16 +36,18 @@ def test_english_and_german_are_there() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_language_names_the_same_classes(language: str) -> None:
     """1000 names, under ids in the form that the models use."""
-    names = LabelFiles().names(language)
+    names = find_label_files().names(language)
     assert len(names) == 1000
-    assert list(names) == list(LabelFiles().ids)
+    assert list(names) == list(find_label_files().ids)
     assert all(re.fullmatch(r"n\d{8}", synset) for synset in names)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_two_classes_share_a_name(language: str) -> None:
     """An examiner sees only the name."""
-    folded = [name.casefold().replace(" ", "") for name in LabelFiles().names(language).values()]
+    folded = [
+        name.casefold().replace(" ", "") for name in find_label_files().names(language).values()
+    ]
     assert sorted(name for name in folded if folded.count(name) > 1) == []
 
 
@@ -53,7 +55,7 @@ def test_no_two_classes_share_a_name(language: str) -> None:
 def test_names_are_written_as_people_write(language: str) -> None:
     """Letters of the language; no underscores, double spaces or invisible characters."""
     allowed = re.compile(rf"[A-Za-z0-9{LETTERS[language]}{LETTERS[language].upper()} .,'()&-]+")
-    for synset, name in LabelFiles().names(language).items():
+    for synset, name in find_label_files().names(language).items():
         assert allowed.fullmatch(name), (synset, name)
         assert name == unicodedata.normalize("NFC", name).strip(), (synset, name)
         assert "  " not in name, (synset, name)
@@ -64,13 +66,13 @@ def test_names_are_written_as_people_write(language: str) -> None:
 @pytest.mark.parametrize(("one", "other"), HOMONYMS)
 def test_homonyms_are_told_apart(language: str, one: str, other: str) -> None:
     """The original's list has one name for a bow tie and a fly."""
-    names = LabelFiles().names(language)
+    names = find_label_files().names(language)
     assert names[one].casefold() != names[other].casefold()
 
 
 def test_german_names_have_the_right_sense_and_orthography() -> None:
     """The original's list had ids in upper case, wrong senses and no umlauts."""
-    names = LabelFiles().names("de")
+    names = find_label_files().names("de")
     assert names["n02123394"] == "Perserkatze"
     assert names["n02124075"] == "Ägyptische Katze"
     assert names["n04074963"] == "Fernbedienung"
@@ -94,7 +96,7 @@ def test_german_names_have_the_right_sense_and_orthography() -> None:
 )
 def test_a_language_that_is_not_there_falls_back(tag: str, answer: tuple[str, bool]) -> None:
     """To the more general language, then to English; it never fails."""
-    assert LabelFiles().resolve(tag) == answer
+    assert find_label_files().resolve(tag) == answer
 
 
 @pytest.mark.parametrize(
@@ -102,19 +104,19 @@ def test_a_language_that_is_not_there_falls_back(tag: str, answer: tuple[str, bo
 )
 def test_a_damaged_label_file_is_refused(tmp_path: Path, damage: str) -> None:
     """The start fails and names the line; the original failed tasks later."""
-    lines = [f"{synset} {name}" for synset, name in LabelFiles().names("en").items()]
+    lines = [f"{synset} {name}" for synset, name in find_label_files().names("en").items()]
     lines[500] = damage
     (tmp_path / "en.names").write_text("\n".join(lines) + "\n", encoding="utf-8")
     with pytest.raises(ModelError, match="line 501"):
-        LabelFiles(tmp_path).names("en")
+        find_label_files(tmp_path).names("en")
 
 
 def test_an_incomplete_label_file_is_refused(tmp_path: Path) -> None:
     """With 999 names one task in a thousand would fail."""
-    lines = [f"{synset} {name}" for synset, name in LabelFiles().names("en").items()]
+    lines = [f"{synset} {name}" for synset, name in find_label_files().names("en").items()]
     (tmp_path / "en.names").write_text("\n".join(lines[:-1]) + "\n", encoding="utf-8")
     with pytest.raises(ModelError, match="999 names"):
-        LabelFiles(tmp_path).names("en")
+        find_label_files(tmp_path).names("en")
 
 
 def test_own_names_fall_back_within_their_own_languages(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 from support.memory_bridge import MemoryBridge, bridge_of
 from support.packs import colour_network, write_pack
 from support.virtual_time import run_in_virtual_time
-from taskworker_classifyimage.classify.labels import LabelFiles
+from taskworker_classifyimage.classify.labels import find_label_files
 from taskworker_classifyimage.classify.loader import load_classifiers
 from taskworker_classifyimage.pipeline.take import Taker, offers_of
 
@@ -15,7 +15,7 @@ def test_every_model_is_offered_with_each_of_its_own_languages(tmp_path: Path) -
     classifiers = load_classifiers(["EfficientNetLite0", str(pack)])
     offered = offers_of(classifiers)
     pairs = [(each["model"], each["targetlanguage"]) for each in offered]
-    expected = {("EfficientNetLite0", language) for language in LabelFiles().languages}
+    expected = {("EfficientNetLite0", language) for language in find_label_files().languages}
     expected |= {("Colours", language) for language in names}
     assert set(pairs) == expected
     assert len(pairs) == len(expected)
