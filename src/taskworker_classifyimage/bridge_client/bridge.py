@@ -6,6 +6,7 @@ outage, not the numbers of leases.
 
 import asyncio
 import itertools
+import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -19,10 +20,15 @@ from taskworker_classifyimage.bridge_client.answers import (
     standing_in,
 )
 from taskworker_classifyimage.bridge_client.client import BridgeClient
-from taskworker_classifyimage.bridge_client.lease_keeper import keep_leases
 from taskworker_classifyimage.bridge_client.outage import Outage
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, TaskGone
 
+_log = logging.getLogger(__name__)
+
+#: Pause between two looks for leases that are due for renewal.
+_RENEWAL_INTERVAL_S: Final = 0.25
+#: Pause after a renewal that failed; a bridge that was down starts all leases anew.
+_RENEWAL_PAUSE_S: Final = 2.0
 #: A call that a working bridge fails to answer so often is given up: after about a minute.
 _TRIES: Final = 10
 
@@ -183,8 +189,28 @@ class Bridge:
         return await self._outage.call_until_answered(self._client.workers)
 
     async def keep_leases(self, in_hand: Callable[[], Collection[str]]) -> None:
-        """Renews the leases of the tasks in hand until cancelled."""
-        await keep_leases(self._client, self._outage, in_hand)
+        """Renews leases until cancelled; tasks shorter than a third of their lease cost no call.
+
+        A lost lease is no error: the report of its task finds out whether another worker has it.
+
+        Args:
+            in_hand: returns the ids of the tasks that were taken and are not yet reported.
+        """
+        leases = self._client.leases
+        while True:
+            await asyncio.sleep(_RENEWAL_INTERVAL_S)
+            for task_id in leases.due(in_hand()):
+                if self.is_down:
+                    break
+                try:
+                    await self._client.renew(task_id)
+                except BridgeRejected as err:
+                    leases.give_up(task_id)
+                    # It may also have been reported a moment ago; if not, the report finds out.
+                    _log.debug("the lease of task %r is lost: %s", task_id, err)
+                except BridgeUnavailable:
+                    await asyncio.sleep(_RENEWAL_PAUSE_S)
+                    break
 
     async def _retry(self, task_id: str, call: Callable[[], Awaitable[T]]) -> T:
         """Repeats a call about a task for as long as the task is still ours."""

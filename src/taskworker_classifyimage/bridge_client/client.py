@@ -10,7 +10,6 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from email.utils import parsedate_to_datetime
-from types import TracebackType
 from typing import Any, Self
 
 from taskworker_classifyimage.bridge_client.address import BridgeAddress
@@ -41,7 +40,7 @@ class BridgeClient:
     `BridgeRejected` with the HTTP status when it cannot.
 
     Attributes:
-        leases: the tasks that the bridge has leased to us; see `keep_leases`.
+        leases: the tasks that the bridge has leased to us; see `Bridge.keep_leases`.
     """
 
     def __init__(self, address: BridgeAddress, limits: CallLimits | None = None) -> None:
@@ -76,16 +75,11 @@ class BridgeClient:
         return self._address.url
 
     async def __aenter__(self) -> Self:
-        await self._connection.__aenter__()
+        self._connection.open()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self._connection.__aexit__(kind, error, traceback)
+    async def __aexit__(self, *_: object) -> None:
+        await self._connection.close()
 
     async def add(self, task_type: str, data: dict[str, object], file: bytes) -> str:
         """Adds a task; returns its id."""

@@ -8,8 +8,7 @@ import logging
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -60,7 +59,7 @@ class CallLimits:
 
 
 class Connection:
-    """Calls one bridge. Use as an async context manager; the constructor opens nothing.
+    """Calls one bridge, between `open` and `close`.
 
     Attributes:
         date: the header Date of the last answer; empty if it had none.
@@ -72,7 +71,8 @@ class Connection:
         self._session: aiohttp.ClientSession | None = None
         self.date = ""
 
-    async def __aenter__(self) -> Self:
+    def open(self) -> None:
+        """Makes calls possible; nothing is sent yet."""
         address = self._address
         is_https = address.url.startswith("https:")
         _warn_of_risks(address)
@@ -91,14 +91,9 @@ class Connection:
             # Looked up once: the library would read the environment and files at every call.
             proxy=proxy_for(address.url),
         )
-        return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def close(self) -> None:
+        """Closes all connections."""
         if self._session is not None:
             await self._session.close()
             self._session = None
@@ -130,7 +125,7 @@ class Connection:
             BridgeRejected: the bridge will never do this.
         """
         if self._session is None:
-            raise RuntimeError("Connection is used outside its 'async with'")
+            raise RuntimeError("the connection is not open")
         is_form = isinstance(content, aiohttp.FormData)
         try:
             async with self._session.request(

@@ -13,10 +13,9 @@ from support.in_process import BridgeOnFolder, serving
 from support.memory_bridge import MemoryBridge, StoredTask
 from support.virtual_time import run_in_virtual_time
 from taskworker_classifyimage.bridge_client.address import BridgeAddress
+from taskworker_classifyimage.bridge_client.bridge import Bridge
 from taskworker_classifyimage.bridge_client.client import BridgeClient
-from taskworker_classifyimage.bridge_client.lease_keeper import keep_leases
 from taskworker_classifyimage.bridge_client.leases import Leases
-from taskworker_classifyimage.bridge_client.outage import Outage
 from taskworker_classifyimage.bridge_server.limits import Limits
 from taskworker_classifyimage.bridge_server.server import Clocks
 from taskworker_classifyimage.errors import BridgeRejected
@@ -55,7 +54,7 @@ async def take(client: BridgeClient) -> str:
 
 @asynccontextmanager
 async def keeping(client: BridgeClient, *task_ids: str) -> AsyncIterator[asyncio.Task[None]]:
-    keeper = asyncio.create_task(keep_leases(client, Outage(client.url), lambda: task_ids))
+    keeper = asyncio.create_task(Bridge(client, "w", "t").keep_leases(lambda: task_ids))
     yield keeper
     assert not keeper.done()
     keeper.cancel()
