@@ -5,11 +5,11 @@ import errno
 import logging
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from aiohttp import web
-from aiohttp.typedefs import Handler, Middleware
+from aiohttp.typedefs import Handler
 
 from taskworker_classifyimage.bridge_server.guard import Guard
 
@@ -59,28 +59,15 @@ class RunningCalls:
     async def finish(self, timeout_s: float) -> None:
         """Waits until no call is running, at most `timeout_s`; later calls get no response."""
         self.is_stopping = True
-        try:
+        # A client that is cut off gets no response and will retry.
+        with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self._none_left.wait()
-        except TimeoutError:
-            # A client that is cut off gets no response and will retry.
-            pass
 
 
 def add_middleware(app: web.Application, guard: Guard, running: RunningCalls) -> None:
     """Makes every call of an application pass through this module."""
 
-    async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
-        response.headers.update(_HEADERS)
-        guard.add_headers(request, response)
-        if running.is_stopping:
-            response.force_close()
-
-    app.middlewares.append(_make_middleware(guard, running))
-    app.on_response_prepare.append(add_headers)
-
-
-def _make_middleware(guard: Guard, running: RunningCalls) -> Middleware:
     @web.middleware
     async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         """Checks the caller and turns every error into JSON that shows no internals."""
@@ -95,7 +82,14 @@ def _make_middleware(guard: Guard, running: RunningCalls) -> Middleware:
         except Exception as err:  # noqa: BLE001 - clients are not shown internals
             return _translate_error(request, err)
 
-    return answer
+    async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+        response.headers.update(_HEADERS)
+        guard.add_headers(request, response)
+        if running.is_stopping:
+            response.force_close()
+
+    app.middlewares.append(answer)
+    app.on_response_prepare.append(add_headers)
 
 
 def _make_error(status: int, reason: str, headers: Mapping[str, str] | None = None) -> web.Response:

@@ -38,11 +38,9 @@ class BatchingClassifier:
         while not answer.done():
             with self._device_lock:
                 if not answer.done():
-                    self._run_next()
+                    size = min(BATCH, len(self._waiting))
+                    self._run([self._waiting.popleft() for _ in range(size)])
         return answer.result()
-
-    def _run_next(self) -> None:
-        self._run([self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))])
 
     def _run(self, batch: list[tuple[Images, Future[Probabilities]]]) -> None:
         pictures = [images for images, _ in batch]

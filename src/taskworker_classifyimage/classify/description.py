@@ -1,11 +1,14 @@
-"""A pack's `model.toml`: reads it, naming the key of every mistake, and writes it."""
+"""A pack's `model.toml`: reads it, naming the key of every mistake, and writes it.
+
+A file with classes alone, which a user gives for a network, is read here too.
+"""
 
 import json
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal, NoReturn, TypeVar
+from typing import Any, Final, Literal, NoReturn, TypeVar, get_args
 
 from taskworker_classifyimage.classify.base import ILSVRC2012, OwnClasses
 from taskworker_classifyimage.classify.model_pack import (
@@ -26,7 +29,6 @@ _MOST_CLASSES: Final = 100_000
 _LARGEST: Final = 1e38
 
 _DTYPES: Final[tuple[Literal["uint8", "float32"], ...]] = ("uint8", "float32")
-_RESIZES: Final[tuple[Resize, ...]] = ("nearest", "bilinear", "bicubic", "lanczos")
 
 T = TypeVar("T")
 
@@ -56,17 +58,38 @@ def read_pack(path: Path) -> ModelPack:
     )
 
 
-def read_classes(path: Path) -> OwnClasses | None:
-    """Reads the classes from a TOML file that has the section `output` of a description.
+def read_classes_file(path: Path) -> OwnClasses | None:
+    """Reads the classes of a user's own network, in the order of its outputs.
+
+    Args:
+        path: a `.toml` file with the section `output` of a pack's description, such as a whole
+            description; any other file has one class a line: its id and, after a space, its
+            English name.
 
     Returns:
-        None for those of ILSVRC2012.
+        None if the file says that they are those of ILSVRC2012.
 
     Raises:
-        ModelError: the file is missing, or a key is missing or wrong; the message names both.
+        ModelError: the file is missing or wrong; the message says where, in one line.
     """
     content = read_member(path.parent, path.name, DESCRIPTION_LIMIT_BYTES)
-    return _read_classes(_Table(str(path), content))
+    if path.suffix == ".toml":
+        return _read_classes(_Table(str(path), content))
+    try:
+        lines = content.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as err:
+        raise ModelError(f"{path} is not text in UTF-8: {err}") from None
+    names: dict[str, str] = {}
+    for number, line in enumerate(lines, start=1):
+        class_id, _, name = line.strip().partition(" ")
+        if not class_id or not line.strip().isprintable() or len(line) > 500:
+            raise ModelError(f"{path}: line {number} is not a class id, or an id and a name")
+        if class_id in names:
+            raise ModelError(f"{path}: line {number}: there is a {class_id!r} already")
+        names[class_id] = name.strip() or class_id
+    if not names:
+        raise ModelError(f"{path} has no lines")
+    return OwnClasses(tuple(names), {"en": tuple(names.values())})
 
 
 class _Table:
@@ -151,7 +174,7 @@ def _read_input(table: _Table) -> InputSpec:
     return InputSpec(
         size=int(size),
         crop=None if is_stretched else table.get_number("input.crop", 0.1, 1),
-        resize=table.get_choice("input.resize", _RESIZES),
+        resize=table.get_choice("input.resize", get_args(Resize)),
     )
 
 

@@ -29,15 +29,7 @@ DESCRIPTION_LIMIT_BYTES: Final = 4 * 2**20
 #: Other methods raise errors of their own, and some need gigabytes to unpack a few bytes.
 _ZIP_METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 #: A file in a zip is missing, damaged, cut off, encrypted, or compressed in an unknown way.
-_ZIP_ERRORS: Final = (
-    KeyError,
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    RuntimeError,
-    NotImplementedError,
-    ValueError,
-)
+_ZIP_ERRORS: Final = (KeyError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
 
 Triple = tuple[float, float, float]
 

@@ -9,13 +9,13 @@ from cyclopts import Group, Parameter
 
 from taskworker_classifyimage import PROGRAM, declare, readers
 from taskworker_classifyimage.classify.base import OwnClasses
+from taskworker_classifyimage.classify.description import read_classes_file
 from taskworker_classifyimage.commands.parts import model_files_options
 from taskworker_classifyimage.decode import silence_decoders
 from taskworker_classifyimage.errors import ConfigError
 from taskworker_classifyimage.input_spec import SIDES, Resize
 from taskworker_classifyimage.logs import set_up_logging
 from taskworker_classifyimage.packing import make_pack
-from taskworker_classifyimage.packing.classes_file import read_classes_file
 from taskworker_classifyimage.packing.network import SCALINGS, PackOptions, Scaling
 from taskworker_classifyimage.settings import GENERAL, MODEL_FILES, General, ModelFiles
 

@@ -9,13 +9,14 @@ from typing import Final, Literal
 import numpy as np
 from PIL import Image
 
+from taskworker_classifyimage.classify.base import Images
 from taskworker_classifyimage.classify.model_pack import ModelPack
 from taskworker_classifyimage.classify.onnx_runtime import OnnxClassifier
 from taskworker_classifyimage.classify.ranking import to_probabilities
 from taskworker_classifyimage.decode import DecodeLimits, decode
 from taskworker_classifyimage.errors import ConfigError, ModelError, TaskError, one_line
 from taskworker_classifyimage.input_spec import InputSpec
-from taskworker_classifyimage.packing.network import Images, Network, Scores
+from taskworker_classifyimage.packing.network import Network, Scores
 from taskworker_classifyimage.sample import SAMPLE
 
 #: More than one, to find networks that take only one picture at a time.

@@ -16,8 +16,6 @@ from taskworker_classifyimage.errors import ModelError, one_line
 #: From (N, H, W, C) to (N, C, H, W).
 _CHANNELS_FIRST: Final = (0, 3, 1, 2)
 _ARITHMETIC: Final = ("Add", "Sub", "Mul", "Div")
-_THREE: Final = 3.0
-_SIX: Final = 6.0
 
 
 def simplify(model: Any) -> bytes:
@@ -131,16 +129,16 @@ def _fuse_hard_sigmoids(graph: Any) -> None:
     }
     makers = {output: node for node in graph.node for output in node.output}
     for node in graph.node:
-        clip = makers.get(_match_scalar(node, "Mul", 1 / _SIX, scalars))
+        clip = makers.get(_match_scalar(node, "Mul", 1 / 6.0, scalars))
         if clip is None or clip.op_type != "Clip":
             continue
-        if [scalars.get(limit) for limit in clip.input[1:]] != [0.0, _SIX]:
+        if [scalars.get(limit) for limit in clip.input[1:]] != [0.0, 6.0]:
             continue
-        source = _match_scalar(makers.get(clip.input[0]), "Add", _THREE, scalars)
+        source = _match_scalar(makers.get(clip.input[0]), "Add", 3.0, scalars)
         if source is not None:
             node.CopyFrom(
                 helper.make_node(
-                    "HardSigmoid", [source], node.output, node.name, alpha=1 / _SIX, beta=0.5
+                    "HardSigmoid", [source], node.output, node.name, alpha=1 / 6.0, beta=0.5
                 )
             )
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from taskworker_classifyimage.classify.base import Images
 from taskworker_classifyimage.classify.keras.model import find_keras_model
 from taskworker_classifyimage.classify.keras.networks import keras_networks
 from taskworker_classifyimage.classify.keras.tensorflow_import import (
@@ -28,7 +29,6 @@ from taskworker_classifyimage.packing.graph import simplify
 from taskworker_classifyimage.packing.libraries import import_library, quiet_libraries
 from taskworker_classifyimage.packing.network import (
     SCALINGS,
-    Images,
     Network,
     PackOptions,
     Scaling,

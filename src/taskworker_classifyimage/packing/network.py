@@ -9,13 +9,11 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from taskworker_classifyimage.classify.base import OwnClasses
+from taskworker_classifyimage.classify.base import Images, OwnClasses
 from taskworker_classifyimage.classify.model_pack import TensorSpec, Triple
 from taskworker_classifyimage.errors import ConfigError
 from taskworker_classifyimage.input_spec import SIDES, InputSpec, Resize
 
-#: (N, S, S, 3) uint8 RGB.
-Images = npt.NDArray[np.uint8]
 #: (N, C) float32.
 Scores = npt.NDArray[np.float32]
 

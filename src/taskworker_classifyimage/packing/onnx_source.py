@@ -5,16 +5,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from taskworker_classifyimage.classify.base import Images
 from taskworker_classifyimage.classify.model_pack import MODEL_LIMIT_BYTES, TensorSpec, read_member
 from taskworker_classifyimage.classify.onnx_runtime import import_onnxruntime, session_options
 from taskworker_classifyimage.errors import ModelError, one_line
-from taskworker_classifyimage.packing.network import (
-    Images,
-    Network,
-    PackOptions,
-    Scores,
-    name_after,
-)
+from taskworker_classifyimage.packing.network import Network, PackOptions, Scores, name_after
 
 
 def open_onnx(path: Path, options: PackOptions) -> Network:

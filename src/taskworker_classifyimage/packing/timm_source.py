@@ -5,21 +5,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from taskworker_classifyimage.classify.base import OwnClasses
+from taskworker_classifyimage.classify.base import Images, OwnClasses
 from taskworker_classifyimage.classify.options import ModelOptions
 from taskworker_classifyimage.errors import ConfigError, ModelError, one_line
 from taskworker_classifyimage.input_spec import Resize
 from taskworker_classifyimage.packing.graph import simplify
 from taskworker_classifyimage.packing.libraries import import_library, quiet_libraries
-from taskworker_classifyimage.packing.network import Images, Network, PackOptions, Scores
+from taskworker_classifyimage.packing.network import Network, PackOptions, Scores
 
 _EXTRA: Final = "timm"
-_RESIZES: Final[tuple[Resize, ...]] = ("nearest", "bilinear", "bicubic", "lanczos")
 _ENVIRONMENT: Final = {
     # The hub's client reports its use otherwise.
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -49,6 +48,9 @@ def open_timm(name: str, options: PackOptions, models: ModelOptions) -> Network:
         model = _create(timm, name, options).eval()
     cfg: Mapping[str, Any] = model.pretrained_cfg
     size = _read_side(name, cfg["input_size"])
+    resize: Any = cfg.get("interpolation")
+    if resize not in get_args(Resize):
+        resize = "bilinear"
     mean, deviation = (np.array(cfg[key], np.float32) * 255 for key in ("mean", "std"))
 
     def scores(images: Images) -> Scores:
@@ -59,7 +61,7 @@ def open_timm(name: str, options: PackOptions, models: ModelOptions) -> Network:
     network = Network(
         name=name,
         source=f"timm {timm.__version__}: {name}, {_describe_origin(cfg, options.weights)}",
-        input=options.input_spec(size, _read_crop(name, cfg, options), _read_resize(cfg)),
+        input=options.input_spec(size, _read_crop(name, cfg, options), resize),
         onnx=_export(torch, model, size, (mean, deviation)),
         scores=scores,
     )
@@ -146,10 +148,6 @@ def _read_crop(name: str, cfg: Mapping[str, Any], options: PackOptions) -> float
             f"which packs do not have; --crop none is closest to it"
         )
     return None
-
-
-def _read_resize(cfg: Mapping[str, Any]) -> Resize:
-    return next((resize for resize in _RESIZES if resize == cfg.get("interpolation")), "bilinear")
 
 
 def _describe_origin(cfg: Mapping[str, Any], weights: Path | None) -> str:

@@ -1,7 +1,6 @@
 """The classification networks of Keras, read from a table: nothing here needs Keras."""
 
 import tomllib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -49,13 +48,10 @@ class KerasNetwork:
 @cache
 def keras_networks() -> dict[str, KerasNetwork]:
     """Every network by name, family by family."""
-    return {network.name: network for network in _read_table()}
-
-
-def _read_table() -> Iterator[KerasNetwork]:
+    networks: dict[str, KerasNetwork] = {}
     for family, table in tomllib.loads(_TABLE.read_text(encoding="utf-8")).items():
         for row in table["networks"]:
-            yield KerasNetwork(
+            networks[row["name"]] = KerasNetwork(
                 name=row["name"],
                 family=family,
                 size=row["size"],
@@ -68,3 +64,4 @@ def _read_table() -> Iterator[KerasNetwork]:
                 sha256=row.get("sha256"),
                 size_bytes=row.get("size_bytes"),
             )
+    return networks

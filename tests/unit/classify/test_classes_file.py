@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from taskworker_classifyimage.classify.description import read_classes_file
 from taskworker_classifyimage.errors import ModelError
-from taskworker_classifyimage.packing.classes_file import read_classes_file
 
 
 def written(folder: Path, name: str, content: str) -> Path:
