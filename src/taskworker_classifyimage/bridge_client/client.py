@@ -25,12 +25,7 @@ from taskworker_classifyimage.bridge_client.answers import (
 )
 from taskworker_classifyimage.bridge_client.connection import CallLimits, Connection, form
 from taskworker_classifyimage.bridge_client.leases import Leases
-from taskworker_classifyimage.errors import (
-    BridgeRejected,
-    BridgeUnavailable,
-    TooLarge,
-    printable,
-)
+from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, TooLarge, printable
 
 
 class BridgeClient:

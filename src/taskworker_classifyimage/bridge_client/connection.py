@@ -33,8 +33,9 @@ _KEEP_ALIVE_S: Final = 4.0
 #: Time that closing TLS connections takes in the background.
 _TLS_SHUTDOWN_S: Final = 0.1
 _CHUNK_BYTES: Final = 2**18
-#: Statuses that time or an operator can change, unlike those that reject the call itself.
-_NOT_NOW: Final = frozenset({401, 403, 407, 408, 421, 425, 429})
+#: Further statuses that time or an operator can change, unlike those that reject the call itself.
+_NOT_NOW: Final = frozenset({403, 408, 421, 425, 429})
+_PROXY_REFUSES: Final = "the proxy refuses us (407): put user:password@ into its variable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,27 +218,20 @@ def _check_status(response: aiohttp.ClientResponse, path: str) -> None:
         return
     if 300 <= status < 400:
         target = response.headers.get("Location", "")[:200]
-        raise BridgeUnavailable(
-            f"the bridge redirects to {target!r}; give that address as taskbridgeurl",
-            may_have_done_it=False,
-        )
-    if status == 401:
-        raise BridgeUnavailable(
-            "the bridge refuses us (401): check the user and password or token in auth-file",
-            may_have_done_it=False,
-        )
-    if status == 407:
-        raise BridgeUnavailable(_PROXY_REFUSES, may_have_done_it=False)
-    if status in _NOT_NOW or status >= 500:
+        problem = f"the bridge redirects to {target!r}; give that address as taskbridgeurl"
+    elif status == 401:
+        problem = "the bridge refuses us (401): check the user and password or token in auth-file"
+    elif status == 407:
+        problem = _PROXY_REFUSES
+    elif status in _NOT_NOW or status >= 500:
         raise BridgeUnavailable(
             f"the bridge answers {status}",
             _seconds(response.headers.get("Retry-After")),
             may_have_done_it=status >= 500,
         )
-    raise BridgeRejected(f"the bridge answers {status} to {path}", status)
-
-
-_PROXY_REFUSES: Final = "the proxy refuses us (407): put user:password@ into its variable"
+    else:
+        raise BridgeRejected(f"the bridge answers {status} to {path}", status)
+    raise BridgeUnavailable(problem, may_have_done_it=False)
 
 
 def _seconds(retry_after: str | None) -> float:

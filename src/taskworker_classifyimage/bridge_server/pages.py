@@ -16,12 +16,9 @@ _HOST: Final = re.compile(r"[A-Za-z0-9.\-]+(:[0-9]+)?|\[[0-9A-Fa-f:.]+\](:[0-9]+
 
 def make_page_routes() -> list[web.RouteDef]:
     """Reads the pages from the package and returns their routes."""
-    overview, calls = (
-        _make_handler("index.html", "text/html"),
-        _make_handler("api.html", "text/html"),
-    )
+    calls = _make_handler("api.html", "text/html")
     return [
-        web.get("/", overview),
+        web.get("/", _make_handler("index.html", "text/html")),
         web.get("/doc/api", calls),
         web.get("/doc/api/", calls),
         web.get("/style.css", _make_handler("style.css", "text/css")),

@@ -7,12 +7,15 @@ the store looks at each set once, however many tasks have it.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
 
+#: All ids that this server makes; any other id is unknown without a query.
+TASK_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 #: The requirements of a task that any worker may take.
 NO_REQUIREMENTS: Final = ""
 

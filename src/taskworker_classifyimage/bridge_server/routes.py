@@ -3,7 +3,6 @@
 Every path also works with a slash at its end, as some clients write it.
 """
 
-import re
 import uuid
 from typing import Final, TypeVar
 
@@ -14,7 +13,7 @@ from aiohttp.typedefs import Handler
 from taskworker_classifyimage.bridge_server import bodies
 from taskworker_classifyimage.bridge_server.expiry import LeaseTimes
 from taskworker_classifyimage.bridge_server.limits import Limits, RequestMemory
-from taskworker_classifyimage.bridge_server.records import TaskState
+from taskworker_classifyimage.bridge_server.records import TASK_ID, TaskState
 from taskworker_classifyimage.bridge_server.store import Completion, TaskStore
 from taskworker_classifyimage.bridge_server.uploads import Uploads
 from taskworker_classifyimage.bridge_server.workers import WorkerRoster
@@ -26,8 +25,6 @@ PROTOCOL_VERSION: Final = "1.3.0"
 _JSON_TYPE: Final = {"Content-Type": "application/json; charset=utf-8"}
 #: Between two pages of a long list the server answers other calls.
 _PAGE_TASKS: Final = 1000
-#: All ids that this server makes; any other id is unknown without a query.
-_TASK_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
 
 class TaskRoutes:
@@ -214,7 +211,7 @@ class TaskRoutes:
 
 def _parse_task_id(request: web.Request) -> str:
     task_id = request.match_info["id"]
-    if _TASK_ID.fullmatch(task_id) is None:
+    if TASK_ID.fullmatch(task_id) is None:
         raise _unknown_task()
     return task_id
 

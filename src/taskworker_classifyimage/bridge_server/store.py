@@ -180,12 +180,9 @@ class TaskStore:
 
     def list_leased(self) -> list[tuple[str, int]]:
         """Lists id and attempt of every task that a worker has on lease."""
-        return [
-            (task_id, attempt)
-            for task_id, attempt in self._database.execute(
-                "SELECT id, attempt FROM tasks WHERE status = 'inprogress' AND leased"
-            )
-        ]
+        return self._database.execute(
+            "SELECT id, attempt FROM tasks WHERE status = 'inprogress' AND leased"
+        )
 
     def expire_lease(self, task_id: str, attempt: int) -> str | None:
         """Reopens a task whose lease has expired.

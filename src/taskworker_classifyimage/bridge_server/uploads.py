@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import BinaryIO, Final, Self
 
 from taskworker_classifyimage.bridge_server.limits import Limits, too_large
+from taskworker_classifyimage.bridge_server.records import TASK_ID
 
 _log = logging.getLogger(__name__)
 
 #: The names of this module's files; other files in the folder are left alone.
-_OWN_NAME: Final = re.compile(
-    r"(?P<id>[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})(?P<part>\.part)?", re.ASCII
-)
+_OWN_NAME: Final = re.compile(rf"(?P<id>{TASK_ID.pattern})(?P<part>\.part)?")
 
 #: Files up to this size are read on the event loop, which is faster than using a thread.
 _SMALL_BYTES: Final = 2**19
@@ -110,7 +109,7 @@ class Uploads:
 
     def path(self, task_id: str) -> Path:
         """The path of a task's file; the id must be one that this server made."""
-        if _OWN_NAME.fullmatch(task_id) is None:
+        if TASK_ID.fullmatch(task_id) is None:
             raise ValueError(f"not an id of this server: {task_id!r}")
         return self._folder / task_id
 

@@ -28,8 +28,6 @@ _MOST_CLASSES: Final = 100_000
 #: Limit for the numbers of a scaling: float32 holds little more.
 _LARGEST: Final = 1e38
 
-_DTYPES: Final[tuple[Literal["uint8", "float32"], ...]] = ("uint8", "float32")
-
 T = TypeVar("T")
 
 
@@ -179,7 +177,7 @@ def _read_input(table: _Table) -> InputSpec:
 
 
 def _read_tensor(table: _Table) -> TensorSpec:
-    dtype = table.get_choice("input.dtype", _DTYPES)
+    dtype: Literal["uint8", "float32"] = table.get_choice("input.dtype", ("uint8", "float32"))
     subtract, divide = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
     if table.find("input.scaling") != "none":
         if dtype == "uint8":

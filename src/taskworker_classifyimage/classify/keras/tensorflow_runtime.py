@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
-from typing import Any, Final, Self
+from typing import Any, Final, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -93,8 +93,7 @@ def build_network(keras: Any, model: KerasModel) -> Any:
 def preprocessing(keras: Any, network: KerasNetwork) -> Callable[[Any], Any]:
     """Keras' own for this network: (N, S, S, 3) float32 RGB, 0 to 255, to the network's input."""
     module = getattr(keras.applications, network.family)
-    preprocess: Callable[[Any], Any] = module.preprocess_input
-    return preprocess
+    return cast("Callable[[Any], Any]", module.preprocess_input)
 
 
 def _scale_as_published(keras: Any, built: Any) -> None:
