@@ -95,9 +95,8 @@ class BridgeClient:
         """
         try:
             # 3.1.0 gives a task whose requirements are `{}` only to a worker that sends abilities.
-            asked: dict[str, object] = {"type": task_type, "worker": worker, "abilities": abilities}
-            # Only the embedded bridge knows this key; the releases ignore it.
-            asked["lease"] = True
+            # Only the embedded bridge knows the key `lease`; the releases ignore it.
+            asked = {"type": task_type, "worker": worker, "abilities": abilities, "lease": True}
             async with self._change():
                 body = await self._json("POST", "tasks/take/", asked)
         except BridgeRejected as err:

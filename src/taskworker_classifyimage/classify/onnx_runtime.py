@@ -101,7 +101,7 @@ def _open_session(pack: ModelPack, device: Device, subject: str) -> "onnxruntime
         raise DeviceMissing(f"this onnxruntime has no {provider}{advice}")
     options = session_options()
     if device.kind == "directml":
-        # It works only without (onnxruntime's documentation of this provider).
+        # This provider does not support it (ONNX Runtime's documentation).
         options.enable_mem_pattern = False
     if not pack.saturation_safe:
         # Makes signed weights unsigned where sums could saturate: a third slower, but right.

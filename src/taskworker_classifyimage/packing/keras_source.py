@@ -109,7 +109,7 @@ def open_keras_file(path: Path, options: PackOptions) -> Network:
 
 def _import_tensorflow() -> tuple[Any, Any]:
     tensorflow, keras = import_tensorflow()
-    # By default, a GPU rounds float32 to the 10 bits of TF32, and the pack would be blamed.
+    # By default, a GPU rounds float32 to the 10 bits of TF32, and the pack would seem to be wrong.
     tensorflow.config.experimental.enable_tensor_float_32_execution(False)
     return tensorflow, keras
 
@@ -134,7 +134,7 @@ def _make_scaling(scaling: Scaling, *, is_bgr: bool) -> Callable[[Any], Any]:
 
 
 def _to_constant(triple: Triple) -> npt.NDArray[np.float32]:
-    """One number where all three are the same: three cost a tenth of the time in a graph."""
+    """One number where all three are the same: three would take a tenth of the graph's time."""
     return np.array(triple[0] if len(set(triple)) == 1 else triple, np.float32)
 
 

@@ -21,7 +21,7 @@ from taskworker_classifyimage.packing.network import Network, PackOptions, Score
 
 
 def check_output(output: Path) -> None:
-    """Finds out before the work whether the pack can be placed.
+    """Checks, before any work is done, that the pack can be written there.
 
     Raises:
         ConfigError: something is there already, or the folder around it is missing.

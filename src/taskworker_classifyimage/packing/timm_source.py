@@ -22,7 +22,7 @@ _EXTRA: Final = "timm"
 _ENVIRONMENT: Final = {
     # The hub's client reports its use otherwise.
     "HF_HUB_DISABLE_TELEMETRY": "1",
-    # oneDNN keeps float32 by default; told otherwise, CPUs with BF16 would round, and others not.
+    # The default, whatever the environment says: otherwise CPUs with BF16 round, and others do not.
     "ONEDNN_DEFAULT_FPMATH_MODE": "STRICT",
 }
 

@@ -93,7 +93,7 @@ def _download(network: KerasNetwork, folder: Path | None, options: ModelOptions)
             f"'taskworker-classifyimage models pack {network.name} --output {network.name}', copy "
             f"that folder to this one and name its path with --model"
         )
-    # It takes aiohttp along, a third of a second, and most starts download nothing.
+    # It imports aiohttp, which takes a third of a second, and most starts download nothing.
     from taskworker_classifyimage.download.download import Download, download  # noqa: PLC0415
 
     target = folder / network.file

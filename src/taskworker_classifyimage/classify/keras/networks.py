@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final
 
 _TABLE: Final = Path(__file__).parents[2] / "data" / "keras-networks.toml"
-_BYTES_PER_PARAMETER: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +40,8 @@ class KerasNetwork:
 
     @property
     def about_bytes(self) -> int:
-        """Size of the file, exact to about a per cent."""
-        return self.size_bytes or self.parameters * _BYTES_PER_PARAMETER
+        """Size of the file, exact to about a per cent: four bytes for each parameter."""
+        return self.size_bytes or self.parameters * 4
 
 
 @cache
