@@ -1,12 +1,10 @@
 """Converts arrays of any kind of number to pictures of 8 bits: scaled, never clipped."""
 
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-
-_MODES: Final = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
 def from_array(pixels: npt.NDArray[Any]) -> Image.Image:
@@ -23,9 +21,7 @@ def from_array(pixels: npt.NDArray[Any]) -> Image.Image:
         pixels = pixels[:, :, :3]
     if pixels.ndim not in (2, 3):
         raise ValueError(f"pixels of shape {pixels.shape}")
-    mode = _MODES[pixels.shape[2] if pixels.ndim == 3 else 1]
-    height, width = pixels.shape[:2]
-    return Image.frombuffer(mode, (width, height), to_uint8(pixels).tobytes(), "raw", mode, 0, 1)
+    return Image.fromarray(to_uint8(pixels))
 
 
 def to_uint8(pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:

@@ -29,8 +29,7 @@ class Picture:
 
     Attributes:
         image: Pillow's image; most decoders decode the pixels only when it is loaded.
-        width: in pixels, as stored.
-        height: in pixels, as stored.
+        width, height: in pixels, as stored.
         orientation: by EXIF, 1 to 8; None until the pixels are decoded, if stored behind them.
         is_turned: whether the decoder turns the picture upright.
         decoder: library and version.
@@ -58,8 +57,7 @@ class PictureFacts:
 
     Attributes:
         format: found by content, such as "JPEG".
-        width: in pixels, as stored.
-        height: in pixels, as stored.
+        width, height: in pixels, as stored.
         orientation: by EXIF, 1 to 8; how the stored picture was turned to be upright.
         decoder: library and version, such as "Pillow 12.0.0, libjpeg-turbo 3.1.2".
         warnings: what an examiner has to know of how it was decoded.

@@ -37,13 +37,10 @@ _TOLERANCE: Final = 2
 def by_canvas(
     first: Picture, second: Picture, frame: tuple[int, int, int, int] | None = None
 ) -> Picture:
-    """Decodes a file as far as possible on a black and on a white canvas.
+    """Decodes a file, opened twice, as far as possible: on a black and on a white canvas.
 
-    Args:
-        first: the file.
-        second: the same file, opened again.
-        frame: left, top, right, bottom of what the decoder paints, if that is not all; nothing is
-            missing around it.
+    `frame` is (left, top, right, bottom) of what the decoder paints, if that is not all; nothing is
+    missing around it.
 
     Raises:
         DamagedPicture: the decoder paints on no canvas of ours.
@@ -66,10 +63,7 @@ def by_canvas(
 def by_padding(encoded: bytes, stated_bytes: int, reopen: Reopen) -> Picture:
     """Decodes a file of blocks with zeros and with other bytes in place of the missing ones.
 
-    Args:
-        encoded: the file.
-        stated_bytes: its length when it was complete.
-        reopen: opens a changed version of it.
+    `stated_bytes` is its length when it was complete.
     """
     missing = stated_bytes - len(encoded)
     picture = reopen(encoded + bytes(missing))

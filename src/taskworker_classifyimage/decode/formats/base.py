@@ -1,17 +1,23 @@
-"""What decoding has to know about a format of pictures."""
+"""What decoding has to know about a format of pictures, and about the library that decodes it."""
 
-import importlib
+import importlib.metadata
+import importlib.util
 import io
 import pkgutil
 from collections.abc import Iterator
-from typing import ClassVar
+from contextlib import suppress
+from functools import cache
+from types import ModuleType
+from typing import ClassVar, Final
 
 from PIL import Image, UnidentifiedImageError, features
 
-from taskworker_classifyimage.decode.libraries import describe, describe_codec, is_installed
 from taskworker_classifyimage.decode.picture import Picture
 from taskworker_classifyimage.decode.salvage import Reopen, by_canvas, by_padding
 from taskworker_classifyimage.errors import DamagedPicture, UnsupportedFormat
+
+#: Modules that are not named as their distribution is.
+_MODULES: Final = {"Pillow": "PIL", "pillow-heif": "pillow_heif"}
 
 
 class Format:
@@ -43,12 +49,14 @@ class Format:
         return self.codec[0] in features.features or bool(features.check(self.codec[0]))
 
     def describe_decoder(self) -> str:
-        """Library and version, as results show them."""
-        codec = describe_codec(*self.codec) if self.codec else ""
-        return describe(self.library) + codec
+        """Library and version, such as "Pillow 12.0.0, libjpeg-turbo 3.1.2"."""
+        described = describe_library(self.library)
+        if self.codec and (version := features.version(self.codec[0])):
+            described += f", {self.codec[1]} {version}"
+        return described
 
     def register(self) -> None:
-        """Makes Pillow know the format."""
+        """Makes Pillow know the format; raises `UnsupportedFormat` if the library is missing."""
         importlib.import_module(self.module)
 
     def preload(self) -> None:
@@ -129,13 +137,36 @@ class Format:
     def salvage(self, encoded: bytes, reopen: Reopen) -> Picture:
         """Decodes the part that is there of a truncated or damaged file.
 
-        Args:
-            encoded: the file.
-            reopen: opens a changed version of the file.
-
         Raises:
             DamagedPicture: no part can be decoded.
         """
         if self.is_truncated(encoded):
             return by_padding(encoded, self.stated_bytes(encoded), reopen)
         return by_canvas(reopen(encoded), reopen(encoded))
+
+
+@cache
+def is_installed(name: str) -> bool:
+    """Whether a library is installed, without importing it.
+
+    The answer is kept, because a locked-down process cannot search for it.
+    """
+    return importlib.util.find_spec(_MODULES.get(name, name)) is not None
+
+
+def import_library(name: str, files: str) -> ModuleType:
+    """Imports a library that decodes certain files, such as "a HEIC picture".
+
+    Raises:
+        UnsupportedFormat: it is not installed.
+    """
+    with suppress(ImportError):
+        if is_installed(name):
+            return importlib.import_module(_MODULES.get(name, name))
+    raise UnsupportedFormat(f"the file is {files}, and {name}, which decodes it, is not installed")
+
+
+@cache
+def describe_library(name: str) -> str:
+    """Library and version, such as "Pillow 12.0.0"."""
+    return f"{name} {importlib.metadata.version(name)}"

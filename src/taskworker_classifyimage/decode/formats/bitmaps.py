@@ -18,7 +18,6 @@ class Gif(Format):
     signatures = (b"GIF87a", b"GIF89a")
 
     def salvage(self, encoded: bytes, reopen: Reopen) -> Picture:
-        """Nothing is missing around the frame."""
         pictures = reopen(encoded), reopen(encoded)
         for picture in pictures:
             # Otherwise Pillow replaces the canvas of a transparent GIF.
@@ -87,7 +86,6 @@ class Tga(Format):
     module = "PIL.TgaImagePlugin"
 
     def recognises(self, encoded: bytes) -> bool:
-        """By kinds of palette and pixels, bits, reserved bits and a size."""
         if len(encoded) < 18:
             return False
         has_palette, kind, bits, descriptor = encoded[1], encoded[2], encoded[16], encoded[17]

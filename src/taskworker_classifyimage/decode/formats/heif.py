@@ -6,8 +6,7 @@ from dataclasses import replace
 from typing import ClassVar, Final
 
 from taskworker_classifyimage.decode.boxes import find_box, read_boxes, read_brands
-from taskworker_classifyimage.decode.formats.base import Format
-from taskworker_classifyimage.decode.libraries import import_library
+from taskworker_classifyimage.decode.formats.base import Format, import_library
 from taskworker_classifyimage.decode.picture import Picture
 
 _HEVC_BRANDS: Final = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
@@ -47,7 +46,6 @@ class _Heif(Format):
             at = encoded.find(_EXTENTS, at + 4, meta.end)
 
     def stated_bytes(self, encoded: bytes) -> int:
-        """By the lengths of the boxes."""
         return max((box.end for box in read_boxes(encoded) if box.kind in _BOXES), default=0)
 
 
@@ -59,7 +57,6 @@ class Heic(_Heif):
     brands = _HEVC_BRANDS | _GENERAL_BRANDS
 
     def register(self) -> None:
-        """Raises `UnsupportedFormat` if the library is not installed."""
         # Only the picture itself is wanted, and threads would take cores from other pictures.
         import_library(self.library, "a HEIC picture").register_heif_opener(
             decode_threads=1, thumbnails=False, depth_images=False, aux_images=False

@@ -21,7 +21,6 @@ class Icon(Format):
     signatures = (b"\0\0\1\0",)
 
     def recognises(self, encoded: bytes) -> bool:
-        """By the signature, which is short, and a plausible count of pictures."""
         return super().recognises(encoded) and 0 < _little(encoded, 4, 2) < _MAX_ENTRIES
 
     def sizes(self, encoded: bytes) -> Iterator[tuple[int, int]]:

@@ -26,7 +26,6 @@ class Jpeg(Format):
     signatures = (b"\xff\xd8\xff",)
 
     def is_other_kind(self, encoded: bytes) -> bool:
-        """Lossless, JPEG-LS, or of over 8 bits."""
         return segments.is_other_kind(encoded)
 
     def is_truncated(self, encoded: bytes) -> bool:

@@ -24,7 +24,6 @@ class Jpeg2000(Format):
     signatures = (b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  \r\n\x87\n")
 
     def stated_bytes(self, encoded: bytes) -> int:
-        """By the lengths of the tiles' parts."""
         at = encoded.find(_TILE_PART)
         while at >= 0 and encoded.startswith(_TILE_PART, at):
             count = int.from_bytes(encoded[at + 6 : at + 10], "big")

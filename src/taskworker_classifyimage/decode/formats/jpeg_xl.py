@@ -7,8 +7,7 @@ import numpy as np
 
 from taskworker_classifyimage.decode.arrays import from_array
 from taskworker_classifyimage.decode.boxes import read_boxes
-from taskworker_classifyimage.decode.formats.base import Format
-from taskworker_classifyimage.decode.libraries import import_library
+from taskworker_classifyimage.decode.formats.base import Format, import_library
 from taskworker_classifyimage.decode.picture import Picture
 
 _BARE: Final = b"\xff\x0a"
@@ -35,12 +34,10 @@ class JpegXl(Format):
     signatures = (_BARE, b"\0\0\0\x0cJXL \r\n\x87\n")
 
     def sizes(self, encoded: bytes) -> Iterator[tuple[int, int]]:
-        """By the header; `open` decodes the pixels."""
         header = read_header(encoded)
         yield header.width, header.height
 
     def open(self, encoded: bytes) -> Picture:
-        """Decodes the first frame, turned upright."""
         codecs = import_library(self.library, "a JPEG XL picture")
         header = read_header(encoded)
         # More threads would take cores from other pictures.

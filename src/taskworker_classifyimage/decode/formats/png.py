@@ -23,7 +23,6 @@ class Png(Format):
     signatures = (_SIGNATURE,)
 
     def open(self, encoded: bytes) -> Picture:
-        """Reads the header; without metadata if that is damaged."""
         try:
             picture = super().open(encoded)
         except Exception:  # noqa: BLE001 - damaged metadata raises anything

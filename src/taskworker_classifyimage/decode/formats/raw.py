@@ -47,7 +47,6 @@ class Raw(Format):
     )
 
     def recognises(self, encoded: bytes) -> bool:
-        """By a maker's signature, by a TIFF that holds sensor data, or by Canon's brand."""
         return (
             super().recognises(encoded)
             or (encoded.startswith(tiff.SIGNATURES) and _has_sensor_data(encoded))
@@ -63,7 +62,6 @@ class Raw(Format):
         return encoded[start:], _read_orientation(encoded), warning
 
     def sizes(self, encoded: bytes) -> Iterator[tuple[int, int]]:
-        """The sensor's."""
         with self._read(encoded) as raw:
             yield raw.sizes.raw_width, raw.sizes.raw_height
 

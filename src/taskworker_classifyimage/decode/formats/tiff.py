@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +11,7 @@ from PIL import Image
 
 from taskworker_classifyimage.decode import tiff_directories as tiff
 from taskworker_classifyimage.decode.arrays import from_array, to_uint8
-from taskworker_classifyimage.decode.formats.base import Format
-from taskworker_classifyimage.decode.libraries import describe, import_library
+from taskworker_classifyimage.decode.formats.base import Format, describe_library, import_library
 from taskworker_classifyimage.decode.picture import Picture
 from taskworker_classifyimage.decode.tiff_directories import Directory, first_value
 from taskworker_classifyimage.errors import DamagedPicture, UnsupportedFormat, one_line
@@ -47,7 +46,6 @@ class Tiff(Format):
             yield first_value(directory, tiff.TILE_WIDTH), first_value(directory, tiff.TILE_LENGTH)
 
     def open(self, encoded: bytes) -> Picture:
-        """Reads the header; decodes the pixels if the file is of a rare kind."""
         directory = next(tiff.read_directories(encoded), None)
         if directory is None:
             raise DamagedPicture("the TIFF picture is truncated: its directory is missing")
@@ -58,7 +56,7 @@ class Tiff(Format):
                 image = self.open_image(encoded)
                 return Picture(image, width, height, orientation, True, self.describe_decoder())
         image = _decode_rare(encoded, directory)
-        return Picture(image, width, height, orientation, False, describe(_CODECS))
+        return Picture(image, width, height, orientation, False, describe_library(_CODECS))
 
 
 def _is_rare(directory: Directory) -> bool:
@@ -106,9 +104,8 @@ def _to_image(pixels: npt.NDArray[np.uint8], photometric: int) -> Image.Image:
         return from_array(255 - pixels)
     if photometric in (_BLACK_IS_ZERO, _RGB, _YCBCR):  # libtiff converts YCbCr to RGB
         return from_array(pixels)
-    for interpretation, mode in ((_CMYK, "CMYK"), (_LAB, "LAB")):
-        if photometric == interpretation and pixels.ndim == 3 and pixels.shape[2] >= len(mode):
-            height, width = pixels.shape[:2]
-            channels: Any = pixels[:, :, : len(mode)]
-            return Image.frombytes(mode, (width, height), channels.tobytes())
-    raise UnsupportedFormat(f"the file is a TIFF in colours that are not decoded: {photometric}")
+    mode = {_CMYK: "CMYK", _LAB: "LAB"}.get(photometric)
+    if mode is None or pixels.ndim != 3 or pixels.shape[2] < len(mode):
+        raise UnsupportedFormat(f"the file is a TIFF in colours not decoded here: {photometric}")
+    height, width = pixels.shape[:2]
+    return Image.frombytes(mode, (width, height), pixels[:, :, : len(mode)].tobytes())

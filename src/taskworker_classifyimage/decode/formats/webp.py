@@ -13,7 +13,6 @@ class WebP(Format):
     codec = ("webp", "libwebp")
 
     def recognises(self, encoded: bytes) -> bool:
-        """By the container and the kind of its content."""
         return encoded.startswith(b"RIFF") and encoded[8:12] == b"WEBP"
 
     def sizes(self, encoded: bytes) -> Iterator[tuple[int, int]]:
@@ -28,7 +27,6 @@ class WebP(Format):
             yield _little(encoded[26:28]) & 0x3FFF, _little(encoded[28:30]) & 0x3FFF
 
     def stated_bytes(self, encoded: bytes) -> int:
-        """By the container's header."""
         return 8 + _little(encoded[4:8])
 
 
