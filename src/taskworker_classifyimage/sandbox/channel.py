@@ -1,7 +1,10 @@
 """Blocking, unbuffered transport of bytes between the worker and a decoder."""
 
 import dataclasses
-from typing import Protocol
+import io
+
+#: A binary file that reads and writes without delay, such as one end of a pipe.
+BinaryFile = io.RawIOBase | io.BufferedIOBase
 
 
 class ChannelBroken(Exception):
@@ -12,25 +15,12 @@ class ChannelClosed(ChannelBroken):
     """The other side has closed the channel."""
 
 
-class RawIO(Protocol):
-    """An unbuffered binary file, such as one end of a pipe."""
-
-    def readinto(self, buffer: memoryview, /) -> int | None:
-        """Reads some bytes into the buffer; returns how many, 0 at the end."""
-
-    def write(self, content: memoryview, /) -> int | None:
-        """Writes some of the bytes; returns how many."""
-
-    def close(self) -> None:
-        """Closes the file."""
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class Channel:
     """Both directions; for a socket they are the same file."""
 
-    reader: RawIO
-    writer: RawIO
+    reader: BinaryFile
+    writer: BinaryFile
 
     def close(self) -> None:
         """Closes both directions."""

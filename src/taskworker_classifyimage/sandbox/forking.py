@@ -19,7 +19,7 @@ from typing import Final
 from taskworker_classifyimage.sandbox import interpreter
 from taskworker_classifyimage.sandbox.channel import Channel
 from taskworker_classifyimage.sandbox.lockdown import ProcessLimits
-from taskworker_classifyimage.sandbox.process import DecoderProcess
+from taskworker_classifyimage.sandbox.process import DecoderProcess, Launcher
 
 #: A request to the template: a verb, and the process ID for REAP.
 REQUEST: Final = struct.Struct("!ci")
@@ -33,11 +33,10 @@ _REPLY_S: Final = 60.0
 _END_S: Final = 5.0
 
 
-class ForkLauncher:
-    """A `Launcher` that owns a template process and starts a new one if it has died.
+class ForkLauncher(Launcher):
+    """Owns a template process, and starts a new one if it has died.
 
     Attributes:
-        limits: what one picture may cost a decoder.
         reply_s: how long the template may take for a reply.
     """
 

@@ -18,9 +18,7 @@ def _libc() -> ctypes.CDLL:
 def prctl(option: int, *arguments: object) -> None:
     """Changes an attribute of this process; raises `OSError` if the kernel refuses.
 
-    Args:
-        option: which attribute.
-        arguments: up to four; what they mean depends on the option.
+    There are up to four arguments; what they mean depends on the option.
     """
     wide = [ctypes.c_ulong(arg) if isinstance(arg, int) else arg for arg in arguments]
     wide += [ctypes.c_ulong(0)] * (4 - len(wide))

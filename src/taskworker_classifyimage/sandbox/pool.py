@@ -24,9 +24,6 @@ _CHECK_S: Final = 0.2
 #: A killed process ends at once unless the kernel is busy with it.
 _CLOSE_S: Final = 2.0
 
-#: The function that decoders run, as "module:name".
-DECODE: Final = "taskworker_classifyimage.decode:decode"
-
 
 class DecoderPool:
     """Decodes pictures in other processes; may be used from several threads at once.
@@ -75,10 +72,7 @@ class DecoderPool:
         return len(self._slots)
 
     def start(self) -> tuple[str, ...]:
-        """Waits until all decoders are up.
-
-        Returns:
-            What restricts each of them, see `lockdown`.
+        """Waits until all decoders are up; returns what restricts each of them, see `lockdown`.
 
         Raises:
             DecodersUnusable: they do not come up.
@@ -122,13 +116,10 @@ class DecoderPool:
                 slot.check_deadline()
 
 
-def choose_launcher(limits: ProcessLimits, decode: str = DECODE) -> Launcher:
-    """Chooses the best way to start decoders on this system.
-
-    Args:
-        limits: what a picture may cost a decoder.
-        decode: the function that decoders run, as "module:name".
-    """
+def choose_launcher(
+    limits: ProcessLimits, decode: str = "taskworker_classifyimage.decode:decode"
+) -> Launcher:
+    """Chooses the best way to start decoders, which run `decode`, on this system."""
     if sys.platform != "linux":
         return SpawnLauncher(decode, limits)
     return ForkLauncher(decode, limits)

@@ -17,7 +17,7 @@ class DecoderProcess:
     One thread at a time talks to it; any other may call `check_deadline` and `kill`.
 
     Attributes:
-        channel: to talk to it; killing the process ends a read with `ChannelClosed`.
+        channel: connects to it; killing the process ends a read with `ChannelClosed`.
         is_late: whether it was killed because it missed a deadline.
         pictures: how many it was given to decode.
     """
@@ -28,7 +28,7 @@ class DecoderProcess:
         """The process has been started and sends its first message when it is up.
 
         Args:
-            channel: to talk to it.
+            channel: connects to it.
             kill: ends it at once; called from any thread, and never after `reap`.
             reap: kills it if it is alive, and returns its exit code, or minus the number of the
                 signal that ended it.
@@ -88,7 +88,7 @@ class Launcher(Protocol):
     limits: ProcessLimits
 
     def open(self) -> None:
-        """Prepares for `launch`; returns at once."""
+        """Prepares for `launch` if that is needed; returns at once."""
 
     def launch(self) -> DecoderProcess:
         """Starts a process; does not wait until it is up.
@@ -98,4 +98,4 @@ class Launcher(Protocol):
         """
 
     def close(self) -> None:
-        """Releases what `open` and `launch` need; may be called twice."""
+        """Releases what `open` and `launch` need, if anything; may be called twice."""

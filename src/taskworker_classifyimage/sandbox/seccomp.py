@@ -134,11 +134,9 @@ def install_filter() -> None:
 
 
 def build_filter(machine: str, own_pid: int) -> list[bytes]:
-    """Builds the filter's instructions, 8 bytes each; the first return decides.
+    """Builds the filter for the process `own_pid` on "x86_64" or "aarch64".
 
-    Args:
-        machine: "x86_64" or "aarch64".
-        own_pid: process ID of the process that gets the filter.
+    It has instructions of 8 bytes each; the first return decides.
     """
     arch, column = _MACHINES[machine]
     steps = [

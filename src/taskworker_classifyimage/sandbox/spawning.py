@@ -12,18 +12,15 @@ from taskworker_classifyimage.sandbox import interpreter
 from taskworker_classifyimage.sandbox.channel import Channel
 from taskworker_classifyimage.sandbox.decoder import load_decode, serve
 from taskworker_classifyimage.sandbox.lockdown import ProcessLimits
-from taskworker_classifyimage.sandbox.process import DecoderProcess
+from taskworker_classifyimage.sandbox.process import DecoderProcess, Launcher
 
 
-class SpawnLauncher:
-    """A `Launcher` for macOS and Windows."""
+class SpawnLauncher(Launcher):
+    """For macOS and Windows; nothing has to be prepared, and nothing is left to release."""
 
     def __init__(self, decode: str, limits: ProcessLimits) -> None:
         self.limits = limits
         self._command = interpreter.build_command("spawning", decode, limits)
-
-    def open(self) -> None:
-        """Does nothing: there is nothing to prepare."""
 
     def launch(self) -> DecoderProcess:
         """Starts a decoder, which is still loading; raises `OSError` if the system cannot."""
@@ -40,9 +37,6 @@ class SpawnLauncher:
         return DecoderProcess(
             Channel(reader, writer), kill=process.kill, reap=partial(_reap, process)
         )
-
-    def close(self) -> None:
-        """Does nothing: nothing is left once the decoders are reaped."""
 
 
 def _reap(process: subprocess.Popen[bytes]) -> int:

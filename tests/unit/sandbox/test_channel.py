@@ -8,10 +8,10 @@ from taskworker_classifyimage.sandbox.channel import Channel, ChannelClosed
 class Slow(io.BytesIO):
     """Reads and writes one byte at a time, as a full pipe may."""
 
-    def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override] # as RawIO has it
+    def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override] # as Channel calls it
         return super().readinto(buffer[:1])
 
-    def write(self, content: memoryview, /) -> int:  # type: ignore[override] # as RawIO has it
+    def write(self, content: memoryview, /) -> int:  # type: ignore[override] # as Channel calls it
         return super().write(content[:1])
 
 

@@ -89,7 +89,7 @@ class Answers(io.BytesIO):
         super().__init__(content)
         self.on_end = on_end
 
-    def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override] # as RawIO has it
+    def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override] # as Channel calls it
         count = super().readinto(buffer)
         if not count:
             self.on_end()
