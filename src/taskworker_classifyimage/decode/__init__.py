@@ -3,7 +3,7 @@
     bytes -> recognise -> open   -> load    -> square         -> turn
              format       header    pixels     size, colour      (S, S, 3) uint8
 
-`decoding` is this flow. `formats` has one object a format, which answers all questions about it;
+`decoding` is this flow. `formats` has one object per format, which answers all questions about it;
 the other modules know no format, only structures of bytes or of pixels.
 
 Decoding is a pure function of bytes: it knows no bridge, no model library and no files. Arguments

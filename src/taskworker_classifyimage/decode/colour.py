@@ -1,7 +1,7 @@
 """Converts pictures of any mode to RGB, by their ICC profiles.
 
 This takes two steps: before the resize a picture gets a mode that can be resized; profiles, which
-cost more a pixel, are applied to the small square.
+cost more per pixel, are applied to the small square.
 """
 
 import io
@@ -21,7 +21,6 @@ BACKGROUND: Final = (127, 127, 127)
 
 #: Modes that can be resized as they are.
 _RESIZABLE: Final = ("RGB", "L", "RGBA", "LA", "CMYK", "LAB")
-_WIDE: Final = ("I", "F")
 
 #: A printer's profile has up to 3 MB; a larger one is ignored.
 _MAX_PROFILE_BYTES: Final = 8 * 2**20
@@ -35,7 +34,7 @@ _COLOUR_SPACES: Final = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK", "LAB": "LAB"
 
 def to_resizable(image: Image.Image) -> Image.Image:
     """Converts palettes, bits and wide numbers to one of the modes that can be resized."""
-    if image.mode.startswith("I;16") or image.mode in _WIDE:
+    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
         return _from_wide(image)
     if "transparency" in image.info or image.mode in ("PA", "La", "RGBa"):
         return image.convert("LA" if image.mode == "La" else "RGBA")

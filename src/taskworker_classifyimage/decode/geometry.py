@@ -17,7 +17,7 @@ from taskworker_classifyimage.input_spec import InputSpec
 #: probabilities of Lite2 moved by 0.012 (median) and 0.09 (most); with 1 by up to 0.11.
 _MIN_SCALE: Final = 2.0
 
-#: If less than this share of a pixel's surroundings is there, they say nothing about it.
+#: A pixel of the square is computed if at least this share of the area around it is known.
 _MIN_WEIGHT: Final = 0.1
 
 _RESAMPLING: Final = {

@@ -25,15 +25,12 @@ class DecodeLimits:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture that is being decoded.
+    """A picture that is being decoded; what is not listed here is as in `PictureFacts`.
 
     Attributes:
         image: Pillow's image; most decoders decode the pixels only when it is loaded.
-        width, height: in pixels, as stored.
         orientation: by EXIF, 1 to 8; None until the pixels are decoded, if stored behind them.
         is_turned: whether the decoder turns the picture upright.
-        decoder: library and version.
-        warnings: what an examiner has to know of how it was decoded.
         mask: (H, W) of the image or of a smaller version of it; None if nothing is missing.
         share: of the picture that comes from the file, 0 to 1.
         is_coarse: whether that part lacks detail.

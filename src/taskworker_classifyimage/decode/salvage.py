@@ -1,4 +1,4 @@
-"""The part that is there of a truncated or damaged picture, and which of its pixels that is.
+"""Decodes what is left of a truncated or damaged picture, and finds out which pixels that is.
 
 No decoder reports how far it came. So a file is decoded twice with two different replacements for
 what is missing: where both images agree, the pixels come from the file. The replacements are two
@@ -80,7 +80,7 @@ def by_padding(encoded: bytes, stated_bytes: int, reopen: Reopen) -> Picture:
 
 def _paint(image: ImageFile.ImageFile, *, is_white: bool) -> None:
     """Decodes as far as possible, on a canvas of one colour."""
-    # A TIFF that is stored lying is decoded before it is turned.
+    # A TIFF that is stored on its side is decoded before it is turned.
     size = getattr(image, "_tile_size", image.size)
     bands = Image.getmodebands(image.mode)
     white = (255,) * bands if bands > 1 else _WHITE.get(image.mode, 255)

@@ -28,11 +28,7 @@ class Channel:
         self.writer.close()
 
     def send(self, content: bytes | memoryview) -> None:
-        """Writes all of the bytes.
-
-        Raises:
-            ChannelClosed: the other side has closed the channel.
-        """
+        """Writes all of the bytes; raises `ChannelClosed` if the other side is gone."""
         left = memoryview(content)
         try:
             while left:
@@ -41,11 +37,7 @@ class Channel:
             raise ChannelClosed(str(err)) from None
 
     def fill(self, buffer: memoryview) -> None:
-        """Reads until a buffer of bytes is full.
-
-        Raises:
-            ChannelClosed: the other side has closed the channel.
-        """
+        """Reads until the buffer is full; raises `ChannelClosed` if the other side is gone."""
         try:
             while buffer:
                 count = self.reader.readinto(buffer)

@@ -26,8 +26,6 @@ from taskworker_classifyimage.sandbox.messages import (
 
 Decode = Callable[[bytes, InputSpec, DecodeLimits], Decoded]
 
-#: Optional function beside the one that decodes: imports everything that decoding will need.
-_PRELOAD: Final = "preload_decoders"
 #: Encodings of texts in pictures: Python imports an encoding when it is first used.
 _ENCODINGS: Final = ("ascii", "latin-1", "utf-8", "utf-16", "utf-16-le", "utf-16-be", "cp1252")
 
@@ -50,7 +48,8 @@ def load_decode(path: str) -> Decode:
     """Imports the function at "module:name" and everything that it will ever import."""
     module_name, _, name = path.partition(":")
     module = importlib.import_module(module_name)
-    getattr(module, _PRELOAD, lambda: None)()
+    # A module without this function needs no further imports.
+    getattr(module, "preload_decoders", lambda: None)()
     for encoding in _ENCODINGS:
         codecs.lookup(encoding)
     decode: Decode = getattr(module, name)

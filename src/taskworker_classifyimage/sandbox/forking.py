@@ -54,11 +54,7 @@ class ForkLauncher(Launcher):
             self._get_template()
 
     def launch(self) -> DecoderProcess:
-        """Forks a decoder.
-
-        Raises:
-            OSError: the system cannot start a process, or the template does not start.
-        """
+        """Forks a decoder; raises `OSError` if the system cannot, or if no template starts."""
         ours, theirs = socket.socketpair()
         with theirs, self._lock:
             try:

@@ -40,7 +40,9 @@ def lock_down(limits: ProcessLimits) -> tuple[str, ...]:
     # These modules work on Linux only.
     from taskworker_classifyimage.sandbox import landlock, linux, seccomp  # noqa: PLC0415
 
-    _prefer_for_oom_kill()
+    # The kernel kills decoders before all other processes when memory runs out.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     protections = [MEMORY] if _limit_memory(limits.memory_bytes) else []
     with contextlib.suppress(OSError):
         linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
@@ -50,12 +52,6 @@ def lock_down(limits: ProcessLimits) -> tuple[str, ...]:
             seccomp.install_filter()
             protections.append(SECCOMP)
     return tuple(protections)
-
-
-def _prefer_for_oom_kill() -> None:
-    """Makes the kernel kill decoders before all other processes when memory runs out."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
 
 
 def _limit_memory(limit_bytes: int) -> bool:

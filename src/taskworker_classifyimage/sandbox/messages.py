@@ -10,9 +10,9 @@ have taken over, so every length, type and text in it is checked.
 import json
 import pickle
 import struct
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from enum import IntEnum
-from typing import Any, Final
+from typing import Any, Final, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -20,13 +20,16 @@ from taskworker_classifyimage.decode import Decoded, DecodeLimits, PictureFacts
 from taskworker_classifyimage.errors import ErrorCode, TaskError
 from taskworker_classifyimage.input_spec import InputSpec
 from taskworker_classifyimage.sandbox.channel import Channel, ChannelBroken
-from taskworker_classifyimage.sandbox.untrusted_json import parse_untrusted
 
 _JOB: Final = struct.Struct("!IQ")
 _ANSWER: Final = struct.Struct("!BI")
 
 #: Facts take a few hundred bytes.
 _MAX_JSON_BYTES: Final = 2**16
+_MAX_CHARACTERS: Final = 300
+_MAX_ITEMS: Final = 50
+#: Numbers have to be smaller than this, positive or negative.
+_NUMBER_LIMIT: Final = 2**63
 
 #: What can be wrong with a picture. A fault of this program is no error that a decoder may name.
 _ERRORS: Final[dict[ErrorCode, type[TaskError]]] = {
@@ -92,10 +95,10 @@ def read_ready(channel: Channel) -> tuple[str, ...]:
     """
     kind, content = _read_answer(channel)
     if kind == Kind.FAULT:
-        raise RuntimeError(f"a decoder does not start: {_parse(str, content)}")
+        raise RuntimeError(f"a decoder does not start: {parse_untrusted(content, str)}")
     if kind != Kind.READY:
         raise ChannelBroken("an answer before the decoder is up")
-    protections: tuple[str, ...] = _parse(tuple[str, ...], content)
+    protections: tuple[str, ...] = parse_untrusted(content, tuple[str, ...])
     return protections
 
 
@@ -109,12 +112,12 @@ def read_decoded(channel: Channel, spec: InputSpec) -> Decoded:
     """
     kind, content = _read_answer(channel)
     if kind == Kind.REFUSED:
-        raise _build_error(_parse(tuple[str, ...], content))
+        raise _build_error(parse_untrusted(content, tuple[str, ...]))
     if kind == Kind.FAULT:
-        raise RuntimeError(f"in a decoder: {_parse(str, content)}")
+        raise RuntimeError(f"in a decoder: {parse_untrusted(content, str)}")
     if kind != Kind.DECODED:
         raise ChannelBroken("no answer to the job")
-    facts = _parse(PictureFacts, content)
+    facts = parse_untrusted(content, PictureFacts)
     pixels = np.empty((spec.size, spec.size, 3), dtype=np.uint8)
     channel.fill(pixels.data.cast("B"))
     return Decoded(pixels, facts)
@@ -127,15 +130,40 @@ def _read_answer(channel: Channel) -> tuple[int, bytes]:
     return kind, channel.read(count)
 
 
-def _parse(kind: Any, content: bytes) -> Any:
-    try:
-        return parse_untrusted(content, kind)
-    except ValueError as err:
-        raise ChannelBroken(str(err)) from None
-
-
 def _build_error(fields: tuple[str, ...]) -> TaskError:
     if len(fields) != 2 or fields[0] not in _ERRORS:
         raise ChannelBroken("an error of an unknown kind")
     code, message = fields
     return _ERRORS[ErrorCode(code)](message)
+
+
+def parse_untrusted(encoded: bytes, kind: Any) -> Any:
+    """Parses JSON to a scalar, or to a tuple or a dataclass of such kinds.
+
+    In texts, unprintable characters become blanks; after 300 characters they are cut.
+
+    Raises:
+        ChannelBroken: it is anything else.
+    """
+    try:
+        return _convert(json.loads(encoded), kind)
+    except RecursionError:
+        raise ChannelBroken("nested too deeply") from None
+    except ValueError as err:
+        raise ChannelBroken(str(err)) from None
+
+
+def _convert(value: object, kind: Any) -> Any:
+    if get_origin(kind) is tuple and isinstance(value, list) and len(value) <= _MAX_ITEMS:
+        return tuple(_convert(item, get_args(kind)[0]) for item in value)
+    if isinstance(kind, type) and is_dataclass(kind) and isinstance(value, dict):
+        kinds = get_type_hints(kind)
+        if value.keys() == kinds.keys():
+            return kind(**{name: _convert(value[name], kinds[name]) for name in kinds})
+    if isinstance(value, str) and kind is str:
+        text = value[:_MAX_CHARACTERS]
+        return "".join(char if char.isprintable() else " " for char in text)
+    # A boolean is no number here, and an integer no float.
+    if isinstance(value, int | float) and type(value) is kind and abs(value) < _NUMBER_LIMIT:
+        return value
+    raise ValueError(f"{type(value).__name__} where {kind.__name__} is expected")

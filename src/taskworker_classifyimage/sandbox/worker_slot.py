@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 #: The first death may be the fault of an earlier picture that damaged the decoder.
 _MAX_DEATHS: Final = 2
-#: Bounds what libraries leak, and how long a picture that took a decoder over keeps it.
+#: Bounds memory leaks of libraries, and how long a picture controls a decoder it has taken over.
 _PICTURES_PER_PROCESS: Final = 500
 #: Enough to load the decoding libraries from a very busy disk.
 _START_S: Final = 60.0

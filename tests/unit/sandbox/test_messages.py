@@ -2,7 +2,7 @@ import io
 import json
 import struct
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ from taskworker_classifyimage.sandbox.channel import Channel, ChannelBroken
 from taskworker_classifyimage.sandbox.messages import (
     Job,
     Kind,
+    parse_untrusted,
     read_decoded,
     read_job,
     read_ready,
@@ -127,3 +128,55 @@ def test_an_error_of_unknown_kind_is_refused(content: object) -> None:
     """A decoder can only report errors of the picture."""
     with pytest.raises(ChannelBroken):
         read_decoded(answer(Kind.REFUSED, content), SPEC)
+
+
+@dataclass(frozen=True)
+class Facts:
+    share: float
+    whole: bool
+    name: str
+    sizes: tuple[int, ...]
+
+
+UNTRUSTED = {"share": 0.5, "whole": True, "name": "a", "sizes": [1, 2]}
+
+
+def test_every_kind_that_facts_may_have_is_parsed() -> None:
+    """Numbers, booleans, texts, and lists of them."""
+    assert parse_untrusted(json.dumps(UNTRUSTED).encode(), Facts) == Facts(0.5, True, "a", (1, 2))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"share": 1},
+        {"share": float("nan")},
+        {"share": 1e300},
+        {"whole": 1},
+        {"name": None},
+        {"sizes": [True]},
+        {"sizes": [2**63]},
+        {"sizes": {}},
+        {"more": 1},
+    ],
+)
+def test_other_kinds_are_refused(changes: dict[str, object]) -> None:
+    """Nothing is converted: 1 is neither a float nor a boolean."""
+    with pytest.raises(ChannelBroken, match="expected"):
+        parse_untrusted(json.dumps({**UNTRUSTED, **changes}).encode(), Facts)
+
+
+@pytest.mark.parametrize(
+    ("encoded", "reason"),
+    [
+        (b"", "Expecting value"),
+        (b"[", "Expecting value"),
+        (b"\xff", "utf-8"),
+        (b"[" * 50_000, "nested too deeply"),
+        (b"9" * 5000, "4300 digits"),
+    ],
+)
+def test_broken_json_is_refused(encoded: bytes, reason: str) -> None:
+    """Cut, not UTF-8, too deep, or a number too long to convert."""
+    with pytest.raises(ChannelBroken, match=reason):
+        parse_untrusted(encoded, tuple[str, ...])

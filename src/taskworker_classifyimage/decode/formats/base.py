@@ -27,7 +27,7 @@ class Format:
     meet hostile files: `encoded` may be cut anywhere, and every method may raise anything.
     """
 
-    #: As results call it, and as Pillow does.
+    #: Its name in results, and Pillow's name for it.
     name: ClassVar[str]
     pillow_name: ClassVar[str]
     #: The library that decodes it, by the name of its distribution.
@@ -98,7 +98,7 @@ class Format:
 
         Returns:
             The file from the start of the preview on, its orientation by EXIF as the file states
-            it, and a warning that says so; None to decode the file.
+            it, and a warning that a preview was used; None to decode the file itself.
         """
 
     def open(self, encoded: bytes) -> Picture:

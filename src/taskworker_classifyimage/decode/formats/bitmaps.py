@@ -43,7 +43,7 @@ class Psd(Format):
     signatures = (b"8BPS\0\1",)
 
     def is_other_kind(self, encoded: bytes) -> bool:
-        """Of 16 or 32 bits a channel."""
+        """Whether it has 16 or 32 bits a channel."""
         return encoded[22:24] in (b"\0\x10", b"\0\x20")
 
 
@@ -100,7 +100,7 @@ class Tga(Format):
         )
 
     def correct(self, image: Image.Image) -> Image.Image:
-        """Alpha that is 0 everywhere was left so by a program that knows no alpha."""
+        """Ignores alpha that is 0 everywhere: programs that do not support alpha write that."""
         if image.mode == "RGBA" and not image.getchannel("A").getbbox():
             return image.convert("RGB")
         return image

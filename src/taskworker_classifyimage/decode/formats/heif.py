@@ -63,7 +63,7 @@ class Heic(_Heif):
         )
 
     def open(self, encoded: bytes) -> Picture:
-        """Reads the header; the decoder turns the picture, so it may be stored lying."""
+        """The decoder turns the picture upright; the result states its sides as stored."""
         picture = super().open(encoded)
         orientation = _read_orientation(encoded)
         if orientation >= 5:

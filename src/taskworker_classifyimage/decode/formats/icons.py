@@ -8,7 +8,7 @@ from taskworker_classifyimage.decode.picture import Picture
 
 _HEADER_BYTES: Final = 6
 _ENTRY_BYTES: Final = 16
-#: A count of pictures beyond this is another format's.
+#: A file that states more pictures than this is in another format.
 _MAX_ENTRIES: Final = 1000
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 
@@ -24,7 +24,7 @@ class Icon(Format):
         return super().recognises(encoded) and 0 < _little(encoded, 4, 2) < _MAX_ENTRIES
 
     def sizes(self, encoded: bytes) -> Iterator[tuple[int, int]]:
-        """All pictures within; their entries need not tell the truth."""
+        """All pictures inside, by their own headers: the icon's entries may be false."""
         for entry in range(_little(encoded, 4, 2)):
             at = _little(encoded, _HEADER_BYTES + _ENTRY_BYTES * entry + 12, 4)
             if encoded.startswith(_PNG, at):

@@ -17,7 +17,7 @@ _MIN_ZEROS: Final = 64
 
 
 class Jpeg(Format):
-    """JPEG, of which a truncated file shows the blocks before the cut."""
+    """JPEG; a truncated file shows the blocks before the cut."""
 
     name = pillow_name = "JPEG"
     module = "PIL.JpegImagePlugin"

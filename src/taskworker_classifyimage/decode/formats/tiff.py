@@ -40,7 +40,7 @@ class Tiff(Format):
     signatures = tiff.SIGNATURES
 
     def sizes(self, encoded: bytes) -> Iterator[tuple[int, int]]:
-        """The picture and its tiles: one is decoded whole, however little of it is needed."""
+        """The picture and its tiles: a tile is decoded whole, however little of it is needed."""
         for directory in islice(tiff.read_directories(encoded), 1):
             yield first_value(directory, tiff.WIDTH, 0), first_value(directory, tiff.LENGTH, 0)
             yield first_value(directory, tiff.TILE_WIDTH), first_value(directory, tiff.TILE_LENGTH)
