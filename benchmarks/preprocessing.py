@@ -19,7 +19,7 @@ from taskworker_classifyimage.local.evaluation import Outcome, calibration_error
 from taskworker_classifyimage.local.files import LocalFiles
 from taskworker_classifyimage.local.folders import classify_all, walk
 from taskworker_classifyimage.sandbox.pool import DecoderPool
-from taskworker_classifyimage.settings import LOCAL
+from taskworker_classifyimage.settings.areas import Decoding
 from taskworker_classifyimage.tasks import ClassifyRequest
 
 _CROPS = (None, 0.8, 0.875, 0.95, 1.0)
@@ -57,5 +57,5 @@ def _outcomes(pack: ModelPack, decoders: DecoderPool, folder: Path) -> list[Outc
 
 
 if __name__ == "__main__":
-    with decoder_pool(LOCAL.decoding) as pool:
+    with decoder_pool(Decoding()) as pool:
         main(Path(sys.argv[1]), pool)

@@ -1,30 +1,36 @@
-"""Writes the tables of docs/settings.md, of the declarations that the command line is made of.
+"""Writes the tables of docs/settings.md from the declarations of the settings.
 
     python tools/settings_page.py
 
-A test holds that the page is as this would write it.
+A test fails if the page is out of date.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from cyclopts import Argument
 
 from taskworker_classifyimage.command_line import build_app
-from taskworker_classifyimage.sources import NAMES, keys_of, name_of, variables_of
+from taskworker_classifyimage.settings.sources import (
+    NAMES,
+    keys_of,
+    name_of,
+    settings_in,
+    variables_of,
+)
 
 PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
-_BEGIN, _END = "<!-- begin of tables, by tools/settings_page.py -->", "<!-- end of tables -->"
+_BEGIN, _END = "<!-- tables written by tools/settings_page.py -->", "<!-- end of tables -->"
 _HEAD = "| flag | variables | key | default | meaning |\n|---|---|---|---|---|"
 
 
 def main() -> None:
-    """Renews the page."""
-    PAGE.write_text(renewed(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    """Updates the page."""
+    PAGE.write_text(updated(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
 
 
-def renewed(page: str) -> str:
-    """The page with the tables as they have to be."""
+def updated(page: str) -> str:
+    """The page with current tables."""
     before, _, rest = page.partition(_BEGIN)
     return f"{before}{_BEGIN}\n\n{_tables()}\n\n{_END}{rest.partition(_END)[2]}"
 
@@ -37,11 +43,12 @@ def _tables() -> str:
 
 
 def _settings() -> Iterator[Argument]:
-    """Each setting once, in the order of help."""
+    """All settings, in the order of help."""
     app, seen = build_app({}), set()
     for command in ("work", "classify"):
-        for argument in app[command].assemble_argument_collection():
-            if argument.keys and not argument.children and name_of(argument) not in seen:
+        arguments = app[command].assemble_argument_collection(parse_docstring=True)
+        for argument in settings_in(arguments):
+            if name_of(argument) not in seen:
                 seen.add(name_of(argument))
                 yield argument
     assert seen == set(NAMES)
@@ -54,19 +61,18 @@ def _area(argument: Argument) -> str:
 
 def _row(argument: Argument) -> str:
     name, parameter = name_of(argument), argument.parameter
-    flags = "<br>".join(
-        f"`{each} {parameter.metavar}`".replace(" `", "`") for each in argument.names
-    )
-    keys = keys_of(name)
-    variables = variables_of(name) if keys or name == "config" else ()
     cells = (
-        flags,
-        "<br>".join(f"`{each}`" for each in variables),
-        "<br>".join(f"`{each}`" for each in keys),
+        _codes(f"{flag} {parameter.metavar}".strip() for flag in argument.names),
+        _codes(variables_of(name)),
+        _codes(keys_of(name)),
         _default(argument),
         (parameter.help or "") + _choices(argument),
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _codes(texts: Iterable[str]) -> str:
+    return "<br>".join(f"`{text}`" for text in texts)
 
 
 def _default(argument: Argument) -> str:

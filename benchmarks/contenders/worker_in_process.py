@@ -10,7 +10,7 @@ from taskworker_classifyimage.cli import main
 from taskworker_classifyimage.commands import work
 from taskworker_classifyimage.decode import Decoded, DecodeLimits, decode
 from taskworker_classifyimage.input_spec import InputSpec
-from taskworker_classifyimage.settings import Decoding
+from taskworker_classifyimage.settings.areas import Decoding
 
 
 class InProcess:

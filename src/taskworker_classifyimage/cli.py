@@ -1,8 +1,8 @@
-"""The program: its version, its exit codes, and its last word to a person.
+"""The program's entry point: prints the version, and turns errors into a line and an exit code.
 
 Exit codes: 0 done, 1 something failed or did not end in time, 2 wrong usage or settings, 3 model
-missing or damaged, 130 ended by a second signal. What takes time to import is imported where it is
-needed: `--version` and `--help` answer at once.
+missing or damaged, 130 ended by a second signal. Modules that take time to import are imported
+where they are needed, so that `--version` and `--help` answer at once.
 """
 
 import io
@@ -16,7 +16,7 @@ from taskworker_classifyimage.errors import ExitCode, UserError, printable
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command and returns the exit code; what the user can fix is one line."""
+    """Runs one command and returns the exit code; prints one line for an error of the user's."""
     arguments = sys.argv[1:] if arguments is None else arguments
     flags = set(takewhile(lambda argument: argument != "--", arguments))
     if not flags.isdisjoint(("-v", "--version")):
@@ -24,39 +24,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ExitCode.DONE
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # A terminal that lacks a letter shows its number instead of ending the program.
+            # Characters that the terminal's encoding lacks are printed as escapes: no error is raised.
             stream.reconfigure(errors="backslashreplace")
     try:
         from taskworker_classifyimage.command_line import run  # noqa: PLC0415 - see above
 
         return run(arguments, os.environ)
     except UserError as err:
-        _complain(str(err))
+        _print_error(str(err))
         return err.exit_code
     except KeyboardInterrupt:
         return ExitCode.FORCED
     except BrokenPipeError:
-        # Whoever read our output has seen enough; what is left goes nowhere, without a complaint.
+        # The reader of a pipe has closed it, as `head` does; at exit Python must not flush to it.
         sys.stdout = None
         return ExitCode.FAILED
     except OSError as err:
         if err.filename is None:
             raise
-        # A file or folder that the user named, or one in it, which the system refuses.
-        _complain(printable(f"{err.filename}: {err.strerror}"))
+        # The system refused access to a file or folder, which the user named or which lies in it.
+        _print_error(printable(f"{err.filename}: {err.strerror}"))
         return ExitCode.FAILED
 
 
 def _print_version(*, is_verbose: bool) -> None:
     """Prints the version, and on request a line for each library that decodes pictures."""
-    print(__version__)  # noqa: T201 - as wanted
+    print(__version__)  # noqa: T201 - the command's output
     if is_verbose:
         from taskworker_classifyimage.decode import decoders  # noqa: PLC0415 - see above
 
         for decoder in decoders():
             formats = ", ".join(decoder.formats)
-            print(f"{decoder.name} {decoder.version}: {formats}")  # noqa: T201 - as wanted
+            print(f"{decoder.name} {decoder.version}: {formats}")  # noqa: T201 - as above
 
 
-def _complain(text: str) -> None:
-    print(f"{PROGRAM}: {text}", file=sys.stderr)  # noqa: T201 - the last word to a person
+def _print_error(text: str) -> None:
+    print(f"{PROGRAM}: {text}", file=sys.stderr)  # noqa: T201 - a message for the user

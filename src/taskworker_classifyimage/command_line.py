@@ -1,6 +1,6 @@
-"""The commands, and what is said to a command line that cannot be understood.
+"""Parses the command line and runs a command; explains a command line that is wrong.
 
-A command's module is imported when the command is run, or when its own help is shown.
+A command's module is imported only when the command runs or its help is printed.
 """
 
 import difflib
@@ -23,7 +23,6 @@ from cyclopts import (
 )
 
 from taskworker_classifyimage import PROGRAM
-from taskworker_classifyimage.commands.output import console
 from taskworker_classifyimage.errors import ConfigError, ExitCode, printable
 
 _COMMANDS: Final = {
@@ -67,7 +66,7 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
 def parse(
     app: App, arguments: Sequence[str]
 ) -> tuple[Callable[..., int | None], inspect.BoundArguments]:
-    """The command, and what it is to be called with.
+    """The command and its arguments.
 
     Raises:
         ConfigError: there is no such command or flag, or a value is wrong.
@@ -82,15 +81,12 @@ def parse(
 def build_app(environ: Mapping[str, str]) -> App:
     """The whole command line."""
 
-    def read_sources(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
-        from taskworker_classifyimage.sources import Sources  # noqa: PLC0415 - imports all settings
+    def add_texts(_app: App, _command: tuple[str, ...], arguments: ArgumentCollection) -> None:
+        from taskworker_classifyimage.settings import sources  # noqa: PLC0415 - has all settings
 
-        Sources(environ)(app, commands, arguments)
+        sources.add_texts(arguments, environ)
 
-    def print_completion(
-        shell: Annotated[Literal["bash", "zsh", "fish", "powershell"], Parameter(help="the shell")],
-        /,
-    ) -> None:
+    def print_completion(shell: Annotated[_Shell, Parameter(help="the shell")], /) -> None:
         sys.stdout.write(app.generate_completion(shell=shell))
 
     app = App(
@@ -100,10 +96,12 @@ def build_app(environ: Mapping[str, str]) -> App:
         help_flags=_HELP,
         version_flags=("--version", "-v"),
         group_parameters=Group("Flags", sort_key=0),
-        config=read_sources,
+        config=add_texts,
     )
-    app["--help"].help = "print this, or after a command its flags"
-    app["--version"].help = "print the version; with --verbose also what decodes which pictures"
+    app["--help"].help = "print this help; after a command, its flags"
+    app[
+        "--version"
+    ].help = "print the version; with --verbose also the libraries that decode pictures"
     for number, (name, summary) in enumerate(_COMMANDS.items()):
         what = "app" if name == "models" else "run"
         more = {"help_prologue": _EXAMPLES} if name == "work" else {}
@@ -119,24 +117,29 @@ def build_app(environ: Mapping[str, str]) -> App:
 
 
 def _set_up_help(app: App, stream: TextIO) -> None:
-    """Boxes and colours are for people; a pipe gets plain lines of any length."""
+    """Help has boxes and colours in a terminal, plain lines of any length elsewhere."""
+    from taskworker_classifyimage.commands.output import console  # noqa: PLC0415 - imports rich
+
     app.console = console(stream)
     app.help_formatter = "default" if stream.isatty() else "plain"
 
 
 def _explain(err: CycloptsError) -> str:
-    """One line that names the value, where it was given, and what is allowed."""
+    """One line that names the value, its place, and what is allowed."""
     argument = err.argument
     if isinstance(err, CoercionError) and err.msg and argument and argument.tokens:
-        from taskworker_classifyimage import sources  # noqa: PLC0415 - as above
+        from taskworker_classifyimage.settings import sources  # noqa: PLC0415 - as above
 
         token = argument.tokens[-1]
         place = sources.place_of(token)
         return f"{sources.name_of(argument)} {err.msg}; it is {token.value!r} in {place}"
     if isinstance(err, MissingArgumentError) and argument:
+        # Only help needs docstrings, so parsing leaves them out.
+        described = err.app.assemble_argument_collection(parse_docstring=True) if err.app else []
+        meanings = [known.parameter.help for known in described if known.name == argument.name]
         metavar = argument.parameter.metavar or ""
-        what = "needs a value" if err.keyword else "is missing"
-        return f"{argument.name} {metavar}".strip() + f" {what}: {argument.parameter.help}"
+        reason = "needs a value" if err.keyword else "is missing"
+        return f"{argument.name} {metavar}".strip() + f" {reason}: {meanings[0]}"
     if isinstance(err, UnknownOptionError):
         flags = [name for known in err.argument_collection for name in known.names]
         return _refuse_flag(err.token.keyword or err.token.value, flags)
@@ -150,7 +153,7 @@ def _explain(err: CycloptsError) -> str:
 
 
 def _refuse_flag(given: str, flags: Sequence[str]) -> str:
-    from taskworker_classifyimage.sources import NAMES  # noqa: PLC0415 - as above
+    from taskworker_classifyimage.settings.sources import NAMES  # noqa: PLC0415 - as above
 
     flag = given.partition("=")[0]
     elsewhere = [f"--{name}" for name in NAMES]

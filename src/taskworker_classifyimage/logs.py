@@ -1,4 +1,4 @@
-"""Logging set-up: one line an event, to standard error."""
+"""Sets up logging: one line for each event, to standard error."""
 
 import logging
 import sys
@@ -9,7 +9,7 @@ LEVELS: Final[tuple[Level, ...]] = get_args(Level)
 
 
 def set_up_logging(level: Level) -> None:
-    """Sends this program's log to standard error, from `level` up."""
+    """Sends log messages of this level and above to standard error."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
     root = logging.getLogger("taskworker_classifyimage")

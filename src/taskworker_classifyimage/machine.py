@@ -12,7 +12,7 @@ _CPUINFO = Path("/proc/cpuinfo")
 def usable_cores(cgroup_quota: Path = _CGROUP_QUOTA) -> int:
     """Cores that affinity and the container's quota (cgroup v2) leave to this process, at least 1.
 
-    More compute threads than these only slow each other down.
+    More compute threads than cores slow each other down.
     """
     if hasattr(os, "sched_getaffinity"):
         cores = len(os.sched_getaffinity(0))
@@ -23,7 +23,7 @@ def usable_cores(cgroup_quota: Path = _CGROUP_QUOTA) -> int:
         if quota_us != "max":
             cores = min(cores, -(-int(quota_us) // int(period_us)))
     except (OSError, ValueError):
-        # No cgroup v2 here, so no quota to honour.
+        # No cgroup v2, so there is no quota.
         pass
     return max(1, cores)
 
@@ -31,28 +31,28 @@ def usable_cores(cgroup_quota: Path = _CGROUP_QUOTA) -> int:
 def allow_many_files() -> None:
     """Lets this process open as many files and connections as the system grants it.
 
-    macOS begins with 256 and many Linuxes with 1024, far below what they grant.
+    The initial limit is 256 on macOS and often 1024 on Linux, far below what may be set.
     """
     if sys.platform == "win32":
         return
     import resource  # noqa: PLC0415 - there is none on Windows
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    # macOS names no limit here and refuses more than this (OPEN_MAX in its limits.h).
+    # macOS states no limit and refuses more than this (OPEN_MAX in its limits.h).
     wanted = min(hard, 10_240) if hard != resource.RLIM_INFINITY else 10_240
     if soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def usable_memory_bytes(cgroup_limit: Path = _CGROUP_MEMORY) -> int | None:
-    """Memory of the machine or the container (cgroup v2); None where it is unknown: on Windows."""
+    """Memory of the machine or the container (cgroup v2); None if unknown, as on Windows."""
     if not hasattr(os, "sysconf"):
         return None
     machine_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     try:
         return min(machine_bytes, int(cgroup_limit.read_text(encoding="ascii")))
     except (OSError, ValueError):
-        # No cgroup v2 here, or its limit is the word "max".
+        # No cgroup v2, or no limit ("max").
         return machine_bytes
 
 
@@ -67,7 +67,7 @@ def peak_memory_bytes() -> int | None:
 
 
 def processor_flags(cpuinfo: Path = _CPUINFO) -> frozenset[str]:
-    """Instruction sets by Linux' names, such as "avx2"; empty where the system has no such list."""
+    """Instruction sets by their Linux names, such as "avx2"; empty on other systems."""
     try:
         lines = cpuinfo.read_text(encoding="ascii", errors="replace").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""Turns SIGTERM, Ctrl-C and Ctrl-Break into an orderly end."""
+"""Turns SIGTERM, Ctrl-C and Ctrl-Break into an orderly shutdown."""
 
 import asyncio
 import os
@@ -12,7 +12,7 @@ from typing import Final
 
 from taskworker_classifyimage.errors import ExitCode
 
-#: Docker kills 10 s after it asked for the end.
+#: Docker sends SIGKILL 10 s after SIGTERM.
 _LONGEST_STOP_S: Final = 9.5
 
 _SIGNALS: Final = tuple(
@@ -23,8 +23,8 @@ _SIGNALS: Final = tuple(
 def exit_on_sigterm() -> None:
     """Lets SIGTERM end the process with exit code 0 until `stop_on_signals` is entered.
 
-    Without a handler the signal would end any process but the first one of a container: the kernel
-    does not deliver to that one what it does not handle (pid_namespaces(7)).
+    Without a handler the first process of a container would ignore the signal: the kernel delivers
+    only signals that this process handles (pid_namespaces(7)).
     """
 
     def leave(_number: int, _frame: FrameType | None) -> None:
@@ -37,8 +37,8 @@ def exit_on_sigterm() -> None:
 def stop_on_signals() -> Iterator[asyncio.Event]:
     """Yields an event that the first signal sets; a second signal ends the process at once.
 
-    The process ends 9.5 s after the first signal in any case, as when a thread hangs in a foreign
-    library that nobody can interrupt. To be entered in the main thread while the event loop runs.
+    The process ends at the latest 9.5 s after the first signal, even if a thread hangs in a library
+    that cannot be interrupted. Call it in the main thread while the event loop runs.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -46,7 +46,7 @@ def stop_on_signals() -> Iterator[asyncio.Event]:
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         if stop.is_set():
             os._exit(ExitCode.FORCED)
-        # Wakes a sleeping loop on Windows, too.
+        # Wakes up the event loop on Windows, too.
         loop.call_soon_threadsafe(_begin_stop, stop)
 
     before = {number: signal.signal(number, on_signal) for number in _SIGNALS}
@@ -58,7 +58,7 @@ def stop_on_signals() -> Iterator[asyncio.Event]:
 
 
 async def unless(stop: asyncio.Event, awaitable: Awaitable[None]) -> None:
-    """Waits for the awaitable or for the stop, whichever comes first."""
+    """Waits until the awaitable is done or `stop` is set."""
     waiting = asyncio.ensure_future(awaitable)
     stopping = asyncio.create_task(stop.wait())
     try:
@@ -74,12 +74,12 @@ async def unless(stop: asyncio.Event, awaitable: Awaitable[None]) -> None:
 def _begin_stop(stop: asyncio.Event) -> None:
     stop.set()
     timer = threading.Timer(_LONGEST_STOP_S, _end_late)
-    # Does not keep alive a process that has finished.
+    # The timer must not delay the exit of a process that has finished.
     timer.daemon = True
     timer.start()
 
 
 def _end_late() -> None:
-    sys.stderr.write("did not come to an end in time, and ends now\n")
+    sys.stderr.write("did not stop in time; ending now\n")
     sys.stderr.flush()
     os._exit(ExitCode.FAILED)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from taskworker_classifyimage.command_line import build_app, parse
-from taskworker_classifyimage.settings import ANSWERS, WORK, Answers, WorkSettings
+from taskworker_classifyimage.settings.areas import Answers, WorkSettings
 
 
 def load_settings(flags: Mapping[str, str], environ: Mapping[str, str]) -> WorkSettings:
@@ -14,7 +14,7 @@ def load_settings(flags: Mapping[str, str], environ: Mapping[str, str]) -> WorkS
 def load_from(arguments: Sequence[str], environ: Mapping[str, str]) -> WorkSettings:
     """Those of `work`."""
     _, given = parse(build_app(environ), ["work", *arguments])
-    settings = given.arguments.get("settings", WORK)
+    settings = given.arguments.get("settings", WorkSettings())
     assert isinstance(settings, WorkSettings)
     return settings
 
@@ -22,6 +22,6 @@ def load_from(arguments: Sequence[str], environ: Mapping[str, str]) -> WorkSetti
 def load_answers(arguments: Sequence[str], environ: Mapping[str, str]) -> Answers:
     """Those of `classify` about its answers."""
     _, given = parse(build_app(environ), ["classify", "a.jpg", *arguments])
-    answers = given.arguments.get("answers", ANSWERS)
+    answers = given.arguments.get("answers", Answers())
     assert isinstance(answers, Answers)
     return answers

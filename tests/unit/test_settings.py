@@ -113,8 +113,9 @@ def test_every_other_setting_has_a_variable_with_the_prefix() -> None:
     assert (settings.bridge.bridge_port, settings.provenance) == (5, True)
     assert (settings.models.files.offline, settings.task_limit) == (False, 7200.0)
     assert settings.bridge.allow_remote == "open"
-    assert settings.state_folder() == Path("/here")
-    assert load_settings({}, {"STATE_DIRECTORY": "/there"}).state_folder() == Path("/there")
+    assert settings.decoding.state_folder() == Path("/here")
+    decoding = load_settings({}, {"STATE_DIRECTORY": "/there"}).decoding
+    assert decoding.state_folder() == Path("/there")
     assert load_answers([], {"TASKWORKER_LANGUAGE": "de"}).language == "de"
 
 
@@ -133,7 +134,7 @@ def test_a_variable_that_looks_like_a_setting_is_told(caplog: pytest.LogCaptureF
     environ = {"TASKWORKER_BRIGE_PORT": "1", "TASKWORKER_SERVICE_HOST": "h", "TASKWORKER_PORT": "1"}
     load_settings({}, environ)
     [told] = caplog.messages
-    assert told == "TASKWORKER_BRIGE_PORT is no setting; did you mean TASKWORKER_BRIDGE_PORT?"
+    assert told == "TASKWORKER_BRIGE_PORT is not a setting; did you mean TASKWORKER_BRIDGE_PORT?"
 
 
 def test_of_a_flag_that_is_given_again_the_last_one_counts() -> None:

@@ -27,4 +27,4 @@ def test_a_thread_that_hangs_does_not_keep_the_process() -> None:
         program.wait_for("ready")
         assert program.stop(signal.SIGTERM, timeout_s=60) == 1
         assert "stopped" in program.printed
-        assert "did not come to an end in time" in program.printed
+        assert "did not stop in time" in program.printed

@@ -1,4 +1,4 @@
-"""One file for each command: `run` has the command's arguments and does it.
+"""One file for each command, whose arguments are the parameters of `run`.
 
-Only here and in `cli` are things printed, and only here are the real parts put together.
+Only `commands` and `cli` print, and only `commands` creates the program's parts and joins them.
 """

@@ -1,4 +1,4 @@
-"""`bench`: how fast this machine decodes, infers, and does the whole loop through a bridge."""
+"""`bench`: measures how fast this machine decodes, infers, and works for a bridge."""
 
 import asyncio
 import contextlib
@@ -11,18 +11,18 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Final
 
-from taskworker_classifyimage import declare
+from rich.table import Column
+
 from taskworker_classifyimage.bridge_client.address import BridgeAddress
 from taskworker_classifyimage.bridge_client.bridge import Bridge
 from taskworker_classifyimage.bridge_client.client import BridgeClient
 from taskworker_classifyimage.classify.base import Classifier
-from taskworker_classifyimage.commands.output import Column, LiveTable
+from taskworker_classifyimage.commands.output import print_table
 from taskworker_classifyimage.commands.parts import decoder_pool, load_first
 from taskworker_classifyimage.decode import decode, silence_decoders
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, ConfigError
-from taskworker_classifyimage.logs import set_up_logging
 from taskworker_classifyimage.machine import peak_memory_bytes
 from taskworker_classifyimage.pipeline.engine import ConcurrentEngine, Engine
 from taskworker_classifyimage.pipeline.handle import Handler
@@ -32,53 +32,55 @@ from taskworker_classifyimage.pipeline.take import Taker
 from taskworker_classifyimage.pipeline.undelivered import UndeliveredResults
 from taskworker_classifyimage.sample import SAMPLE
 from taskworker_classifyimage.sandbox.pool import DecoderPool
-from taskworker_classifyimage.settings import ACCESS, LOCAL, Access, LocalSettings, read_address
-from taskworker_classifyimage.sources import is_setting
+from taskworker_classifyimage.settings.areas import Access, LocalSettings, Url
+from taskworker_classifyimage.settings.sources import VARIABLES
 from taskworker_classifyimage.worker.slots import Slots
 from taskworker_classifyimage.worker.worker import Worker
 
-#: Enough for a p95 that means something, and over in seconds.
+#: Enough for a meaningful p95, and measured in seconds.
 _PICTURES: Final = 400
+_TITLES: Final = ("", "pictures/s", "CPU ms", "p50 ms", "p95 ms")
 _COLUMNS: Final = (
-    Column(width=22),
-    Column("pictures/s", width=10, is_number=True),
-    Column("CPU ms", width=8, is_number=True),
-    Column("p50 ms", width=8, is_number=True),
-    Column("p95 ms", width=8, is_number=True),
+    Column(min_width=22),
+    Column(min_width=10, justify="right"),
+    *[Column(min_width=8, justify="right")] * 3,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """What one step took: wall seconds of each picture, CPU seconds and wall seconds of all."""
+    """Times of one step: wall seconds of each picture, CPU seconds and wall seconds of all."""
 
     name: str
     each_s: Sequence[float]
     cpu_s: float
     all_s: float
 
-    def cells(self) -> Iterator[str]:
-        """What `_COLUMNS` are for."""
+    def cells(self) -> Sequence[str]:
+        """The cells of `_COLUMNS`."""
         ordered = sorted(self.each_s)
-        yield self.name
-        yield f"{len(ordered) / self.all_s:.1f}"
-        yield f"{self.cpu_s / len(ordered) * 1000:.2f}"
-        yield from (f"{ordered[int(len(ordered) * share)] * 1000:.2f}" for share in (0.5, 0.95))
+        return (
+            self.name,
+            f"{len(ordered) / self.all_s:.1f}",
+            f"{self.cpu_s / len(ordered) * 1000:.2f}",
+            *(f"{ordered[int(len(ordered) * share)] * 1000:.2f}" for share in (0.5, 0.95)),
+        )
 
 
 def run(
     *,
-    bridge: Annotated[
-        BridgeAddress | None,
-        declare.setting(
-            str, "URL", "as --taskbridgeurl", "an embedded one", converter=read_address
-        ),
-    ] = None,
-    access: Access = ACCESS,
-    settings: LocalSettings = LOCAL,
+    bridge: Url = None,
+    access: Access = Access(),
+    settings: LocalSettings = LocalSettings(),
 ) -> None:
-    """Prints a table."""
-    set_up_logging(settings.general.level("warning"))
+    """Prints a table of what was measured.
+
+    Args:
+        bridge: same as --taskbridgeurl; without either, an embedded bridge is started
+        access: how to call that bridge.
+        settings: the model and how to decode.
+    """
+    settings.general.set_up_logging()
     silence_decoders()
     bridge_elsewhere = access.address(bridge)
     classifier = load_first(settings.models)
@@ -86,16 +88,17 @@ def run(
     print(
         f"{classifier.model.name}, {classifier.library}, {classifier.device}, {threads} threads\n"
     )
-    table = LiveTable(*_COLUMNS)
-    table.add_titles()
+    print_table(_COLUMNS, _TITLES, style="bold")
     with contextlib.ExitStack() as stack:
         decoders = stack.enter_context(decoder_pool(settings.decoding))
         for row in _measure_computing(classifier, decoders):
-            table.add(*row.cells())
+            print_table(_COLUMNS, row.cells())
         address = bridge_elsewhere or stack.enter_context(_run_bridge())
-        table.add(*asyncio.run(_whole_loop(address, classifier, decoders)).cells())
+        print_table(_COLUMNS, asyncio.run(_whole_loop(address, classifier, decoders)).cells())
     memory = peak_memory_bytes()
-    print(f"\n{_PICTURES} pictures a row; CPU is this process's, without decoders and bridge.")
+    print(
+        f"\n{_PICTURES} pictures in each row; CPU is this process's, without decoders and bridge."
+    )
     print(f"Peak memory: {'unknown' if memory is None else f'{memory / 1e6:.0f} MB'}")
 
 
@@ -129,12 +132,12 @@ def _measure(name: str, step: Callable[[], object], threads: int) -> _Row:
 
 @contextlib.contextmanager
 def _run_bridge() -> Iterator[BridgeAddress]:
-    """An embedded bridge in a process of its own, so that its CPU time is not ours."""
+    """Runs an embedded bridge in its own process, so that its CPU time is not measured."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         command = [sys.executable, "-m", "taskworker_classifyimage", "bridge"]
         command += ["--bridge-port", "0", "--bridge-data", folder]
-        # Settings are for the bridge that others call, not for this one.
-        environ = {name: text for name, text in os.environ.items() if not is_setting(name)}
+        # The user's settings are for another bridge.
+        environ = {name: text for name, text in os.environ.items() if name not in VARIABLES}
         with subprocess.Popen(  # noqa: S603
             command, stdout=subprocess.PIPE, encoding="utf-8", env=environ
         ) as process:
@@ -151,14 +154,14 @@ def _run_bridge() -> Iterator[BridgeAddress]:
 async def _whole_loop(
     address: BridgeAddress, classifier: Classifier, decoders: DecoderPool
 ) -> _Row:
-    """Adds pictures under a type of their own, lets a worker do them, and removes them."""
+    """Adds tasks of a unique type, lets a worker do them, and removes them."""
     task_type = f"bench-{uuid.uuid4()}"
     added: list[str] = []
     try:
         async with BridgeClient(address) as client:
             try:
                 for number in range(_PICTURES):
-                    # Each is another file, so none is answered from memory.
+                    # Each file differs, so that none is answered from the cache.
                     file = SAMPLE.read_bytes() + b"%d" % number
                     added.append(await client.add(task_type, {}, file))
                 all_s, cpu_s = await _work_off(

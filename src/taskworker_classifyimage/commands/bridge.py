@@ -1,4 +1,4 @@
-"""`bridge`: the embedded TaskBridge alone, for workers that run elsewhere."""
+"""`bridge`: serves the embedded TaskBridge alone, for workers that run elsewhere."""
 
 import asyncio
 import sys
@@ -18,21 +18,14 @@ from taskworker_classifyimage.bridge_server.database import BridgeDataUnusable
 from taskworker_classifyimage.bridge_server.limits import Limits
 from taskworker_classifyimage.bridge_server.server import BridgeServer, PortInUse
 from taskworker_classifyimage.errors import ConfigError
-from taskworker_classifyimage.logs import set_up_logging
 from taskworker_classifyimage.machine import allow_many_files
-from taskworker_classifyimage.settings import (
-    BRIDGE,
-    GENERAL,
-    TOKEN_VARIABLE,
-    EmbeddedBridge,
-    General,
-)
+from taskworker_classifyimage.settings.areas import TOKEN_VARIABLE, EmbeddedBridge, General
 from taskworker_classifyimage.stopping import stop_on_signals
 
 
-def run(settings: EmbeddedBridge = BRIDGE, general: General = GENERAL) -> None:
-    """Serves until a signal ends it."""
-    set_up_logging(general.level("info"))
+def run(settings: EmbeddedBridge = EmbeddedBridge(), general: General = General()) -> None:
+    """Serves until a signal stops it."""
+    general.set_up_logging("info")
     asyncio.run(_serve(settings))
 
 

@@ -1,4 +1,4 @@
-"""`classify`: local files and folders to JSON lines, without a bridge."""
+"""`classify`: classifies local files and folders without a bridge; prints JSON lines."""
 
 import json
 import sys
@@ -13,18 +13,17 @@ from taskworker_classifyimage.commands.parts import decoder_pool, load_first
 from taskworker_classifyimage.errors import ConfigError, ExitCode
 from taskworker_classifyimage.local.files import LocalFiles
 from taskworker_classifyimage.local.folders import classify_all, walk
-from taskworker_classifyimage.logs import set_up_logging
-from taskworker_classifyimage.settings import ANSWERS, LOCAL, Answers, LocalSettings
+from taskworker_classifyimage.settings.areas import Answers, LocalSettings
 from taskworker_classifyimage.tasks import ClassifyRequest, parse_request
 
 
 def run(
     *path: Annotated[Path, Parameter(required=True, help="a file, or a folder of files")],
-    answers: Answers = ANSWERS,
-    settings: LocalSettings = LOCAL,
+    answers: Answers = Answers(),
+    settings: LocalSettings = LocalSettings(),
 ) -> int:
-    """Prints one JSON object a file; returns 1 if one of them could not be classified."""
-    set_up_logging(settings.general.level("warning"))
+    """Prints one JSON object for each file; returns 1 if a file could not be classified."""
+    settings.general.set_up_logging()
     request = parse_request(
         {"targetlanguage": answers.language, "numberofpredictions": answers.top}
     )
@@ -42,7 +41,7 @@ def _print_all(files: LocalFiles, paths: Iterable[Path], request: ClassifyReques
     failed = 0
     for path, result in classify_all(files, walk(paths), request):
         line = json.dumps({"path": str(path), **result}, ensure_ascii=False)
-        # A name that is no UTF-8 becomes a JSON escape, in whatever encoding the terminal has.
+        # Bytes of a name that are not UTF-8 become escapes, whatever the terminal's encoding.
         sys.stdout.buffer.write(line.encode("utf-8", "backslashreplace") + b"\n")
         failed += "error" in result
     sys.stdout.flush()

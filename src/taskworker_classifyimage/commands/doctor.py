@@ -1,4 +1,4 @@
-"""`doctor`: checks this machine, the models and, with a URL, the bridge; says what to fix."""
+"""`doctor`: checks this machine, the models and, with a URL, the bridge."""
 
 import asyncio
 import platform
@@ -6,6 +6,9 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
+
+from rich.table import Column
 
 from taskworker_classifyimage import __version__
 from taskworker_classifyimage.bridge_client.address import BridgeAddress
@@ -14,7 +17,7 @@ from taskworker_classifyimage.classify.catalogue import built_in_packs
 from taskworker_classifyimage.classify.keras.model import KerasModel
 from taskworker_classifyimage.classify.labels import find_label_files
 from taskworker_classifyimage.classify.loader import load_classifier
-from taskworker_classifyimage.commands.output import Column, LiveTable
+from taskworker_classifyimage.commands.output import print_table
 from taskworker_classifyimage.commands.parts import decoder_pool, model_options
 from taskworker_classifyimage.decode import decoders
 from taskworker_classifyimage.errors import (
@@ -25,13 +28,14 @@ from taskworker_classifyimage.errors import (
     TaskworkerError,
 )
 from taskworker_classifyimage.local.files import LocalFiles
-from taskworker_classifyimage.logs import set_up_logging
 from taskworker_classifyimage.machine import processor_flags, usable_cores
 from taskworker_classifyimage.sample import SAMPLE, SAMPLE_SYNSET
 from taskworker_classifyimage.sandbox import lockdown
 from taskworker_classifyimage.sandbox.pool import DecoderPool
-from taskworker_classifyimage.settings import ACCESS, LOCAL, Access, LocalSettings, Models
+from taskworker_classifyimage.settings.areas import Access, LocalSettings, Models
 from taskworker_classifyimage.tasks import ClassifyRequest
+
+_COLUMNS: Final = (Column(min_width=4), Column(min_width=24), Column(overflow="fold"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +45,13 @@ class _Finding:
     is_ok: bool = True
 
 
-def run(access: Access = ACCESS, settings: LocalSettings = LOCAL) -> int:
-    """Prints one line a check; returns 1 if one of them failed."""
-    set_up_logging(settings.general.level("warning"))
+def run(access: Access = Access(), settings: LocalSettings = LocalSettings()) -> int:
+    """Prints one line for each check; returns 1 if a check failed."""
+    settings.general.set_up_logging()
     address, failed = access.address(), 0
-    table = LiveTable(Column(width=4), Column(width=24), Column())
     for finding in _findings(settings, address):
         word, style = ("ok", "") if finding.is_ok else ("FAIL", "bold red")
-        table.add(word, finding.subject, finding.text, style=style)
+        print_table(_COLUMNS, (word, finding.subject, finding.text), style=style)
         failed += not finding.is_ok
     problems = f"{failed} problem{'' if failed == 1 else 's'} found."
     print(f"\n{problems if failed else 'Everything is in order.'}")
@@ -86,7 +89,7 @@ def _check_models(models: Models, pool: DecoderPool) -> Iterator[_Finding]:
 
 
 def _speed_by(flags: frozenset[str]) -> str:
-    """What the processor's instructions mean for the speed of the 8-bit networks."""
+    """How fast the 8-bit networks are with these instructions of the processor."""
     if flags & {"avx512_vnni", "avx_vnni"}:
         return "has VNNI: 8-bit networks at full speed"
     if "avx2" in flags:
@@ -116,7 +119,9 @@ def _check_isolation(pool: DecoderPool) -> str:
 
 
 def _check_model(models: Models, pool: DecoderPool, name: str) -> str:
-    classifier = load_classifier(name, models.device, model_options(models))
+    classifier = load_classifier(
+        name, models.device, model_options(models.files, models.preprocessing)
+    )
     if models.device.kind != "auto" and classifier.device != str(models.device):
         raise ModelError(f"works on the {classifier.device}: the warning tells what to fix")
     files = LocalFiles(classifier, pool)
@@ -140,7 +145,7 @@ async def _check_bridge(address: BridgeAddress) -> _Finding:
     try:
         async with BridgeClient(address) as client:
             start_s = time.perf_counter()
-            # A short list that every release has, and asking for it changes nothing.
+            # Every release has this short list, and the call changes nothing.
             await client.workers()
             answer_ms = (time.perf_counter() - start_s) * 1000
             release = await client.version() or "not stated"

@@ -1,16 +1,14 @@
-"""`evaluate`: accuracy and calibration of a model on pictures whose classes are known."""
+"""`evaluate`: measures a model's accuracy and calibration on pictures of known classes."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import Parameter
+from rich.table import Column
 
-from taskworker_classifyimage import declare
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.classify.labels import LAST_RESORT, labels_of
-from taskworker_classifyimage.commands.output import Column, print_table, tracked
+from taskworker_classifyimage.commands.output import print_table, tracked
 from taskworker_classifyimage.commands.parts import decoder_pool, load_first
 from taskworker_classifyimage.errors import ConfigError, extra
 from taskworker_classifyimage.local.evaluation import (
@@ -24,28 +22,30 @@ from taskworker_classifyimage.local.evaluation import (
 )
 from taskworker_classifyimage.local.files import LocalFiles
 from taskworker_classifyimage.local.folders import classify_all, walk
-from taskworker_classifyimage.logs import set_up_logging
-from taskworker_classifyimage.settings import LOCAL, LocalSettings
+from taskworker_classifyimage.settings.areas import LocalSettings
+from taskworker_classifyimage.settings.declare import File
 from taskworker_classifyimage.tasks import ClassifyRequest
 
 _BEST = 5
 
 
 def run(
-    folder: Annotated[
-        Path, Parameter(help="its files are named n01440764_tench.jpg or n01440764/any-name.jpg")
-    ],
+    folder: Path,
     /,
     *,
-    plot: Annotated[
-        Path | None, declare.path("FILE", "draw confidence against accuracy (.svg, .png, .pdf)")
-    ] = None,
-    settings: LocalSettings = LOCAL,
+    plot: File = None,
+    settings: LocalSettings = LocalSettings(),
 ) -> None:
-    """Prints accuracy, calibration and what is taken for what."""
-    set_up_logging(settings.general.level("warning"))
+    """Prints accuracy, calibration and the most frequent confusions.
+
+    Args:
+        folder: its files are named n01440764_tench.jpg or n01440764/any-name.jpg
+        plot: draw confidence against accuracy (.svg, .png, .pdf)
+        settings: the model and how to decode.
+    """
+    settings.general.set_up_logging()
     if not folder.is_dir():
-        raise ConfigError(f"{folder} is no folder")
+        raise ConfigError(f"{folder} is not a folder")
     if plot:
         _check_plot(plot)
     classifier = load_first(settings.models)
@@ -100,8 +100,8 @@ def _print_accuracy(classifier: Classifier, outcomes: Sequence[Outcome]) -> None
     print(f"{count} pictures of {len({outcome.truth for outcome in outcomes})} classes")
     rights = {k: top_k(outcomes, k) for k in (1, _BEST)}
     print_table(
-        (Column(), Column(is_number=True), Column()),
-        (
+        (Column(), Column(justify="right"), Column()),
+        *(
             (f"top-{k}", f"{right / count:6.1%}", _interval(right, count))
             for k, right in rights.items()
         ),
@@ -123,8 +123,8 @@ def _print_confusions(outcomes: Sequence[Outcome], names: Mapping[str, str]) -> 
     if found:
         print("\ntaken for another class:")
         print_table(
-            (Column(width=5, is_number=True), Column(), Column(), Column()),
-            (
+            (Column(min_width=5, justify="right"), Column(), Column(), Column()),
+            *(
                 (str(times), f"{truth} {names[truth]}", "->", f"{taken} {names[taken]}")
                 for truth, taken, times in found
             ),
@@ -132,7 +132,7 @@ def _print_confusions(outcomes: Sequence[Outcome], names: Mapping[str, str]) -> 
 
 
 def _check_plot(target: Path) -> None:
-    """Checks before hours of work that a plot can be drawn after them."""
+    """Checks before hours of work that the plot can be drawn at their end."""
     try:
         from matplotlib.backend_bases import FigureCanvasBase  # noqa: PLC0415 - an extra
     except ImportError:
@@ -141,7 +141,7 @@ def _check_plot(target: Path) -> None:
     if target.suffix[1:].lower() not in kinds:
         raise ConfigError(f"--plot {target}: its name has to end in one of {', '.join(kinds)}")
     if not target.parent.is_dir():
-        raise ConfigError(f"--plot {target}: {target.parent} is no folder")
+        raise ConfigError(f"--plot {target}: {target.parent} is not a folder")
 
 
 def _draw(outcomes: Sequence[Outcome], target: Path, title: str) -> None:

@@ -1,54 +1,62 @@
-"""`models pack`: makes a model pack of a network."""
+"""`models pack`: makes a model pack from a network."""
 
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from cyclopts import Group, Parameter
 
-from taskworker_classifyimage import PROGRAM, declare, readers
+from taskworker_classifyimage import PROGRAM
 from taskworker_classifyimage.classify.base import OwnClasses
 from taskworker_classifyimage.classify.description import read_classes_file
-from taskworker_classifyimage.commands.parts import model_files_options
+from taskworker_classifyimage.commands.parts import model_options
 from taskworker_classifyimage.decode import silence_decoders
 from taskworker_classifyimage.errors import ConfigError
 from taskworker_classifyimage.input_spec import SIDES, Resize
-from taskworker_classifyimage.logs import set_up_logging
 from taskworker_classifyimage.packing import make_pack
 from taskworker_classifyimage.packing.network import SCALINGS, PackOptions, Scaling
-from taskworker_classifyimage.settings import GENERAL, MODEL_FILES, General, ModelFiles
+from taskworker_classifyimage.settings.areas import General, ModelFiles
+from taskworker_classifyimage.settings.declare import (
+    File,
+    Text,
+    choice,
+    number,
+    read_path,
+    read_text,
+    setting,
+)
 
 
-def _crop(given: str) -> float | Literal["none"]:
+def _read_crop(given: str) -> float | Literal["none"]:
     if given == "none":
         return "none"
-    share = _number(given)
+    share = _read_number(given)
     if not 0.1 <= share <= 1:
         raise ValueError("must be from 0.1 to 1, or none")
     return share
 
 
-def _scaling(given: str) -> Scaling:
+def _read_scaling(given: str) -> Scaling:
     if given in SCALINGS:
         return SCALINGS[given]
-    parts = [tuple(map(_number, part.split(","))) for part in given.split("/")]
+    parts = [tuple(map(_read_number, part.split(","))) for part in given.split("/")]
     is_sound = [len(part) for part in parts] == [3, 3] and 0 not in parts[1]
     if not is_sound or not all(math.isfinite(number) for part in parts for number in part):
         raise ValueError(
-            f"must be one of {', '.join(SCALINGS)}, or R,G,B/R,G,B: what is subtracted, and what "
-            "divides and is not 0"
+            f"must be one of {', '.join(SCALINGS)}, or R,G,B/R,G,B: three subtrahends and three "
+            "divisors, which are not 0"
         )
     subtract, divide = parts
     return Scaling((subtract[0], subtract[1], subtract[2]), (divide[0], divide[1], divide[2]))
 
 
-def _classes(given: str) -> OwnClasses | None:
-    return read_classes_file(readers.path(given))
+def _read_classes(given: str) -> OwnClasses | None:
+    return read_classes_file(read_path(given))
 
 
-def _number(given: str) -> float:
-    """NaN for what is no number: it fails every comparison."""
+def _read_number(given: str) -> float:
+    """Reads a number; NaN, which fails every comparison, if it is none."""
     try:
         return float(given)
     except ValueError:
@@ -58,71 +66,71 @@ def _number(given: str) -> float:
 @Parameter(name="*", group=Group("What the network does not say", sort_key=1))
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Described(PackOptions):
-    """The same as flags."""
+    """`PackOptions` as flags.
 
-    name: Annotated[
-        str | None, declare.text("NAME", "the result's 'model'", "the network's own")
-    ] = None
-    version: Annotated[
-        str, declare.setting(readers.text, "TEXT", "the pack's version", name="--model-version")
-    ] = "1"
-    licence: Annotated[str | None, declare.text("TEXT", "of the network")] = None
-    source: Annotated[str | None, declare.text("TEXT", "its origin, for people")] = None
-    size: Annotated[
-        int | None, declare.number(*SIDES, "PIXELS", "side of the input, if it takes any")
-    ] = None
-    crop: Annotated[
-        float | Literal["none"] | None,
-        declare.setting(_crop, "SHARE", "0.1 to 1 of the shorter side, or none"),
-    ] = None
-    resize: Annotated[
-        Resize | None, declare.word(get_args(Resize), "FILTER", "resampling filter")
-    ] = None
+    Attributes:
+        name: the result's 'model'
+        version: the pack's version
+        licence: of the network
+        source: the network's origin, for people
+        size: side of the input, if the network takes any
+        crop: 0.1 to 1 of the shorter side, or none
+        resize: resampling filter
+        colours: order of the network's channels
+        kind: what the network's scores are
+        classes: TOML, or a line for each class: id, space, name
+        weights: safetensors file for timm/NAME
+    """
+
+    name: Annotated[str | None, setting("NAME", read_text, default="the network's own")] = None
+    version: Annotated[str, setting("TEXT", read_text, name="--model-version")] = "1"
+    licence: Text = None
+    source: Text = None
+    size: Annotated[int | None, number("PIXELS", *SIDES)] = None
+    crop: Annotated[float | Literal["none"] | None, setting("SHARE", _read_crop)] = None
+    resize: Annotated[Resize | None, choice("FILTER", get_args(Resize))] = None
     scaling: Annotated[
         Scaling | None,
-        declare.setting(
-            _scaling, "HOW", f"{', '.join(SCALINGS)} (signed: -1 to 1), or R,G,B/R,G,B"
+        setting(
+            "HOW", _read_scaling, help=f"{', '.join(SCALINGS)} (signed: -1 to 1), or R,G,B/R,G,B"
         ),
     ] = None
     colours: Annotated[
-        Literal["RGB", "BGR"] | None,
-        declare.word(("RGB", "BGR"), "ORDER", "order of its channels", "RGB"),
+        Literal["RGB", "BGR"] | None, choice("ORDER", ("RGB", "BGR"), default="RGB")
     ] = None
     kind: Annotated[
         Literal["logits", "probabilities"] | None,
-        declare.word(("logits", "probabilities"), "KIND", "what its scores are", "judged by them"),
+        choice("KIND", ("logits", "probabilities"), default="seen from their values"),
     ] = None
-    classes: Annotated[
-        OwnClasses | None,
-        declare.setting(_classes, "FILE", "TOML, or a line for each class: id, space, name"),
-    ] = None
-    weights: Annotated[Path | None, declare.path("FILE", "safetensors file for timm/NAME")] = None
-
-
-_NOTHING: Final = Described()
+    classes: Annotated[OwnClasses | None, setting("FILE", _read_classes)] = None
+    weights: File = None
 
 
 def run(
-    network: Annotated[
-        str,
-        Parameter(
-            help="a Keras name such as MobileNetV3Large, timm/NAME, or a .keras, .h5 or .onnx file"
-        ),
-    ],
+    network: str,
     /,
     *,
-    output: Annotated[Path, declare.path("DIR", "folder to make, or NAME.zip")],
-    pictures: Annotated[Path | None, declare.path("DIR", "more pictures to compare on")] = None,
-    described: Described = _NOTHING,
-    files: ModelFiles = MODEL_FILES,
-    general: General = GENERAL,
+    output: Annotated[Path, setting("DIR", read_path)],
+    pictures: Annotated[Path | None, setting("DIR", read_path)] = None,
+    described: Described = Described(),
+    files: ModelFiles = ModelFiles(),
+    general: General = General(),
 ) -> None:
-    """Makes the pack and prints how it compares with the network."""
-    set_up_logging(general.level("warning"))
+    """Makes the pack and prints how its results differ from the network's.
+
+    Args:
+        network: a Keras name such as MobileNetV3Large, timm/NAME, or a .keras, .h5 or .onnx file
+        output: folder to make, or NAME.zip
+        pictures: folder with more pictures to compare on
+        described: what the network's source does not say.
+        files: where weights are stored.
+        general: for logging.
+    """
+    general.set_up_logging()
     silence_decoders()
     photos = [] if pictures is None else _files(pictures)
     print(f"Packing {network}; this takes from seconds to minutes.", flush=True)
-    compared = make_pack(network, output, described, photos, model_files_options(files))
+    compared = make_pack(network, output, described, photos, model_options(files))
     print(
         f"Compared on {compared.pictures} pictures: largest difference of probabilities "
         f"{compared.largest:.1e}, the same best class on {compared.same_best}.\n"

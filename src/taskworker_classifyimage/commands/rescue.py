@@ -1,34 +1,36 @@
-"""`rescue`: tasks that are stuck with a dead worker."""
+"""`rescue`: reopens tasks that are stuck with a dead worker."""
 
 import asyncio
 import math
 from typing import Annotated
 
-from taskworker_classifyimage import declare, readers
 from taskworker_classifyimage.bridge_client.address import BridgeAddress
 from taskworker_classifyimage.bridge_client.client import BridgeClient
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, ConfigError, ExitCode
-from taskworker_classifyimage.logs import set_up_logging
-from taskworker_classifyimage.settings import ACCESS, GENERAL, Access, General
+from taskworker_classifyimage.settings.areas import Access, General
+from taskworker_classifyimage.settings.declare import Switch, read_text, read_time, setting
 from taskworker_classifyimage.tasks import TASK_TYPE
 from taskworker_classifyimage.worker.rescue import Begun, begun_tasks
 
 
 def run(
     *,
-    older_than: Annotated[
-        float,
-        declare.setting(
-            readers.seconds, "TIME", "for how long a task has to be in progress, such as 10m"
-        ),
-    ],
-    worker: Annotated[str | None, declare.text("NAME", "only tasks that this worker took")] = None,
-    dry_run: Annotated[bool, declare.switch("list them and reopen none")] = False,
-    access: Access = ACCESS,
-    general: General = GENERAL,
+    older_than: Annotated[float, setting("TIME", read_time)],
+    worker: Annotated[str | None, setting("NAME", read_text)] = None,
+    dry_run: Switch = False,
+    access: Access = Access(),
+    general: General = General(),
 ) -> int:
-    """Prints one line a task; returns 1 if the bridge did not do as asked."""
-    set_up_logging(general.level("warning"))
+    """Prints one line for each task; returns 1 if the bridge cannot be reached or refuses.
+
+    Args:
+        older_than: shortest time that a task has been in progress, such as 10m
+        worker: only tasks that this worker took
+        dry_run: list the tasks and reopen none
+        access: the bridge.
+        general: for logging.
+    """
+    general.set_up_logging()
     address = access.address()
     if address is None:
         raise ConfigError("name the bridge with --taskbridgeurl")
@@ -65,7 +67,7 @@ async def _reopen(client: BridgeClient, task: Begun) -> bool:
 
 
 def _line(task: Begun) -> str:
-    # Ids and names come from outside: what a terminal would obey is shown as text.
+    # Ids and names come from outside: `!a` escapes control sequences for the terminal.
     if math.isinf(task.silent_s):
         silence = "unknown to the bridge"
     else:

@@ -1,4 +1,4 @@
-"""`work`: takes pictures from a bridge, classifies them and reports; may start the bridge."""
+"""`work`: takes pictures from a bridge, own or remote, classifies them and reports results."""
 
 import asyncio
 import json
@@ -15,7 +15,6 @@ from taskworker_classifyimage.classify.labels import labels_of
 from taskworker_classifyimage.classify.loader import load_classifiers
 from taskworker_classifyimage.commands.parts import decoder_pool, model_options
 from taskworker_classifyimage.local.files import LocalFiles
-from taskworker_classifyimage.logs import set_up_logging
 from taskworker_classifyimage.pipeline.engine import ConcurrentEngine, Engine
 from taskworker_classifyimage.pipeline.handle import Handler
 from taskworker_classifyimage.pipeline.report import Reporter
@@ -23,7 +22,7 @@ from taskworker_classifyimage.pipeline.take import Taker, offers_of
 from taskworker_classifyimage.pipeline.undelivered import UndeliveredResults
 from taskworker_classifyimage.sample import SAMPLE
 from taskworker_classifyimage.sandbox.pool import DecoderPool
-from taskworker_classifyimage.settings import WORK, WorkSettings
+from taskworker_classifyimage.settings.areas import WorkSettings
 from taskworker_classifyimage.stopping import exit_on_sigterm, stop_on_signals, unless
 from taskworker_classifyimage.tasks import TASK_TYPE, ClassifyRequest
 from taskworker_classifyimage.worker.own_name import wait_for_own_name
@@ -36,15 +35,16 @@ from taskworker_classifyimage.worker.worker import Worker
 _log = logging.getLogger(__name__)
 
 
-def run(settings: WorkSettings = WORK) -> None:
+def run(settings: WorkSettings = WorkSettings()) -> None:
     """Works until a signal ends it."""
-    set_up_logging(settings.general.level("info"))
+    settings.general.set_up_logging("info")
     exit_on_sigterm()
-    # All is checked before the first task is taken: a worker that cannot answer takes none.
+    # Everything is checked first: a worker that cannot classify must not take a task.
     address, models = settings.access.address(), settings.models
     with decoder_pool(settings.decoding) as decoders:
-        # Decoders load while the models do.
-        classifiers = load_classifiers(models.model, models.device, model_options(models))
+        # Decoder processes start while the models load.
+        options = model_options(models.files, models.preprocessing)
+        classifiers = load_classifiers(models.model, models.device, options)
         for classifier in classifiers:
             labels_of(classifier.model).check()
         decoders.start()
@@ -75,10 +75,12 @@ async def _work(
     decoders: DecoderPool,
     stop: asyncio.Event,
 ) -> None:
-    # One more than the device needs, as one of them is likely to wait for a decoder.
-    threads = 1 + max(each.threads for each in classifiers)
+    # One more than the device needs, as one thread usually waits for a decoder process.
+    threads = 1 + max(classifier.threads for classifier in classifiers)
     compute = ThreadPoolExecutor(threads, thread_name_prefix="compute")
-    with lock_state_folder(settings.state_folder(), address.url, settings.worker) as folder:
+    with lock_state_folder(
+        settings.decoding.state_folder(), address.url, settings.worker
+    ) as folder:
         try:
             async with open_bridge(address, settings.worker, TASK_TYPE) as bridge:
                 handler = Handler(
@@ -106,8 +108,8 @@ async def _work(
                     if not stop.is_set():
                         await worker.run(stop)
         finally:
-            # Tasks that still compute were handed back; nobody waits for them, nor for a decoder
-            # that hangs.
+            # Tasks that still compute were handed back: their threads and decoder processes, which
+            # may hang, are not waited for.
             decoders.close()
             compute.shutdown(wait=False, cancel_futures=True)
     _log.info(
@@ -137,7 +139,7 @@ async def _beside(coroutine: Coroutine[None, None, None]) -> AsyncIterator[None]
 
 
 def _introduce(url: str, files: LocalFiles) -> None:
-    """Shows on a picture that comes with the program what this is good for."""
+    """Classifies the sample picture and prints the result and the bridge's address."""
     result = files.classify(SAMPLE, ClassifyRequest(top=3))
     shown = json.dumps(result, indent=2, ensure_ascii=False)
     print(f"A picture of an espresso, classified:\n{shown}\n")

@@ -1,0 +1,1 @@
+"""What the operator decides: `areas` declares each setting once, `sources` finds its text."""
