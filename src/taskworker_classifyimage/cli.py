@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ExitCode.DONE
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # Characters that the terminal's encoding lacks are printed as escapes: no error is raised.
+            # Characters that the terminal's encoding lacks are printed as escapes, not as errors.
             stream.reconfigure(errors="backslashreplace")
     try:
         from taskworker_classifyimage.command_line import run  # noqa: PLC0415 - see above

@@ -3,10 +3,10 @@
 A command's module is imported only when the command runs or its help is printed.
 """
 
-import difflib
 import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Annotated, Final, Literal, TextIO
 
 from cyclopts import (
@@ -99,14 +99,11 @@ def build_app(environ: Mapping[str, str]) -> App:
         config=add_texts,
     )
     app["--help"].help = "print this help; after a command, its flags"
-    app[
-        "--version"
-    ].help = "print the version; with --verbose also the libraries that decode pictures"
+    app["--version"].help = "print the version; with --verbose, also those of image libraries"
     for number, (name, summary) in enumerate(_COMMANDS.items()):
-        what = "app" if name == "models" else "run"
-        more = {"help_prologue": _EXAMPLES} if name == "work" else {}
-        module = f"taskworker_classifyimage.commands.{name}"
-        app.command(f"{module}:{what}", name=name, help=summary, sort_key=number, **more)
+        target = f"taskworker_classifyimage.commands.{name}:{'app' if name == 'models' else 'run'}"
+        examples = {"help_prologue": _EXAMPLES} if name == "work" else {}
+        app.command(target, name=name, help=summary, sort_key=number, **examples)
     app.command(
         print_completion,
         name="completion",
@@ -130,9 +127,8 @@ def _explain(err: CycloptsError) -> str:
     if isinstance(err, CoercionError) and err.msg and argument and argument.tokens:
         from taskworker_classifyimage.settings import sources  # noqa: PLC0415 - as above
 
-        token = argument.tokens[-1]
-        place = sources.place_of(token)
-        return f"{sources.name_of(argument)} {err.msg}; it is {token.value!r} in {place}"
+        name, token = sources.name_of(argument), argument.tokens[-1]
+        return f"{name} {err.msg}; it is {token.value!r} in {sources.place_of(token)}"
     if isinstance(err, MissingArgumentError) and argument:
         # Only help needs docstrings, so parsing leaves them out.
         described = err.app.assemble_argument_collection(parse_docstring=True) if err.app else []
@@ -147,8 +143,8 @@ def _explain(err: CycloptsError) -> str:
         [surplus, *_] = err.unused_tokens
         if surplus.startswith("-"):
             return _refuse_flag(surplus, [])
-        close = difflib.get_close_matches(surplus, list(err.app or ()), n=1)
-        return f"{surplus!r} is not expected here{_ask(close)}"
+        close = get_close_matches(surplus, list(err.app or ()), n=1)
+        return f"{surplus!r} is not expected here{_suggest(close)}"
     return printable(str(err))
 
 
@@ -159,12 +155,9 @@ def _refuse_flag(given: str, flags: Sequence[str]) -> str:
     elsewhere = [f"--{name}" for name in NAMES]
     if flag in elsewhere:
         return f"{flag} is a flag of other commands"
-    close = [
-        *difflib.get_close_matches(flag, flags, n=1),
-        *difflib.get_close_matches(flag, elsewhere, n=1),
-    ]
-    return f"there is no flag {printable(flag)}{_ask(close)}"
+    close = get_close_matches(flag, flags, n=1) or get_close_matches(flag, elsewhere, n=1)
+    return f"there is no flag {printable(flag)}{_suggest(close)}"
 
 
-def _ask(close: Sequence[str]) -> str:
+def _suggest(close: Sequence[str]) -> str:
     return f"; did you mean {close[0]}?" if close else ""

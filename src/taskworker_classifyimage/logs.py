@@ -2,10 +2,9 @@
 
 import logging
 import sys
-from typing import Final, Literal, get_args
+from typing import Literal
 
 Level = Literal["debug", "info", "warning", "error"]
-LEVELS: Final[tuple[Level, ...]] = get_args(Level)
 
 
 def set_up_logging(level: Level) -> None:

@@ -13,7 +13,6 @@ _log = logging.getLogger(__name__)
 DEFAULT_MODEL: Final = "EfficientNetLite2"
 
 Preprocessing = Literal["model", "original"]
-PREPROCESSINGS: Final[tuple[Preprocessing, ...]] = ("model", "original")
 
 #: The folder in which the original worker keeps its model, relative to the current one.
 _LOCAL_FOLDER: Final = Path("models")

@@ -10,7 +10,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Final
 
 from rich.table import Column
@@ -47,26 +47,6 @@ _COLUMNS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """Times of one step: wall seconds of each picture, CPU seconds and wall seconds of all."""
-
-    name: str
-    each_s: Sequence[float]
-    cpu_s: float
-    all_s: float
-
-    def cells(self) -> Sequence[str]:
-        """The cells of `_COLUMNS`."""
-        ordered = sorted(self.each_s)
-        return (
-            self.name,
-            f"{len(ordered) / self.all_s:.1f}",
-            f"{self.cpu_s / len(ordered) * 1000:.2f}",
-            *(f"{ordered[int(len(ordered) * share)] * 1000:.2f}" for share in (0.5, 0.95)),
-        )
-
-
 def run(
     *,
     bridge: Url = None,
@@ -77,12 +57,10 @@ def run(
 
     Args:
         bridge: same as --taskbridgeurl; without either, an embedded bridge is started
-        access: how to call that bridge.
-        settings: the model and how to decode.
     """
     settings.general.set_up_logging()
     silence_decoders()
-    bridge_elsewhere = access.address(bridge)
+    bridge_elsewhere = (replace(access, taskbridgeurl=bridge) if bridge else access).address()
     classifier = load_first(settings.models)
     threads = classifier.threads
     print(
@@ -92,9 +70,9 @@ def run(
     with contextlib.ExitStack() as stack:
         decoders = stack.enter_context(decoder_pool(settings.decoding))
         for row in _measure_computing(classifier, decoders):
-            print_table(_COLUMNS, row.cells())
+            print_table(_COLUMNS, row)
         address = bridge_elsewhere or stack.enter_context(_run_bridge())
-        print_table(_COLUMNS, asyncio.run(_whole_loop(address, classifier, decoders)).cells())
+        print_table(_COLUMNS, asyncio.run(_whole_loop(address, classifier, decoders)))
     memory = peak_memory_bytes()
     print(
         f"\n{_PICTURES} pictures in each row; CPU is this process's, without decoders and bridge."
@@ -102,7 +80,7 @@ def run(
     print(f"Peak memory: {'unknown' if memory is None else f'{memory / 1e6:.0f} MB'}")
 
 
-def _measure_computing(classifier: Classifier, decoders: DecoderPool) -> Iterator[_Row]:
+def _measure_computing(classifier: Classifier, decoders: DecoderPool) -> Iterator[Sequence[str]]:
     encoded, spec, limits = SAMPLE.read_bytes(), classifier.model.input, decoders.limits
     image = decoders.decode(encoded, spec).pixels
 
@@ -117,7 +95,7 @@ def _measure_computing(classifier: Classifier, decoders: DecoderPool) -> Iterato
         yield _measure(f"both, on {classifier.threads} threads", both, classifier.threads)
 
 
-def _measure(name: str, step: Callable[[], object], threads: int) -> _Row:
+def _measure(name: str, step: Callable[[], object], threads: int) -> Sequence[str]:
     def timed(_number: int) -> float:
         start_s = time.perf_counter()
         step()
@@ -127,7 +105,15 @@ def _measure(name: str, step: Callable[[], object], threads: int) -> _Row:
         start_s, start_cpu_s = time.perf_counter(), time.process_time()
         each_s = list(compute.map(timed, range(_PICTURES)))
         all_s, cpu_s = time.perf_counter() - start_s, time.process_time() - start_cpu_s
-    return _Row(name, each_s, cpu_s, all_s)
+    return _row(name, each_s, cpu_s, all_s)
+
+
+def _row(name: str, each_s: Sequence[float], cpu_s: float, all_s: float) -> Sequence[str]:
+    """Cells of one step: from the wall time of each picture, CPU and wall time of all."""
+    ordered, count = sorted(each_s), len(each_s)
+    percentiles = (ordered[int(count * share)] * 1000 for share in (0.5, 0.95))
+    cpu_ms = cpu_s / count * 1000
+    return (name, f"{count / all_s:.1f}", f"{cpu_ms:.2f}", *(f"{ms:.2f}" for ms in percentiles))
 
 
 @contextlib.contextmanager
@@ -153,7 +139,7 @@ def _run_bridge() -> Iterator[BridgeAddress]:
 
 async def _whole_loop(
     address: BridgeAddress, classifier: Classifier, decoders: DecoderPool
-) -> _Row:
+) -> Sequence[str]:
     """Adds tasks of a unique type, lets a worker do them, and removes them."""
     task_type = f"bench-{uuid.uuid4()}"
     added: list[str] = []
@@ -173,7 +159,7 @@ async def _whole_loop(
                     await client.remove(task_id)
     except (BridgeUnavailable, BridgeRejected) as err:
         raise ConfigError(f"{address.url}: {err}") from None
-    return _Row("whole loop", each_s, cpu_s, all_s)
+    return _row("whole loop", each_s, cpu_s, all_s)
 
 
 async def _work_off(

@@ -41,7 +41,10 @@ async def embedded_bridge(settings: EmbeddedBridge) -> AsyncIterator[BridgeAddre
     token = _token(settings)
     allow_remote = WITH_TOKEN if settings.allow_remote is True else settings.allow_remote or None
     access = settle_access(host, allow_remote, token, settings.bridge_origins)
-    server = BridgeServer(host, port, settings.folder(), limits=_limits(settings), access=access)
+    # 0 days: completed tasks are kept permanently.
+    keep_s = settings.bridge_keep_days * 86_400.0 or None
+    limits = Limits(lease_s=settings.bridge_lease, keep_s=keep_s)
+    server = BridgeServer(host, port, settings.folder(), limits=limits, access=access)
     allow_many_files()
     try:
         await server.start()
@@ -73,11 +76,6 @@ def _token(settings: EmbeddedBridge) -> str | None:
     if isinstance(settings.token, Path):
         return read_token(settings.token)
     return settings.token and check_token(settings.token, TOKEN_VARIABLE)
-
-
-def _limits(settings: EmbeddedBridge) -> Limits:
-    keep_s = settings.bridge_keep_days * 86_400.0
-    return Limits(lease_s=settings.bridge_lease, keep_s=keep_s or None)
 
 
 def _who_has(port: int) -> str:

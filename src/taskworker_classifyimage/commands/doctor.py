@@ -5,7 +5,6 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 from rich.table import Column
@@ -70,7 +69,7 @@ def _findings(settings: LocalSettings, address: BridgeAddress | None) -> Iterato
     )
     yield _check("labels", _check_labels)
     with decoder_pool(settings.decoding) as pool:
-        yield _check("isolation", partial(_check_isolation, pool))
+        yield _check("isolation", _check_isolation, pool)
         yield from _check_models(settings.models, pool)
     if address is not None:
         yield asyncio.run(_check_bridge(address))
@@ -85,7 +84,7 @@ def _check_models(models: Models, pool: DecoderPool) -> Iterator[_Finding]:
     built_in = [pack.name for pack in packs]
     named = [model for model in models.model if model not in built_in]
     for model in (*built_in, *named):
-        yield _check(f"model {model}", partial(_check_model, models, pool, model))
+        yield _check(f"model {model}", _check_model, models, pool, model)
 
 
 def _speed_by(flags: frozenset[str]) -> str:
@@ -97,9 +96,9 @@ def _speed_by(flags: frozenset[str]) -> str:
     return "without AVX2: same answers, but slowly; EfficientNetLite0 is the fastest model"
 
 
-def _check(subject: str, check: Callable[[], str]) -> _Finding:
+def _check(subject: str, check: Callable[..., str], *arguments: object) -> _Finding:
     try:
-        return _Finding(subject, check())
+        return _Finding(subject, check(*arguments))
     except TaskworkerError as err:
         return _Finding(subject, str(err), is_ok=False)
 

@@ -41,7 +41,6 @@ def run(
     Args:
         folder: its files are named n01440764_tench.jpg or n01440764/any-name.jpg
         plot: draw confidence against accuracy (.svg, .png, .pdf)
-        settings: the model and how to decode.
     """
     settings.general.set_up_logging()
     if not folder.is_dir():
@@ -49,7 +48,8 @@ def run(
     if plot:
         _check_plot(plot)
     classifier = load_first(settings.models)
-    names = _names(classifier)
+    labels = labels_of(classifier.model)
+    names = labels.names(labels.resolve(LAST_RESORT)[0])
     truths = {path: truth_of(path, folder, names) for path in walk([folder])}
     known = {path: truth for path, truth in truths.items() if truth is not None}
     if not known:
@@ -70,11 +70,6 @@ def run(
     if plot:
         _draw(outcomes, plot, f"{classifier.model.name}, {len(outcomes)} pictures")
         print(f"\n{plot} shows confidence against accuracy")
-
-
-def _names(classifier: Classifier) -> Mapping[str, str]:
-    labels = labels_of(classifier.model)
-    return labels.names(labels.resolve(LAST_RESORT)[0])
 
 
 def _classify(files: LocalFiles, truths: Mapping[Path, str]) -> tuple[list[Outcome], Counter[str]]:
@@ -99,23 +94,14 @@ def _print_accuracy(classifier: Classifier, outcomes: Sequence[Outcome]) -> None
     )
     print(f"{count} pictures of {len({outcome.truth for outcome in outcomes})} classes")
     rights = {k: top_k(outcomes, k) for k in (1, _BEST)}
-    print_table(
-        (Column(), Column(justify="right"), Column()),
-        *(
-            (f"top-{k}", f"{right / count:6.1%}", _interval(right, count))
-            for k, right in rights.items()
-        ),
-    )
+    for k, right in rights.items():
+        low, high = interval(right, count)
+        print(f"top-{k}  {right / count:6.1%}  95 % confidence: {low:.1%} to {high:.1%}")
     accuracy = rights[1] / count
     confidence = sum(outcome.confidence for outcome in outcomes) / count
     verdict = "underconfident" if confidence < accuracy else "overconfident"
     print(f"mean confidence {confidence:.1%} against {accuracy:.1%} accuracy: {verdict}")
     print(f"expected calibration error {calibration_error(outcomes):.3f}")
-
-
-def _interval(right: int, count: int) -> str:
-    low, high = interval(right, count)
-    return f"95 % confidence: {low:.1%} to {high:.1%}"
 
 
 def _print_confusions(outcomes: Sequence[Outcome], names: Mapping[str, str]) -> None:

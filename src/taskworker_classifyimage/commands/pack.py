@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 
@@ -17,15 +17,7 @@ from taskworker_classifyimage.input_spec import SIDES, Resize
 from taskworker_classifyimage.packing import make_pack
 from taskworker_classifyimage.packing.network import SCALINGS, PackOptions, Scaling
 from taskworker_classifyimage.settings.areas import General, ModelFiles
-from taskworker_classifyimage.settings.declare import (
-    File,
-    Text,
-    choice,
-    number,
-    read_path,
-    read_text,
-    setting,
-)
+from taskworker_classifyimage.settings.declare import File, Text, choice, folder, number, setting
 
 
 def _read_crop(given: str) -> float | Literal["none"]:
@@ -52,7 +44,7 @@ def _read_scaling(given: str) -> Scaling:
 
 
 def _read_classes(given: str) -> OwnClasses | None:
-    return read_classes_file(read_path(given))
+    return read_classes_file(Path(given))
 
 
 def _read_number(given: str) -> float:
@@ -82,25 +74,23 @@ class Described(PackOptions):
         weights: safetensors file for timm/NAME
     """
 
-    name: Annotated[str | None, setting("NAME", read_text, default="the network's own")] = None
-    version: Annotated[str, setting("TEXT", read_text, name="--model-version")] = "1"
+    name: Annotated[str | None, setting("NAME", default="the network's own")] = None
+    version: Annotated[str, setting("TEXT", name="--model-version")] = "1"
     licence: Text = None
     source: Text = None
     size: Annotated[int | None, number("PIXELS", *SIDES)] = None
     crop: Annotated[float | Literal["none"] | None, setting("SHARE", _read_crop)] = None
-    resize: Annotated[Resize | None, choice("FILTER", get_args(Resize))] = None
+    resize: Annotated[Resize | None, choice("FILTER")] = None
     scaling: Annotated[
         Scaling | None,
         setting(
             "HOW", _read_scaling, help=f"{', '.join(SCALINGS)} (signed: -1 to 1), or R,G,B/R,G,B"
         ),
     ] = None
-    colours: Annotated[
-        Literal["RGB", "BGR"] | None, choice("ORDER", ("RGB", "BGR"), default="RGB")
-    ] = None
+    colours: Annotated[Literal["RGB", "BGR"] | None, choice("ORDER", default="RGB")] = None
     kind: Annotated[
         Literal["logits", "probabilities"] | None,
-        choice("KIND", ("logits", "probabilities"), default="seen from their values"),
+        choice("KIND", default="seen from their values"),
     ] = None
     classes: Annotated[OwnClasses | None, setting("FILE", _read_classes)] = None
     weights: File = None
@@ -110,8 +100,8 @@ def run(
     network: str,
     /,
     *,
-    output: Annotated[Path, setting("DIR", read_path)],
-    pictures: Annotated[Path | None, setting("DIR", read_path)] = None,
+    output: Annotated[Path, folder()],
+    pictures: Annotated[Path | None, folder()] = None,
     described: Described = Described(),
     files: ModelFiles = ModelFiles(),
     general: General = General(),
@@ -122,9 +112,6 @@ def run(
         network: a Keras name such as MobileNetV3Large, timm/NAME, or a .keras, .h5 or .onnx file
         output: folder to make, or NAME.zip
         pictures: folder with more pictures to compare on
-        described: what the network's source does not say.
-        files: where weights are stored.
-        general: for logging.
     """
     general.set_up_logging()
     silence_decoders()
@@ -138,7 +125,7 @@ def run(
     )
 
 
-def _files(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        raise ConfigError(f"--pictures: there is no folder {folder}")
-    return sorted(path for path in folder.iterdir() if path.is_file())
+def _files(pictures: Path) -> list[Path]:
+    if not pictures.is_dir():
+        raise ConfigError(f"--pictures: there is no folder {pictures}")
+    return sorted(path for path in pictures.iterdir() if path.is_file())

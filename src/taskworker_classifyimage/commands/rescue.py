@@ -8,7 +8,7 @@ from taskworker_classifyimage.bridge_client.address import BridgeAddress
 from taskworker_classifyimage.bridge_client.client import BridgeClient
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, ConfigError, ExitCode
 from taskworker_classifyimage.settings.areas import Access, General
-from taskworker_classifyimage.settings.declare import Switch, read_text, read_time, setting
+from taskworker_classifyimage.settings.declare import Switch, read_time, setting
 from taskworker_classifyimage.tasks import TASK_TYPE
 from taskworker_classifyimage.worker.rescue import Begun, begun_tasks
 
@@ -16,7 +16,7 @@ from taskworker_classifyimage.worker.rescue import Begun, begun_tasks
 def run(
     *,
     older_than: Annotated[float, setting("TIME", read_time)],
-    worker: Annotated[str | None, setting("NAME", read_text)] = None,
+    worker: Annotated[str | None, setting("NAME")] = None,
     dry_run: Switch = False,
     access: Access = Access(),
     general: General = General(),
@@ -27,8 +27,6 @@ def run(
         older_than: shortest time that a task has been in progress, such as 10m
         worker: only tasks that this worker took
         dry_run: list the tasks and reopen none
-        access: the bridge.
-        general: for logging.
     """
     general.set_up_logging()
     address = access.address()

@@ -4,12 +4,12 @@ import asyncio
 import json
 import logging
 import os
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 
 from taskworker_classifyimage.bridge_client.address import BridgeAddress
-from taskworker_classifyimage.bridge_client.bridge import Bridge, open_bridge
+from taskworker_classifyimage.bridge_client.bridge import open_bridge
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.classify.labels import labels_of
 from taskworker_classifyimage.classify.loader import load_classifiers
@@ -77,6 +77,8 @@ async def _work(
 ) -> None:
     # One more than the device needs, as one thread usually waits for a decoder process.
     threads = 1 + max(classifier.threads for classifier in classifiers)
+    models = (f"{each.model.name} ({each.library}) on {each.device}" for each in classifiers)
+    means = f"{', '.join(models)}, {threads} threads"
     compute = ThreadPoolExecutor(threads, thread_name_prefix="compute")
     with lock_state_folder(
         settings.decoding.state_folder(), address.url, settings.worker
@@ -92,18 +94,12 @@ async def _work(
                 )
                 taker = Taker(bridge, offers_of(classifiers))
                 worker = Worker(bridge, handler, taker, Slots(threads, settings.in_flight))
-                models = (
-                    f"{each.model.name} ({each.library}) on {each.device}" for each in classifiers
-                )
-                _log.info(
-                    "worker %r works for %s with %s, %d threads",
-                    settings.worker,
-                    address.url,
-                    ", ".join(models),
-                    threads,
-                )
-                notifying = Systemd(os.environ).keep_notifying(worker.status, stop)
-                async with _beside(notifying), _rescuing(settings, bridge):
+                _log.info("worker %r works for %s with %s", settings.worker, address.url, means)
+                background = [Systemd(os.environ).keep_notifying(worker.status, stop)]
+                if settings.rescue_after is not None:
+                    clock = asyncio.get_running_loop().time
+                    background.append(Rescuer(bridge, settings.rescue_after, clock=clock).run())
+                async with _in_background(background):
                     await unless(stop, wait_for_own_name(bridge))
                     if not stop.is_set():
                         await worker.run(stop)
@@ -120,22 +116,16 @@ async def _work(
     )
 
 
-def _rescuing(settings: WorkSettings, bridge: Bridge) -> AbstractAsyncContextManager[None]:
-    if settings.rescue_after is None:
-        return nullcontext()
-    clock = asyncio.get_running_loop().time
-    return _beside(Rescuer(bridge, settings.rescue_after, clock=clock).run())
-
-
 @asynccontextmanager
-async def _beside(coroutine: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Runs a coroutine in the background for the time of the block."""
-    beside = asyncio.create_task(coroutine)
+async def _in_background(coroutines: Iterable[Coroutine[None, None, None]]) -> AsyncIterator[None]:
+    """Runs coroutines in the background until the block ends."""
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
     try:
         yield
     finally:
-        beside.cancel()
-        await asyncio.wait({beside})
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
 
 
 def _introduce(url: str, files: LocalFiles) -> None:

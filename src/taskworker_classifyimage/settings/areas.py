@@ -19,11 +19,10 @@ from taskworker_classifyimage import PROGRAM
 from taskworker_classifyimage.bridge_client.address import BridgeAddress
 from taskworker_classifyimage.bridge_client.credentials import Credentials
 from taskworker_classifyimage.bridge_client.tls import Tls, parse_pin
-from taskworker_classifyimage.bridge_server.access import OPEN, WITH_TOKEN
 from taskworker_classifyimage.classify.device import DEVICES, Device
-from taskworker_classifyimage.classify.options import DEFAULT_MODEL, PREPROCESSINGS, Preprocessing
+from taskworker_classifyimage.classify.options import DEFAULT_MODEL, Preprocessing
 from taskworker_classifyimage.errors import ConfigError
-from taskworker_classifyimage.logs import LEVELS, Level, set_up_logging
+from taskworker_classifyimage.logs import Level, set_up_logging
 from taskworker_classifyimage.settings import declare
 from taskworker_classifyimage.settings.declare import File, Switch, choice, folder, number, setting
 from taskworker_classifyimage.tasks import DEFAULT_LANGUAGE, DEFAULT_TOP
@@ -66,7 +65,7 @@ def _read_token(_kind: object, tokens: Sequence[Token]) -> Path | str:
     return declare.read_text(token.value) if is_secret else declare.read_path(token.value)
 
 
-Url = Annotated[BridgeAddress | None, setting("URL", str, converter=read_address)]
+Url = Annotated[BridgeAddress | None, setting("URL", converter=read_address)]
 
 
 @Parameter(name="*", group=Group("General", sort_key=9))
@@ -84,7 +83,7 @@ class General:
     config: File = None
     log_level: Annotated[
         Level | None,
-        choice("LEVEL", LEVELS, default="info for work and bridge, else warning"),
+        choice("LEVEL", default="info for work and bridge, else warning"),
     ] = None
     verbose: Annotated[bool, declare.switch(group=("General", _EXCLUSIVE))] = False
     quiet: Annotated[bool, declare.switch(alias="-q", group=("General", _EXCLUSIVE))] = False
@@ -117,7 +116,7 @@ class Access:
 
     taskbridgeurl: Url = None
     credentials: Annotated[
-        Credentials | None, setting("FILE", str, converter=_read_credentials, name="--auth-file")
+        Credentials | None, setting("FILE", converter=_read_credentials, name="--auth-file")
     ] = None
     ca_file: File = None
     pin_sha256: Annotated[bytes | None, setting("HEX", parse_pin)] = None
@@ -125,11 +124,8 @@ class Access:
     client_key: File = None
     insecure: Switch = False
 
-    def address(self, url: BridgeAddress | None = None) -> BridgeAddress | None:
+    def address(self) -> BridgeAddress | None:
         """The bridge, with credentials and TLS settings; None if no bridge is named.
-
-        Args:
-            url: the bridge, in place of `taskbridgeurl`.
 
         Raises:
             ConfigError: a certificate's file is missing or wrong, or the URL is not https.
@@ -141,8 +137,7 @@ class Access:
             client_cert=self.client_cert,
             client_key=self.client_key,
         )
-        bridge = url or self.taskbridgeurl
-        return None if bridge is None else bridge.secured(tls, self.credentials)
+        return self.taskbridgeurl and self.taskbridgeurl.secured(tls, self.credentials)
 
 
 @Parameter(name="*", group=_MODEL)
@@ -155,9 +150,7 @@ class ModelFiles:
         offline: never download a model
     """
 
-    models_dir: Annotated[Path | None, folder("./models if it exists, else the user's cache")] = (
-        None
-    )
+    models_dir: Annotated[Path | None, folder("./models if it is there, else in the cache")] = None
     offline: Switch = False
 
 
@@ -175,7 +168,7 @@ class Models:
         DEFAULT_MODEL,
     )
     device: Annotated[Device, setting("DEVICE", Device.parse, help=f"one of {DEVICES}")] = _AUTO
-    preprocessing: Annotated[Preprocessing, choice("HOW", PREPROCESSINGS)] = "model"
+    preprocessing: Annotated[Preprocessing, choice("HOW")] = "model"
     files: ModelFiles = ModelFiles()
 
 
@@ -210,7 +203,7 @@ class EmbeddedBridge:
     """The bridge that this program serves.
 
     `token` is the token itself or the path of a file that holds it; None: callers need no token.
-    `allow_remote` is True for `WITH_TOKEN`; None and False: only this machine may call.
+    `allow_remote` is True for "token"; None and False: only this machine may call.
 
     Attributes:
         bridge_host: address to listen on
@@ -223,18 +216,16 @@ class EmbeddedBridge:
         bridge_origins: servers whose pages may call the bridge: A,B or *
     """
 
-    bridge_host: Annotated[str, setting("HOST", declare.read_text)] = "127.0.0.1"
+    bridge_host: Annotated[str, setting("HOST")] = "127.0.0.1"
     bridge_port: Annotated[int, number("PORT", 0, 65535)] = 42000
     bridge_data: Annotated[Path | None, folder("the user's data folder")] = None
     bridge_lease: Annotated[int, number("SECONDS", 1, 86_400)] = 60
     bridge_keep_days: Annotated[int, number("DAYS", 0, 36_500)] = 30
     token: Annotated[
         Path | str | None,
-        setting("FILE", str, converter=_read_token, name="--bridge-token-file"),
+        setting("FILE", converter=_read_token, name="--bridge-token-file"),
     ] = field(default=None, repr=False)
-    allow_remote: Annotated[
-        Literal["token", "open"] | bool | None, choice("[=open]", (WITH_TOKEN, OPEN))
-    ] = None
+    allow_remote: Annotated[Literal["token", "open"] | bool | None, choice("[=open]")] = None
     bridge_origins: Annotated[
         tuple[str, ...], setting("URL", declare.read_origins, default="none")
     ] = ()
@@ -295,9 +286,7 @@ class WorkSettings:
     worker: Annotated[str, setting("NAME", declare.read_worker_name, default="the host's name")] = (
         field(default_factory=lambda: socket.gethostname() or "classifyimage")
     )
-    in_flight: Annotated[
-        int | None, number("N", 1, 1000, default="as many as the network needs")
-    ] = None
+    in_flight: Annotated[int | None, number("N", 1, 1000, default="what the network needs")] = None
     task_limit: Annotated[float, setting("TIME", declare.read_time, default="10m")] = 600.0
     rescue_after: Annotated[float | None, setting("TIME", declare.read_time, default="never")] = (
         None

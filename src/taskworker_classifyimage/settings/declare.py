@@ -7,7 +7,7 @@ from 0 to 65535". The text for help stands in the docstring of the class that ha
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, get_args
 
 from cyclopts import Parameter, Token
 
@@ -22,83 +22,6 @@ _ORIGIN: Final = re.compile(
 _DURATION: Final = re.compile(r"([0-9]{1,9})([smhd]?)", re.ASCII)
 _UNITS_S: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _LONGEST_S: Final = 30 * 86400.0
-
-
-def setting(
-    metavar: str, read: Callable[[str], object], *, default: str | None = None, **more: Any
-) -> Parameter:
-    """A setting with a value.
-
-    Args:
-        metavar: stands for the value in help.
-        read: returns the value of a text.
-        default: describes the default where the field's own value does not.
-        more: see `Parameter`.
-    """
-
-    def convert(_kind: object, tokens: Sequence[Token]) -> object:
-        return read(tokens[-1].value)
-
-    fixed = {
-        # One text for each setting, whatever its type.
-        "accepts_keys": False,
-        "json_dict": False,
-        "json_list": False,
-        "n_tokens": 1,
-        "negative": (),
-        # If a flag is given more than once, the last one counts.
-        "allow_repeating": True,
-    }
-    if default is not None:
-        more["show_default"] = lambda _value: default
-    return Parameter(metavar=metavar, **{"converter": convert, **fixed, **more})
-
-
-def switch(**more: Any) -> Parameter:
-    """A setting that is on or off, and off by default."""
-    return setting("", read_switch, show_default=False, n_tokens=None, **more)
-
-
-def folder(default: str) -> Parameter:
-    """The path of a folder."""
-    return setting("DIR", read_path, default=default)
-
-
-def number(metavar: str, lowest: int, highest: int, **more: Any) -> Parameter:
-    """A whole number within these bounds."""
-
-    def read(given: str) -> int:
-        if not (given.isascii() and given.isdigit() and len(given) < 10):
-            raise ValueError(f"must be a whole number from {lowest} to {highest}")
-        if not lowest <= int(given) <= highest:
-            raise ValueError(f"must be from {lowest} to {highest}")
-        return int(given)
-
-    return setting(metavar, read, **more)
-
-
-def choice(metavar: str, choices: Sequence[str], **more: Any) -> Parameter:
-    """One of these words."""
-
-    def read(given: str) -> str:
-        if given not in choices:
-            raise ValueError(f"must be one of {', '.join(choices)}")
-        return given
-
-    return setting(metavar, read, **more)
-
-
-def task_data(metavar: str, key: str) -> Parameter:
-    """A text that a task's data may have under this key."""
-
-    def read(given: str) -> str:
-        try:
-            parse_request({key: given})
-        except BadRequest as err:
-            raise ValueError(str(err).removeprefix(f"{key} ").rpartition(", not ")[0]) from None
-        return given
-
-    return setting(metavar, read)
 
 
 def read_switch(given: str) -> bool:
@@ -152,6 +75,95 @@ def read_origins(given: str) -> tuple[str, ...]:
     return origins
 
 
+def setting(
+    metavar: str,
+    read: Callable[[str], object] = read_text,
+    *,
+    default: str | None = None,
+    **more: Any,
+) -> Parameter:
+    """A setting with a value.
+
+    Args:
+        metavar: stands for the value in help.
+        read: returns the value of a text.
+        default: describes the default where the field's own value does not.
+        more: see `Parameter`.
+    """
+
+    def convert(_kind: object, tokens: Sequence[Token]) -> object:
+        return read(tokens[-1].value)
+
+    fixed = {
+        # One text for each setting, whatever its type.
+        "accepts_keys": False,
+        "json_dict": False,
+        "json_list": False,
+        "n_tokens": 1,
+        "negative": (),
+        # If a flag is given more than once, the last one counts.
+        "allow_repeating": True,
+    }
+    if default is not None:
+        more["show_default"] = lambda _value: default
+    return Parameter(metavar=metavar, **{"converter": convert, **fixed, **more})
+
+
+def switch(**more: Any) -> Parameter:
+    """A setting that is on or off, and off by default."""
+    return setting("", read_switch, show_default=False, n_tokens=None, **more)
+
+
+def folder(default: str | None = None) -> Parameter:
+    """The path of a folder."""
+    return setting("DIR", read_path, default=default)
+
+
+def number(metavar: str, lowest: int, highest: int, **more: Any) -> Parameter:
+    """A whole number within these bounds."""
+
+    def read(given: str) -> int:
+        if not (given.isascii() and given.isdigit() and len(given) < 10):
+            raise ValueError(f"must be a whole number from {lowest} to {highest}")
+        if not lowest <= int(given) <= highest:
+            raise ValueError(f"must be from {lowest} to {highest}")
+        return int(given)
+
+    return setting(metavar, read, **more)
+
+
+def choice(metavar: str, **more: Any) -> Parameter:
+    """One of the words that the setting's type has in a `Literal`."""
+
+    def convert(kind: object, tokens: Sequence[Token]) -> str:
+        choices = _words_in(kind)
+        if tokens[-1].value not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}")
+        return tokens[-1].value
+
+    return setting(metavar, converter=convert, **more)
+
+
+def task_data(metavar: str, key: str) -> Parameter:
+    """A text that a task's data may have under this key."""
+
+    def read(given: str) -> str:
+        try:
+            parse_request({key: given})
+        except BadRequest as err:
+            raise ValueError(str(err).removeprefix(f"{key} ").rpartition(", not ")[0]) from None
+        return given
+
+    return setting(metavar, read)
+
+
+def _words_in(kind: object) -> list[str]:
+    parts = get_args(kind)
+    return [
+        word for part in parts for word in ([part] if isinstance(part, str) else _words_in(part))
+    ]
+
+
 Switch = Annotated[bool, switch()]
-Text = Annotated[str | None, setting("TEXT", read_text)]
+Text = Annotated[str | None, setting("TEXT")]
 File = Annotated[Path | None, setting("FILE", read_path)]
