@@ -107,7 +107,7 @@ def build_app(environ: Mapping[str, str]) -> App:
     app.command(
         print_completion,
         name="completion",
-        help="Print a script for a shell that completes this command line; docs/settings.md.",
+        help="Print a script that completes this command line in a shell; docs/settings.md.",
         sort_key=len(_COMMANDS),
     )
     return app

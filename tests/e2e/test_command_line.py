@@ -1,4 +1,4 @@
-"""What a person sees who types commands, in a terminal and in a pipe."""
+"""What a user of the command line sees, in a terminal and in a pipe."""
 
 import os
 import shutil
@@ -63,8 +63,8 @@ def test_nothing_heavy_is_imported_for_a_quick_answer(arguments: list[str], abse
     assert ended.stdout.splitlines()[-1].split() == ["0"]
 
 
-def test_the_version_goes_before_everything_but_file_names() -> None:
-    """After `--` comes no flag."""
+def test_the_version_flag_has_precedence_over_all_but_file_names() -> None:
+    """After `--` there are no flags."""
     assert run("work", "--in-flight", "many", "-v").stdout == f"{__version__}\n"
     ended = run("classify", "--", "-v")
     assert (ended.returncode, "-v does not exist" in ended.stderr) == (2, True)
@@ -95,7 +95,7 @@ def test_help_of_work_opens_with_examples_and_groups_all_flags() -> None:
 
 @pytest.mark.parametrize("command", ["", "work", "models pack"])
 def test_help_in_a_pipe_is_plain_and_whole(command: str) -> None:
-    """No colours, no boxes, no lines wrapped at a width that nobody has."""
+    """No colours, no boxes, no wrapped lines."""
     shown = run(*command.split(), "--help", COLUMNS="40").stdout
     assert ESCAPE not in shown
     assert "│" not in shown
@@ -113,7 +113,7 @@ def test_tables_in_a_pipe_are_plain_and_whole() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
 def test_tables_in_a_terminal_fit_it_and_have_colours() -> None:
-    """One line a model, its source cut; NO_COLOR is obeyed."""
+    """One line for each model, with its source cut; NO_COLOR is respected."""
     shown = in_terminal([*COMMAND, "models"], columns=100)
     assert ESCAPE in shown
     plain = in_terminal([*COMMAND, "models"], columns=100, NO_COLOR="1")
@@ -125,7 +125,7 @@ def test_tables_in_a_terminal_fit_it_and_have_colours() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
 def test_evaluate_shows_its_progress_in_a_terminal(tmp_path: Path) -> None:
-    """And leaves nothing of it behind in the text of a pipe, see test_evaluate."""
+    """In a pipe there is none, see test_evaluate."""
     folder = tmp_path / "pictures"
     folder.mkdir()
     for number in range(3):
@@ -141,7 +141,7 @@ def test_evaluate_shows_its_progress_in_a_terminal(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
 def test_a_script_for_completion_is_printed_for_each_shell(shell: str, tmp_path: Path) -> None:
-    """Sound for the shell, where that is installed."""
+    """The shell accepts it, where the shell is installed."""
     ended = run("completion", shell)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "bridge-keep-days" in ended.stdout
@@ -167,7 +167,7 @@ def test_a_script_for_completion_is_printed_for_each_shell(shell: str, tmp_path:
 def test_bash_completes_commands_flags_and_values(
     words: list[str], completed: list[str], tmp_path: Path
 ) -> None:
-    """As bash itself calls the script."""
+    """Called as bash calls it."""
     script = tmp_path / "script"
     script.write_text(run("completion", "bash").stdout, encoding="utf-8")
     name = "taskworker-classifyimage"
@@ -198,10 +198,10 @@ def test_settings_come_from_variables_with_the_prefix(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("flag", "levels"), [("--verbose", {"DEBUG", "INFO"}), ("-q", set()), ("--quiet", set())]
 )
-def test_flags_say_how_much_a_worker_logs(
+def test_flags_set_how_much_a_worker_logs(
     running_bridge: RunningBridge, tmp_path: Path, flag: str, levels: set[str]
 ) -> None:
-    """A whole life, with a task that fails."""
+    """From start to stop, with a task that fails."""
     pack = write_pack(tmp_path / "pack", colour_network())
     flags = ("--taskbridgeurl", running_bridge.url, "--model", str(pack), flag)
     with Program("work", *flags) as program:

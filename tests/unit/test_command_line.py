@@ -34,7 +34,7 @@ from taskworker_classifyimage.cli import main
 def test_a_command_line_that_cannot_be_understood_is_answered_in_one_line(
     command: str, answer: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What is wrong and, where that can be known, what would be right; exit code 2."""
+    """What is wrong and, if it can be guessed, what would be right; exit code 2."""
     assert main(command.split()) == 2
     shown = capsys.readouterr()
     assert shown.out == ""
@@ -45,7 +45,7 @@ def test_a_command_line_that_cannot_be_understood_is_answered_in_one_line(
 
 @pytest.mark.parametrize("flag", ["--bridgetoken", "--taskbridgeauth"])
 def test_secrets_have_no_flag(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """And what was given is not repeated."""
+    """The message does not repeat the value."""
     assert main(["work", flag, "s3cr3t"]) == 2
     shown = capsys.readouterr()
     assert f"there is no flag {flag}" in shown.err

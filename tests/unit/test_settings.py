@@ -28,7 +28,7 @@ def test_defaults_start_the_embedded_bridge_under_the_hosts_name() -> None:
 
 
 def test_flags_beat_environment_beats_file_beats_default(tmp_path: Path) -> None:
-    """Each source is seen only where those before it are silent."""
+    """A source counts only if the sources before it have no value."""
     config = write(tmp_path, 'worker = "file"\nmodel = "file"\ndevice = "cpu"\nin-flight = 3\n')
     environ = {"worker": "environment", "model": "environment"}
     settings = load_settings({"config": config, "worker": "flag"}, environ)
@@ -48,7 +48,7 @@ def test_an_empty_variable_counts_as_not_given() -> None:
 
 
 def test_only_few_names_are_read_bare_from_the_environment() -> None:
-    """A shell's variables must not turn into settings by chance: LANGUAGE is gettext's."""
+    """A shell's variables must not become settings by accident: LANGUAGE is gettext's."""
     environ = {"bridge-port": "1", "BRIDGE_PORT": "1", "IN_FLIGHT": "1", "in_flight": "1"}
     settings = load_settings({}, environ)
     assert settings.bridge.bridge_port == 42000
@@ -67,10 +67,10 @@ def test_only_few_names_are_read_bare_from_the_environment() -> None:
         ("bridgetoken", "x" * 16, "x" * 16),
     ],
 )
-def test_todays_names_are_read_bare_in_lower_case_and_in_capitals(
+def test_six_names_are_read_without_prefix_in_lower_case_and_in_capitals(
     bare: str, value: str, shown: str
 ) -> None:
-    """Lower case goes first, and the name with the prefix last."""
+    """Lower case has precedence, then capitals, then the name with the prefix."""
 
     def seen(environ: dict[str, str]) -> str:
         settings = load_settings({}, environ)
@@ -97,7 +97,7 @@ def test_todays_names_are_read_bare_in_lower_case_and_in_capitals(
 
 
 def test_every_other_setting_has_a_variable_with_the_prefix() -> None:
-    """Numbers, switches, times and paths, each checked as its flag is."""
+    """Numbers, switches, times and paths, checked in the same way as flags."""
     settings = load_settings(
         {},
         {
@@ -120,7 +120,7 @@ def test_every_other_setting_has_a_variable_with_the_prefix() -> None:
 
 
 def test_the_settings_file_can_be_named_by_a_variable(tmp_path: Path) -> None:
-    """As a container does; a flag names another."""
+    """As in a container; the flag has precedence."""
     first, second = tmp_path / "first.toml", tmp_path / "second.toml"
     first.write_text('worker = "first"', encoding="utf-8")
     second.write_text('worker = "second"', encoding="utf-8")
@@ -129,16 +129,16 @@ def test_the_settings_file_can_be_named_by_a_variable(tmp_path: Path) -> None:
     assert load_settings({"config": str(second)}, environ).worker == "second"
 
 
-def test_a_variable_that_looks_like_a_setting_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    """A typing error is; what others have under this prefix, as Kubernetes, is not."""
+def test_a_misspelt_variable_is_warned_about(caplog: pytest.LogCaptureFixture) -> None:
+    """Variables of others with this prefix, such as those of Kubernetes, are not."""
     environ = {"TASKWORKER_BRIGE_PORT": "1", "TASKWORKER_SERVICE_HOST": "h", "TASKWORKER_PORT": "1"}
     load_settings({}, environ)
-    [told] = caplog.messages
-    assert told == "TASKWORKER_BRIGE_PORT is not a setting; did you mean TASKWORKER_BRIDGE_PORT?"
+    [warning] = caplog.messages
+    assert warning == "TASKWORKER_BRIGE_PORT is not a setting; did you mean TASKWORKER_BRIDGE_PORT?"
 
 
-def test_of_a_flag_that_is_given_again_the_last_one_counts() -> None:
-    """Scripts add flags to those of others."""
+def test_the_last_one_of_repeated_flags_counts() -> None:
+    """Scripts append flags to a command line that has some."""
     arguments = ["--worker", "a", "--model", "a", "--worker", "b", "--model", "b,c", "--offline"]
     settings = load_from([*arguments, "--offline"], {})
     assert (settings.worker, settings.models.model) == ("b", ("b", "c"))
@@ -155,16 +155,16 @@ def test_of_a_flag_that_is_given_again_the_last_one_counts() -> None:
         (["--log-level", "error"], "error"),
     ],
 )
-def test_flags_say_how_much_is_logged(arguments: list[str], level: str) -> None:
-    """They go before the environment."""
+def test_flags_set_the_log_level(arguments: list[str], level: str) -> None:
+    """They override the environment."""
     assert load_from(arguments, {}).general.level("info") == level
     if arguments:
         environ = {"TASKWORKER_LOG_LEVEL": "info"}
         assert load_from(arguments, environ).general.level("warning") == level
 
 
-def test_only_one_flag_says_how_much_is_logged() -> None:
-    """Nobody knows what both together mean."""
+def test_verbose_and_quiet_exclude_each_other() -> None:
+    """They contradict each other."""
     with pytest.raises(ConfigError, match=r"--verbose.*-q"):
         load_from(["--verbose", "-q"], {})
 
@@ -173,7 +173,7 @@ def test_only_one_flag_says_how_much_is_logged() -> None:
     ("arguments", "allowed"),
     [([], None), (["--allow-remote"], True), (["--allow-remote", "open"], "open")],
 )
-def test_remote_callers_are_let_in_with_a_word_or_without(
+def test_remote_callers_are_allowed_with_a_word_or_without(
     arguments: list[str], allowed: object
 ) -> None:
     """The flag's word can be left out, before another flag too."""
@@ -181,14 +181,14 @@ def test_remote_callers_are_let_in_with_a_word_or_without(
 
 
 def test_the_token_comes_from_the_environment_and_is_not_shown() -> None:
-    """A flag would show it to everybody on the machine."""
+    """A flag would show it to every user of the machine."""
     settings = load_settings({}, {"bridgetoken": "secret-of-the-lab"})
     assert settings.bridge.token == "secret-of-the-lab"
     assert "secret-of-the-lab" not in repr(settings)
 
 
 def test_origins_are_a_list() -> None:
-    """Each as a browser writes it."""
+    """Each is written as browsers send it."""
     text = "https://lab.example, http://10.0.0.5:8080,http://[::1]:80"
     origins = load_settings({"bridge-origins": text}, {}).bridge.bridge_origins
     assert origins == ("https://lab.example", "http://10.0.0.5:8080", "http://[::1]:80")
@@ -202,7 +202,7 @@ URL = "https://lab.example/"
 def test_a_password_on_the_command_line_is_warned_of(
     caplog: pytest.LogCaptureFixture, is_flag: bool
 ) -> None:
-    """Everybody on the machine can read it there; it works all the same, as it always did."""
+    """Every user of the machine can read it there; the password is used all the same."""
     url: dict[str, str] = {"taskbridgeurl": "https://user:s3cr3t@lab.example/"}
     if is_flag:
         settings = load_settings(url, {})
@@ -245,8 +245,8 @@ def test_wrong_credentials_in_the_environment_are_not_repeated() -> None:
     assert "s3cr3t" not in str(caught.value)
 
 
-def test_what_protects_the_way_belongs_to_the_bridge(tmp_path: Path) -> None:
-    """All settings of TLS arrive; with the embedded bridge, which needs none, they rest."""
+def test_tls_settings_reach_the_bridge_that_is_called(tmp_path: Path) -> None:
+    """All of them; with the embedded bridge they have no effect."""
     authority = Authority(tmp_path)
     certificate, key = authority.client()
     flags = {
@@ -265,7 +265,7 @@ def test_what_protects_the_way_belongs_to_the_bridge(tmp_path: Path) -> None:
 
 
 def test_an_unknown_key_is_refused_by_name(tmp_path: Path) -> None:
-    """A typing error in the file is said, not ignored."""
+    """A typing error in the file is reported, not ignored."""
     config = write(tmp_path, "bridge-prot = 1\n")
     known = r"settings\.toml: 'bridge-prot' is unknown; did you mean 'bridge-port'\?"
     with pytest.raises(ConfigError, match=known):
@@ -296,7 +296,7 @@ def test_an_unknown_key_is_refused_by_name(tmp_path: Path) -> None:
     ],
 )
 def test_a_bad_value_is_refused_by_name_value_and_place(name: str, value: str) -> None:
-    """The message says which setting, which value and where it stands."""
+    """The message says which setting, which value and where it was given."""
     with pytest.raises(ConfigError) as caught:
         load_settings({name: value}, {})
     assert str(caught.value).startswith(f"{name} must ")
@@ -306,7 +306,7 @@ def test_a_bad_value_is_refused_by_name_value_and_place(name: str, value: str) -
 
 @pytest.mark.parametrize(("name", "value"), [("insecure", "yes"), ("offline", "perhaps")])
 def test_a_switch_is_on_or_off(name: str, value: str, tmp_path: Path) -> None:
-    """The message names the place in all of them."""
+    """The message names the place, whatever it is."""
     variable = f"TASKWORKER_{name.upper()}"
     with pytest.raises(ConfigError) as caught:
         load_settings({}, {variable: value})
@@ -317,7 +317,7 @@ def test_a_switch_is_on_or_off(name: str, value: str, tmp_path: Path) -> None:
 
 
 def test_a_bad_value_in_the_file_is_refused_with_its_path(tmp_path: Path) -> None:
-    """As one in a flag is."""
+    """The message names the file."""
     config = write(tmp_path, "bridge-port = 70000\n")
     with pytest.raises(ConfigError) as caught:
         load_settings({"config": config}, {})
@@ -344,15 +344,15 @@ def test_a_broken_file_is_one_line(tmp_path: Path, text: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_missing_file_is_said() -> None:
-    """A file that was named has to be there."""
+def test_a_missing_file_is_reported() -> None:
+    """A file that is named must exist."""
     with pytest.raises(ConfigError, match="No such file"):
         load_settings({"config": "/nowhere/settings.toml"}, {})
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="every user of Windows has a home")
-def test_a_user_without_a_home_is_told_only_if_it_matters(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A container's user has none: a worker needs none, the embedded bridge asks for a folder."""
+def test_a_missing_home_is_an_error_only_if_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container's user has none: a worker runs without, the embedded bridge needs a folder."""
     monkeypatch.delenv("HOME")
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
     monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)

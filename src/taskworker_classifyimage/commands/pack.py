@@ -55,23 +55,23 @@ def _read_number(given: str) -> float:
         return math.nan
 
 
-@Parameter(name="*", group=Group("What the network does not say", sort_key=1))
+@Parameter(name="*", group=Group("Description of the network", sort_key=1))
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Described(PackOptions):
     """`PackOptions` as flags.
 
     Attributes:
-        name: the result's 'model'
+        name: name of the model in results
         version: the pack's version
-        licence: of the network
-        source: the network's origin, for people
+        licence: licence of the network
+        source: where the network comes from, as text
         size: side of the input, if the network takes any
         crop: 0.1 to 1 of the shorter side, or none
         resize: resampling filter
         colours: order of the network's channels
         kind: what the network's scores are
-        classes: TOML, or a line for each class: id, space, name
-        weights: safetensors file for timm/NAME
+        classes: the network's classes: TOML, or one line for each: id, space, name
+        weights: safetensors file with weights for timm/NAME
     """
 
     name: Annotated[str | None, setting("NAME", default="the network's own")] = None
@@ -90,7 +90,7 @@ class Described(PackOptions):
     colours: Annotated[Literal["RGB", "BGR"] | None, choice("ORDER", default="RGB")] = None
     kind: Annotated[
         Literal["logits", "probabilities"] | None,
-        choice("KIND", default="seen from their values"),
+        choice("KIND", default="detected from their values"),
     ] = None
     classes: Annotated[OwnClasses | None, setting("FILE", _read_classes)] = None
     weights: File = None

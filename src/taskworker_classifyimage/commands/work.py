@@ -78,7 +78,7 @@ async def _work(
     # One more than the device needs, as one thread usually waits for a decoder process.
     threads = 1 + max(classifier.threads for classifier in classifiers)
     models = (f"{each.model.name} ({each.library}) on {each.device}" for each in classifiers)
-    means = f"{', '.join(models)}, {threads} threads"
+    description = f"{', '.join(models)}, {threads} threads"
     compute = ThreadPoolExecutor(threads, thread_name_prefix="compute")
     with lock_state_folder(
         settings.decoding.state_folder(), address.url, settings.worker
@@ -94,7 +94,9 @@ async def _work(
                 )
                 taker = Taker(bridge, offers_of(classifiers))
                 worker = Worker(bridge, handler, taker, Slots(threads, settings.in_flight))
-                _log.info("worker %r works for %s with %s", settings.worker, address.url, means)
+                _log.info(
+                    "worker %r works for %s with %s", settings.worker, address.url, description
+                )
                 background = [Systemd(os.environ).keep_notifying(worker.status, stop)]
                 if settings.rescue_after is not None:
                     clock = asyncio.get_running_loop().time

@@ -105,11 +105,11 @@ class Access:
     """A bridge that runs elsewhere, and how to call it.
 
     Attributes:
-        taskbridgeurl: such as http://127.0.0.1:42000/
-        credentials: USER:PASSWORD or Bearer TOKEN; or these in the variable taskbridgeauth
+        taskbridgeurl: address of the bridge, such as http://127.0.0.1:42000/
+        credentials: USER:PASSWORD or Bearer TOKEN in a file, or in the variable taskbridgeauth
         ca_file: certificate of the CA that signed the bridge's certificate, PEM
         pin_sha256: SHA-256 of the bridge's certificate, self-signed or not
-        client_cert: this program's own certificate, PEM
+        client_cert: certificate of this program as a client, PEM
         client_key: key of --client-cert, if not in that file
         insecure: trust any certificate
     """
@@ -161,7 +161,7 @@ class Models:
 
     Attributes:
         model: name that 'models' lists, or path of a model pack; 'work' takes several: A,B
-        preprocessing: original: the pixels of the original worker
+        preprocessing: original: pixels as the original worker prepares them
     """
 
     model: Annotated[tuple[str, ...], setting("NAME", declare.read_list, default=DEFAULT_MODEL)] = (
@@ -180,7 +180,7 @@ class Decoding:
     Attributes:
         decoder_processes: processes that decode pictures
         decode_timeout: longest time for one picture
-        state: for undelivered results, and records of pictures that ended a decoder process
+        state: for undelivered results, and a list of pictures that ended a decoder process
     """
 
     decoder_processes: Annotated[int | None, number("N", 1, 1000, default="one per core")] = None
@@ -211,7 +211,7 @@ class EmbeddedBridge:
         bridge_data: for the bridge's tasks and files
         bridge_lease: how long a worker may be silent before its tasks are reopened
         bridge_keep_days: how long completed tasks are kept; 0: permanently
-        token: token that callers must send; or this in the variable bridgetoken
+        token: token that callers must send, in a file or in the variable bridgetoken
         allow_remote: other machines may call the bridge with the token; open: without it
         bridge_origins: servers whose pages may call the bridge: A,B or *
     """
