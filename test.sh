@@ -45,11 +45,6 @@ add_large() {
         $pip --no-deps timm==1.0.31 torchvision==0.28.0
 }
 
-# pytest's status 5 says that no test has this marker.
-tests_alone() {
-    python -m pytest -m "($which) and alone" || [ $? -eq 5 ]
-}
-
 stage "set-up" set_up
 PATH=$venv/bin:$PATH
 which="not large"
@@ -66,7 +61,9 @@ stage "mypy" mypy
 if [ $# -gt 0 ]; then
     stage "tests" python -m pytest -m "$which" "$@"
 else
-    stage "tests side by side" python -m pytest -n auto --dist worksteal $coverage -m "($which) and not alone"
-    stage "tests alone" tests_alone
+    # Half as many again as there are cores: tests wait for programs for some of their time.
+    workers=$(python -c 'import os; print(3 * (os.cpu_count() or 2) // 2)')
+    # shellcheck disable=SC2086 # several words
+    stage "tests, $workers at a time" python -m pytest -n "$workers" --dist worksteal $coverage -m "$which"
 fi
 finish "All passed."

@@ -106,7 +106,7 @@ def test_an_unknown_network_is_refused_with_similar_names(tmp_path: Path) -> Non
         ("--crop", "3", "must be from 0.1 to 1, or none; it is '3'"),
         ("--crop", "all", "must be from 0.1 to 1, or none; it is 'all'"),
         ("--scaling", "0,0,0/1,1", "must be one of none, 0..1, signed, imagenet, or R,G,B/R,G,B"),
-        ("--scaling", "0,0,0/1,1,0", "is not 0; it is '0,0,0/1,1,0'"),
+        ("--scaling", "0,0,0/1,1,0", "are not 0; it is '0,0,0/1,1,0'"),
         ("--scaling", "minmax", "it is 'minmax'"),
         ("--scaling", "0,0,0/nan,1,1", "it is '0,0,0/nan,1,1'"),
     ],
