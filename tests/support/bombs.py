@@ -17,6 +17,7 @@ def png(width: int, height: int, content: bytes = b"\0" * 100) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + header + body
 
 
+@cache
 def deflated_zeros(gigabytes: int) -> bytes:
     """A zlib stream of that many zeros, made of one stretch of compressed ones over and over."""
     squeeze = zlib.compressobj(9, zlib.DEFLATED, -15)

@@ -8,7 +8,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import imagecodecs
 import numpy as np
@@ -22,6 +22,9 @@ from support.photos import ESPRESSO
 pillow_heif.register_heif_opener()
 
 Maker = Callable[[Image.Image], bytes | bytearray]
+
+#: Small, since most tests decode every file; a test that looks at parts of a picture wants more.
+WIDTH: Final = 240
 
 #: Speed counts more than size here.
 _HEVC: dict[str, Any] = {"quality": 80, "enc_params": {"preset": "ultrafast"}}
@@ -57,8 +60,8 @@ _BY_PILLOW: dict[str, tuple[str, str, dict[str, Any]]] = {
     "tiff_lab": ("TIFF", "LAB", {}),
     "bmp": ("BMP", "RGB", {}),
     "bmp_palette": ("BMP", "P", {}),
-    "ico_png": ("ICO", "RGB", {"sizes": [(256, 171)]}),
-    "ico_bmp": ("ICO", "RGBA", {"sizes": [(256, 171)], "bitmap_format": "bmp"}),
+    "ico_png": ("ICO", "RGB", {"sizes": [(240, 160)]}),
+    "ico_bmp": ("ICO", "RGBA", {"sizes": [(240, 160)], "bitmap_format": "bmp"}),
     "tga": ("TGA", "RGB", {}),
     "tga_rle": ("TGA", "RGB", {"compression": "tga_rle"}),
     "pcx": ("PCX", "RGB", {}),
@@ -78,9 +81,10 @@ _BY_PILLOW: dict[str, tuple[str, str, dict[str, Any]]] = {
 
 
 @cache
-def reference() -> Image.Image:
-    """What every file of the corpus shows; 480 x 320 pixels."""
-    return Image.open(io.BytesIO(ESPRESSO)).convert("RGB").resize((480, 320))
+def reference(width: int = WIDTH) -> Image.Image:
+    """What every file of the corpus shows, 3 : 2."""
+    whole = Image.open(io.BytesIO(ESPRESSO)).convert("RGB")
+    return whole.resize((width, width * 2 // 3))
 
 
 def names() -> list[str]:
@@ -88,12 +92,13 @@ def names() -> list[str]:
 
 
 @cache
-def encoded(name: str) -> bytes:
+def encoded(name: str, width: int = WIDTH) -> bytes:
     """A file of the corpus."""
+    image = reference(width)
     if name in _BY_PILLOW:
         kind, mode, options = _BY_PILLOW[name]
-        return save(_converted(mode), kind, **options)
-    return bytes(_MAKERS[name](reference()))
+        return save(_converted(image, mode), kind, **options)
+    return bytes(_MAKERS[name](image))
 
 
 def save(image: Image.Image, kind: str, **options: Any) -> bytes:
@@ -126,8 +131,7 @@ def adam7(image: Image.Image) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + content + png_chunk(b"IEND", b"")
 
 
-def _converted(mode: str) -> Image.Image:
-    image = reference()
+def _converted(image: Image.Image, mode: str) -> Image.Image:
     if mode == "LAB":
         from PIL import ImageCms  # noqa: PLC0415 - for one file
 
@@ -150,9 +154,9 @@ def _wide(image: Image.Image) -> npt.NDArray[np.uint16]:
     return np.asarray(image).astype(np.uint16) * np.uint16(257)
 
 
-def _wide_lab() -> npt.NDArray[np.uint16]:
+def _wide_lab(image: Image.Image) -> npt.NDArray[np.uint16]:
     """(H, W, 3): lightness from 0 to 65535, and two colours around 0 (TIFF 6.0, section 23)."""
-    lab = np.asarray(_converted("LAB")).astype(np.uint16)
+    lab = np.asarray(_converted(image, "LAB")).astype(np.uint16)
     return lab * np.array([257, 256, 256], np.uint16)
 
 
@@ -210,7 +214,7 @@ def _transparent_gif(image: Image.Image) -> bytes:
 
 def _cur(image: Image.Image, bitmap_format: str) -> bytes:
     """An icon of one picture, as a cursor: another number, and a hot spot of (0, 0)."""
-    sides = {"sizes": [(256, 171)], "bitmap_format": bitmap_format}
+    sides = {"sizes": [(240, 160)], "bitmap_format": bitmap_format}
     icon = save(image.convert("RGBA"), "ICO", **sides)
     return icon[:2] + b"\2" + icon[3:10] + bytes(4) + icon[14:]
 
@@ -238,7 +242,7 @@ def _ycck(image: Image.Image) -> bytes:
 
 
 def _heic_grid(image: Image.Image) -> bytes:
-    pillow_heif.options.GRID_TILE_SIZE = 256
+    pillow_heif.options.GRID_TILE_SIZE = 128
     try:
         return save(image, "HEIF", **_HEVC)
     finally:
@@ -277,12 +281,17 @@ def dng(image: Image.Image, preview: bytes | None, orientation: int = 1) -> byte
     return raw + (preview or b"")
 
 
+def _preview(image: Image.Image) -> bytes:
+    """Large enough for any model, as one that is smaller is only used for want of another."""
+    return save(image.resize((480, 320)), "JPEG", quality=90)
+
+
 def _raf(image: Image.Image) -> bytes:
-    return b"FUJIFILMCCD-RAW 0201" + bytes(100) + save(image, "JPEG", quality=90) + bytes(1000)
+    return b"FUJIFILMCCD-RAW 0201" + bytes(100) + _preview(image) + bytes(1000)
 
 
 def _cr3(image: Image.Image) -> bytes:
-    preview = save(image, "JPEG", quality=90)
+    preview = _preview(image)
     media = struct.pack(">I", len(preview) + 8) + b"mdat" + preview
     return b"\0\0\0\x18ftypcrx \0\0\0\1crx isom" + media
 
@@ -328,9 +337,9 @@ _MAKERS: dict[str, Maker] = {
     "tiff_16_bit_grey_inverted": lambda image: tiff(
         65535 - _wide(image.convert("L")), "miniswhite"
     ),
-    "tiff_16_bit_lab": lambda _image: tiff(_wide_lab(), "cielab"),
-    "tiff_lab_planar": lambda _image: tiff(
-        _planes(np.asarray(_converted("LAB"))), "cielab", planarconfig="separate"
+    "tiff_16_bit_lab": lambda image: tiff(_wide_lab(image), "cielab"),
+    "tiff_lab_planar": lambda image: tiff(
+        _planes(np.asarray(_converted(image, "LAB"))), "cielab", planarconfig="separate"
     ),
     "tiff_12_bit_grey": _tiff_12_bit,
     "tiff_webp": lambda image: tiff(np.asarray(image), compression="webp"),
@@ -370,7 +379,7 @@ _MAKERS: dict[str, Maker] = {
     "avif_10_bit": lambda image: imagecodecs.avif_encode(
         np.asarray(image).astype(np.uint16) * 4, 80, bitspersample=10, speed=9
     ),
-    "raw_dng_preview": lambda image: dng(image, save(image, "JPEG", quality=90)),
+    "raw_dng_preview": lambda image: dng(image, _preview(image)),
     "raw_dng_developed": lambda image: dng(image.resize((960, 640)), None),
     "raw_raf": _raf,
     "raw_cr3": _cr3,

@@ -11,7 +11,7 @@ from support.mutations import mutants
 
 MAX_BOMBS_MB = 200
 #: There are more in `test_mutated_files`, through a whole worker.
-FILES = 250
+FILES = 120
 MAX_GROWTH_MB = 500
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="measures memory in Unix's way")

@@ -39,7 +39,7 @@ def pictures() -> Iterator[tuple[str, bytes]]:
         encoded = corpus.encoded(name)
         yield f"half of {name}", encoded[: len(encoded) // 2]
         yield f"most of {name}", encoded[: len(encoded) - 100]
-    yield from mutants(150)
+    yield from mutants(60)
     yield "a text", b"no picture\n" * 50
 
 
