@@ -2,7 +2,7 @@ import json
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from taskworker_classifyimage.errors import BadRequest, ErrorCode
@@ -90,6 +90,7 @@ def test_data_that_is_no_object_is_refused(data: object) -> None:
         parse_request(data)
 
 
+@settings(max_examples=50)
 @given(JSON | st.fixed_dictionaries({"targetlanguage": JSON, "numberofpredictions": JSON}))
 def test_any_json_is_understood_or_refused(data: object) -> None:
     """Whatever a client sends: a request with a sane count, or `BadRequest`."""

@@ -2,7 +2,7 @@ import json
 from urllib.parse import unquote
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from taskworker_classifyimage.bridge_client.answers import DEPTH_LIMIT, parse_json, path_segment
@@ -26,6 +26,7 @@ def as_json(levels: int) -> bytes:
     return b'{"a":[' * (levels // 2) + b'"]"' + b"]}" * (levels // 2)
 
 
+@settings(max_examples=40)
 @given(JSON)
 def test_flat_values_come_through(value: object) -> None:
     """What real answers look like is not touched."""

@@ -21,7 +21,7 @@ any_json = st.recursive(
 )
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=any_json, result=any_json)
 def test_any_json_comes_back_unchanged(
     bridge: BridgeOnFolder, data: object, result: object
@@ -89,7 +89,7 @@ def test_a_requirement_too_deep_for_a_take_holds_up_nobody(bridge: BridgeOnFolde
     assert (answer.status, answer.json()["id"]) == (200, task_id)
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     body=st.binary() | st.text().map(str.encode) | any_json.map(lambda v: json.dumps(v).encode())
 )
