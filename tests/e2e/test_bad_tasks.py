@@ -6,6 +6,7 @@ from PIL import Image
 
 from support.photos import ESPRESSO
 from support.programs import RunningBridge, worker
+from support.small_worker import any_picture, small_worker
 from support.waiting import wait_until
 
 #: What is added (data, file) and how the task has to end: an error's code, or None for a result.
@@ -36,7 +37,11 @@ def test_each_bad_task_ends_and_the_next_one_is_right(running_bridge: RunningBri
     for name, (data, file, _) in BAD_TASKS.items():
         ids[name] = api.add(data, file)
         ids[f"after {name}"] = api.add({}, ESPRESSO)
-    with worker(running_bridge.url) as program:
+    # The bridge has the task and answers 404 for its file.
+    vanished = api.add({}, ESPRESSO)
+    (running_bridge.data / "files" / vanished).unlink()
+    with worker(running_bridge.url, "w", "--decoder-processes", "1") as program:
+        assert api.wait_for_result(vanished)["code"] == "file_missing"
         results = {name: api.wait_for_result(task_id) for name, task_id in ids.items()}
         assert program.process.poll() is None
         assert "Traceback" not in program.printed
@@ -53,29 +58,17 @@ def test_each_bad_task_ends_and_the_next_one_is_right(running_bridge: RunningBri
     assert "xx" in results["unknown language"]["warnings"][0]
 
 
-def test_a_file_that_vanished_is_an_error_result(running_bridge: RunningBridge) -> None:
-    """The bridge has the task and answers 404 for its file."""
-    api = running_bridge.api
-    task_id = api.add({}, ESPRESSO)
-    for file in (running_bridge.data / "files").iterdir():
-        file.unlink()
-    with worker(running_bridge.url):
-        result = api.wait_for_result(task_id)
-        assert result["code"] == "file_missing"
-        assert "error" not in api.wait_for_result(api.add({}, ESPRESSO))
-
-
 def test_a_task_that_its_client_removes_is_dropped(running_bridge: RunningBridge) -> None:
     """The IPED client removes tasks; the worker's 404s are no errors and nothing stops."""
     api = running_bridge.api
     buffer = io.BytesIO()
-    Image.effect_noise((3000, 3000), 50).save(buffer, "PNG", compress_level=1)
-    ids = [api.add({}, buffer.getvalue()) for _ in range(6)]
-    with worker(running_bridge.url) as program:
+    Image.effect_noise((3000, 2000), 50).save(buffer, "PNG", compress_level=1)
+    ids = [api.add({}, buffer.getvalue()) for _ in range(4)]
+    with small_worker(running_bridge.url) as program:
         wait_until(lambda: api.statuses().get("inprogress", 0) >= 2)
         for task_id in ids:
             api.remove(task_id)
-        assert "error" not in api.wait_for_result(api.add({}, ESPRESSO))
+        assert "error" not in api.wait_for_result(api.add({}, any_picture()))
         assert "ERROR" not in program.printed
 
 

@@ -4,8 +4,7 @@ import threading
 from http.server import BaseHTTPRequestHandler
 
 from support.canned_server import http
-from support.photos import ESPRESSO
-from support.programs import worker
+from support.small_worker import any_picture, small_worker
 from support.tls_server import TestServer
 from support.waiting import LONG_S
 
@@ -66,7 +65,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif "/details/forging/" in self.path:
             self._say(http(200, b'{"status": "gone\\na line that no one logged\\u001b[2J"}'))
         elif "/file/" in self.path:
-            self._say(http(200, ESPRESSO))
+            self._say(http(200, any_picture()))
         else:
             self._say(http(404))
 
@@ -90,7 +89,10 @@ class _Handler(BaseHTTPRequestHandler):
 
 def test_each_hostile_answer_costs_a_line_at_most_and_the_worker_goes_on() -> None:
     """After a dozen of them it does the task that can be done, and its log is still a log."""
-    with HostileBridge() as bridge, worker(bridge.url, "w", "--log-level", "debug") as program:
+    with (
+        HostileBridge() as bridge,
+        small_worker(bridge.url, "w", "--log-level", "debug") as program,
+    ):
         assert bridge.done.wait(LONG_S), program.printed
         assert program.stop() == 0
         log = program.printed

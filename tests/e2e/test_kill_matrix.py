@@ -18,21 +18,26 @@ import pytest
 from PIL import Image
 
 from support.api import Api
+from support.in_process import serving
 from support.photos import ESPRESSO
-from support.programs import Program, bridge, free_port, worker
+from support.programs import Program, worker
 from support.proxy import Exchange, Fault, FaultyProxy
 from support.raw_http import whole_answer
 from support.waiting import wait_until
 from taskworker_classifyimage.sample import SAMPLE_SYNSET
 
 ROUNDS = int(os.environ.get("CLASSIFYIMAGE_KILL_ROUNDS", "1"))
-TASKS = int(os.environ.get("CLASSIFYIMAGE_KILL_TASKS", "45"))
+TASKS = int(os.environ.get("CLASSIFYIMAGE_KILL_TASKS", "18"))
+#: A real network, so that there is time to be killed while it infers.
+FLAGS = ("--model", "EfficientNetLite0", "--decoder-processes", "1")
 FOREIGN = os.environ.get("CLASSIFYIMAGE_BRIDGE", "")
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 
 #: Files above this take long to decode, those below hardly any time beside the network's.
 LARGE_BYTES = 2**20
+#: A worker is killed at one of so many calls of a kind; no more than it certainly has tasks.
+LATEST = max(1, min(4, TASKS // 9))
 
 Kill = Callable[[], None]
 
@@ -105,7 +110,8 @@ class Killer:
     def arm(self, stage: Stage | None, program: Program | None) -> None:
         with self._lock:
             self._stage, self._program = stage, program
-            self._countdown = 0 if stage and stage.step == "large file" else random.randrange(4)
+            is_large = stage is not None and stage.step == "large file"
+            self._countdown = 0 if is_large else random.randrange(LATEST)
 
     def choose(self, exchange: Exchange) -> Fault | None:
         if exchange.step == "workers":
@@ -133,7 +139,7 @@ def large_picture() -> bytes:
     """The sample, upright and as large as a camera's picture, in a format that is slow to read."""
     image = Image.open(io.BytesIO(ESPRESSO))
     buffer = io.BytesIO()
-    image.resize((image.width * 4, image.height * 4)).save(buffer, "PNG", compress_level=1)
+    image.resize((image.width * 3, image.height * 3)).save(buffer, "PNG", compress_level=1)
     assert buffer.tell() > LARGE_BYTES
     return buffer.getvalue()
 
@@ -143,10 +149,8 @@ def url(tmp_path: Path) -> Iterator[str]:
     if FOREIGN:
         yield FOREIGN
         return
-    port = free_port()
-    with bridge(tmp_path, port) as program:
-        program.wait_for("Stop with")
-        yield f"http://127.0.0.1:{port}"
+    with serving(tmp_path) as served:
+        yield served.url
 
 
 @pytest.mark.timeout(600 + 300 * ROUNDS + ROUNDS * TASKS)
@@ -169,10 +173,10 @@ def kill_at_every_stage(url: str, large: bytes) -> None:
                 ids.add(api.add({}, ESPRESSO + random.randbytes(8)))
             killer.large.add(api.add({}, large + random.randbytes(8)))
             ids |= killer.large
-            with worker(proxy.url, "mortal", "--model", "EfficientNetLite0") as program:
+            with worker(proxy.url, "mortal", *FLAGS) as program:
                 killer.arm(STAGES[name], program)
                 wait_until(lambda: program.process.poll() is not None)
-        with worker(proxy.url, "mortal", "--model", "EfficientNetLite0") as program:
+        with worker(proxy.url, "mortal", *FLAGS) as program:
             killer.arm(None, None)
             wait_until(lambda: ids <= proxy.completed.keys())
             assert program.stop() == 0

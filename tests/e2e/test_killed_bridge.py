@@ -16,13 +16,13 @@ from typing import Self
 import pytest
 
 from support.api import Api
-from support.packs import colour_network, write_pack
-from support.programs import Program, free_port, worker
+from support.programs import Program, free_port
+from support.small_worker import small_worker
 from support.waiting import wait_until
 from support.working import coloured_picture
 
 ROUNDS = int(os.environ.get("CLASSIFYIMAGE_KILL_ROUNDS", "2"))
-WORKERS = 4
+WORKERS = 2
 
 
 def mortal_bridge(folder: Path, port: int) -> Program:
@@ -62,14 +62,13 @@ class Client:
 @pytest.mark.timeout(600 + 60 * ROUNDS)
 def test_a_bridge_that_is_killed_again_and_again_loses_and_doubles_nothing(tmp_path: Path) -> None:
     """Every acknowledged picture has the right result, and every task is counted once."""
-    pack = write_pack(tmp_path / "pack", colour_network())
     port = free_port()
     api = Api(f"http://127.0.0.1:{port}")
     with ExitStack() as stack:
         risen = stack.enter_context(mortal_bridge(tmp_path / "bridge", port))
         api.wait_until_up()
         for number in range(WORKERS):
-            stack.enter_context(worker(api.root, f"w{number}", "--model", str(pack)))
+            stack.enter_context(small_worker(api.root, f"w{number}"))
         with Client(api) as client:
             for _ in range(ROUNDS):
                 wait_for_more(api)
@@ -90,7 +89,7 @@ def test_a_bridge_that_is_killed_again_and_again_loses_and_doubles_nothing(tmp_p
 
 def wait_for_more(api: Api) -> None:
     """Waits until the workers have completed more tasks."""
-    enough = completed(api) + 20
+    enough = completed(api) + 10
     wait_until(lambda: completed(api) >= enough)
 
 

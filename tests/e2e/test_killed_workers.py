@@ -13,23 +13,22 @@ from pathlib import Path
 import pytest
 
 from support.api import Api
-from support.packs import colour_network, write_pack
-from support.programs import Program, free_port, worker
+from support.programs import Program, free_port
+from support.small_worker import small_worker
 from support.waiting import LONG_S, wait_until
 from support.working import coloured_picture
 
-WORKERS = int(os.environ.get("CLASSIFYIMAGE_WORKERS", "3"))
-TASKS = int(os.environ.get("CLASSIFYIMAGE_TASKS", "150"))
-ROUNDS = int(os.environ.get("CLASSIFYIMAGE_KILL_ROUNDS", "2"))
+WORKERS = int(os.environ.get("CLASSIFYIMAGE_WORKERS", "2"))
+TASKS = int(os.environ.get("CLASSIFYIMAGE_TASKS", "60"))
+ROUNDS = int(os.environ.get("CLASSIFYIMAGE_KILL_ROUNDS", "1"))
 LEASE_S = 5
 
 
 class Lab:
     """Workers that come and go, each under a name of its own, and a client's pictures."""
 
-    def __init__(self, api: Api, pack: Path, stack: ExitStack) -> None:
+    def __init__(self, api: Api, stack: ExitStack) -> None:
         self._api = api
-        self._pack = pack
         self._stack = stack
         self._started = 0
         self._alive: dict[str, Program] = {}
@@ -38,7 +37,7 @@ class Lab:
     def start_worker(self) -> None:
         self._started += 1
         name = f"w{self._started}"
-        program = worker(self._api.root, name, "--model", str(self._pack))
+        program = small_worker(self._api.root, name)
         self._alive[name] = self._stack.enter_context(program)
 
     def add(self, count: int) -> None:
@@ -65,13 +64,12 @@ class Lab:
 @pytest.mark.timeout(600 + 60 * ROUNDS + TASKS // 10)
 def test_what_killed_workers_held_is_done_by_others_and_everything_once(tmp_path: Path) -> None:
     """No worker comes back under its name, so only the lease can bring a stranded task back."""
-    pack = write_pack(tmp_path / "pack", colour_network())
     port = free_port()
     api = Api(f"http://127.0.0.1:{port}")
     flags = ("--bridge-port", str(port), "--bridge-data", str(tmp_path / "bridge"))
     with Program("bridge", *flags, "--bridge-lease", str(LEASE_S)) as bridge, ExitStack() as stack:
         bridge.wait_for("Stop with")
-        lab, stranded = Lab(api, pack, stack), 0
+        lab, stranded = Lab(api, stack), 0
         lab.add(TASKS)
         for _ in range(WORKERS):
             lab.start_worker()

@@ -4,32 +4,25 @@ from pathlib import Path
 
 import pytest
 
-from support.packs import colour_network, write_pack
-from support.programs import Program, RunningBridge, worker
+from support.programs import Program, RunningBridge
+from support.small_worker import small_worker
 from support.waiting import wait_until
 
 
-@pytest.fixture
-def flags(tmp_path: Path) -> tuple[str, str]:
-    return "--model", str(write_pack(tmp_path / "pack", colour_network()))
-
-
-def elsewhere(url: str, state: Path, *flags: str) -> Program:
+def elsewhere(url: str, state: Path) -> Program:
     """A worker of the same name on what passes for another machine: it shares no files."""
-    return worker(url, "w", *flags, "--state", str(state))
+    return small_worker(url, "w", "--state", str(state))
 
 
-def test_a_second_process_of_a_name_is_refused(
-    running_bridge: RunningBridge, flags: tuple[str, str]
-) -> None:
+def test_a_second_process_of_a_name_is_refused(running_bridge: RunningBridge) -> None:
     """On one machine it is known at once, and said in one line."""
-    with worker(running_bridge.url, "w", *flags) as first:
+    with small_worker(running_bridge.url, "w") as first:
         first.wait_for("works for")
-        with worker(running_bridge.url, "w", *flags) as second:
+        with small_worker(running_bridge.url, "w") as second:
             assert second.process.wait() == 2
             assert second.printed.count("\n") == 1
             assert "a worker with the name 'w' works for" in second.printed
-        with worker(running_bridge.url, "v", *flags) as other:
+        with small_worker(running_bridge.url, "v") as other:
             other.wait_for("works for")
             assert other.stop() == 0
         assert first.process.poll() is None
@@ -37,13 +30,13 @@ def test_a_second_process_of_a_name_is_refused(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGSTOP")
 def test_a_living_neighbour_elsewhere_keeps_its_tasks(
-    running_bridge: RunningBridge, flags: tuple[str, str], tmp_path: Path
+    running_bridge: RunningBridge, tmp_path: Path
 ) -> None:
     """Whoever comes later waits, and takes up nothing of what the other has in hand."""
     api = running_bridge.api
-    with elsewhere(running_bridge.url, tmp_path / "a", *flags) as first:
+    with elsewhere(running_bridge.url, tmp_path / "a") as first:
         wait_until(lambda: api.json("GET", "workers/list/"))
-        with elsewhere(running_bridge.url, tmp_path / "b", *flags) as second:
+        with elsewhere(running_bridge.url, tmp_path / "b") as second:
             second.wait_for("another worker with the name 'w' asks")
             # Is the first one at work on it? That is all that the second one can know.
             first.process.send_signal(signal.SIGSTOP)
@@ -54,13 +47,11 @@ def test_a_living_neighbour_elsewhere_keeps_its_tasks(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
-def test_a_quick_restart_is_not_locked_out(
-    running_bridge: RunningBridge, flags: tuple[str, str], tmp_path: Path
-) -> None:
+def test_a_quick_restart_is_not_locked_out(running_bridge: RunningBridge, tmp_path: Path) -> None:
     """The bridge still remembers the dead one, on this machine or on another."""
     api = running_bridge.api
     for state in ("a", "a", "b"):
-        with elsewhere(running_bridge.url, tmp_path / state, *flags) as program:
+        with elsewhere(running_bridge.url, tmp_path / state) as program:
             assert api.wait_for_result(api.add({}, b"no picture"))["code"] == "unsupported_format"
             program.kill()
             assert "another worker" not in program.printed

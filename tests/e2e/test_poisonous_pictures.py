@@ -68,7 +68,7 @@ def test_a_worker_stops_in_time_although_a_decoder_hangs(
     """The task is handed back, and no process stays."""
     api = running_bridge.api
     task_id = api.add({}, b"hang")
-    with poisonable_worker(running_bridge, tmp_path) as program:
+    with poisonable_worker(running_bridge, tmp_path, "--decoder-processes", "1") as program:
         wait_until(lambda: api.status(task_id) == "inprogress")
         family = descendants(program.process.pid)
         assert program.stop(timeout_s=10) == 0
@@ -82,7 +82,7 @@ def test_a_killed_worker_takes_its_decoders_along(
     """Otherwise a machine would fill with processes that hang."""
     api = running_bridge.api
     task_id = api.add({}, b"hang")
-    with poisonable_worker(running_bridge, tmp_path) as program:
+    with poisonable_worker(running_bridge, tmp_path, "--decoder-processes", "1") as program:
         wait_until(lambda: api.status(task_id) == "inprogress")
         family = descendants(program.process.pid)
         assert len(family) > 1

@@ -6,10 +6,10 @@ import pytest
 
 from support.api import Api
 from support.in_process import serving
-from support.packs import colour_network, write_pack
-from support.programs import Program, RunningBridge, worker
+from support.programs import Program, RunningBridge
 from support.proxy import Exchange, Fault, FaultyProxy
 from support.raw_http import whole_answer
+from support.small_worker import small_worker
 from taskworker_classifyimage.bridge_server.server import Clocks
 
 
@@ -73,27 +73,14 @@ def list_workers(exchange: Exchange) -> Fault | None:
     return lambda exchange: exchange.answer(whole_answer(200, json.dumps(pings).encode()))
 
 
-def test_a_worker_rescues_as_it_runs(running_bridge: RunningBridge, tmp_path: Path) -> None:
+def test_a_worker_rescues_as_it_runs(running_bridge: RunningBridge) -> None:
     """The tasks of one that is silent, not of one that asks; they are done afterwards."""
     api = running_bridge.api
-    pack = str(write_pack(tmp_path / "pack", colour_network()))
     living, dead = take(api, "living"), take(api, "dead")
     with (
         FaultyProxy(running_bridge.url, list_workers) as proxy,
-        worker(proxy.url, "w", "--model", pack, "--rescue-after", "1s") as program,
+        small_worker(proxy.url, "w", "--rescue-after", "1s") as program,
     ):
         assert api.wait_for_result(dead)["code"] == "unsupported_format"
         assert api.status(living) == "inprogress"
         program.wait_for(f"task '{dead}' of the silent worker 'dead' is reopened")
-
-
-def test_without_the_flag_nothing_is_reopened(
-    running_bridge: RunningBridge, tmp_path: Path
-) -> None:
-    """A worker that is silent may be at work; only its operator knows for how long."""
-    api = running_bridge.api
-    pack = str(write_pack(tmp_path / "pack", colour_network()))
-    dead = take(api, "dead")
-    with worker(running_bridge.url, "w", "--model", pack):
-        api.wait_for_result(api.add({}, b"no picture"))
-    assert api.status(dead) == "inprogress"

@@ -12,17 +12,17 @@ import pytest
 
 from support.api import Api
 from support.faults import FAST
-from support.packs import colour_network, write_pack
-from support.programs import RunningBridge, worker
+from support.programs import RunningBridge
 from support.proxy import Exchange, Fault, FaultyProxy
+from support.small_worker import small_worker
 from support.waiting import LONG_S, wait_until
 from support.working import coloured_picture
 
-TASKS = int(os.environ.get("CLASSIFYIMAGE_SOAK_TASKS", "300"))
+TASKS = int(os.environ.get("CLASSIFYIMAGE_SOAK_TASKS", "150"))
 #: Of a hundred calls.
 FAULTS = 1
 #: Added and not yet removed.
-OUTSTANDING = 100
+OUTSTANDING = 50
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")
 
@@ -60,9 +60,9 @@ def descriptors(pid: int) -> int:
 
 
 @pytest.mark.timeout(600 + TASKS // 10)
-def test_memory_and_descriptors_stay_flat(running_bridge: RunningBridge, tmp_path: Path) -> None:
+def test_memory_and_descriptors_stay_flat(running_bridge: RunningBridge) -> None:
     """After a fifth of the tasks a worker has what it needs; nothing is wrong, lost or stuck."""
-    fate, pack = random.Random(8), str(write_pack(tmp_path / "pack", colour_network()))
+    fate = random.Random(8)
 
     def choose(_: Exchange) -> Fault | None:
         return fate.choice(FAST) if fate.randrange(100) < FAULTS else None
@@ -70,7 +70,7 @@ def test_memory_and_descriptors_stay_flat(running_bridge: RunningBridge, tmp_pat
     client = Client(running_bridge.api)
     with (
         FaultyProxy(running_bridge.url, choose) as proxy,
-        worker(proxy.url, "w", "--model", pack, "--in-flight", "8") as program,
+        small_worker(proxy.url, "w", "--in-flight", "8") as program,
     ):
         pid = program.process.pid
         wait_until(lambda: client.work() or client.done > TASKS / 5, LONG_S + TASKS)
