@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from support.packs import colour_network, write_pack
 from support.processes import descendants
 from support.programs import ROOT, Program, RunningBridge
+from support.small_worker import small_flags
 from support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
@@ -20,12 +20,12 @@ def test_a_worker_that_has_no_decoders_any_more_answers_nothing_and_ends(
     running_bridge: RunningBridge, tmp_path: Path
 ) -> None:
     """Its tasks are open again: whoever can do them does them, and none was answered wrongly."""
-    pack, api = write_pack(tmp_path / "pack", colour_network()), running_bridge.api
+    api = running_bridge.api
     installed = tmp_path / "installed"
     shutil.copytree(ROOT / "tests" / "support", installed / "support")
     search = os.pathsep.join([str(installed), os.environ.get("PYTHONPATH", "")])
     with Program(
-        *("work", "--taskbridgeurl", running_bridge.url, "--worker", "w", "--model", str(pack)),
+        *("work", "--taskbridgeurl", running_bridge.url, "--worker", "w", *small_flags()),
         command=(sys.executable, "-m", "support.poisonable"),
         environ={"PYTHONPATH": search, "XDG_STATE_HOME": str(tmp_path / "state")},
     ) as program:

@@ -57,6 +57,8 @@ class Client:
             except (OSError, http.client.HTTPException):
                 # The bridge is dead; it may or may not have stored this picture.
                 time.sleep(0.05)
+            # At a pace that the workers can keep: the tasks that are added have to be done.
+            self._stop.wait(0.03)
 
 
 @pytest.mark.timeout(600 + 60 * ROUNDS)

@@ -19,7 +19,7 @@ from support.waiting import LONG_S, wait_until
 from support.working import coloured_picture
 
 WORKERS = int(os.environ.get("CLASSIFYIMAGE_WORKERS", "2"))
-TASKS = int(os.environ.get("CLASSIFYIMAGE_TASKS", "60"))
+TASKS = int(os.environ.get("CLASSIFYIMAGE_TASKS", "40"))
 ROUNDS = int(os.environ.get("CLASSIFYIMAGE_KILL_ROUNDS", "1"))
 LEASE_S = 5
 

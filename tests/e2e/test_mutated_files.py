@@ -19,10 +19,10 @@ from support.programs import Program, RunningBridge
 from taskworker_classifyimage.errors import ErrorCode
 from taskworker_classifyimage.machine import usable_cores
 
-COUNT = int(os.environ.get("CLASSIFYIMAGE_MUTANTS", "80"))
+COUNT = int(os.environ.get("CLASSIFYIMAGE_MUTANTS", "60"))
 SEED = int(os.environ.get("CLASSIFYIMAGE_SEED", "1"))
 #: Tasks between two looks at the worker.
-BATCH = 40
+BATCH = 30
 
 #: What a file may be to blame for, other than being fine.
 CODES = {

@@ -16,7 +16,7 @@ from support.small_worker import small_worker
 from support.waiting import wait_until
 from support.working import coloured_picture
 
-TASKS = int(os.environ.get("CLASSIFYIMAGE_RESTLESS_TASKS", "60"))
+TASKS = int(os.environ.get("CLASSIFYIMAGE_RESTLESS_TASKS", "40"))
 
 
 def act(api: Api, expected: dict[str, str], source: random.Random) -> None:

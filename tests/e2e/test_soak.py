@@ -18,11 +18,11 @@ from support.small_worker import small_worker
 from support.waiting import LONG_S, wait_until
 from support.working import coloured_picture
 
-TASKS = int(os.environ.get("CLASSIFYIMAGE_SOAK_TASKS", "150"))
+TASKS = int(os.environ.get("CLASSIFYIMAGE_SOAK_TASKS", "120"))
 #: Of a hundred calls.
 FAULTS = 1
 #: Added and not yet removed.
-OUTSTANDING = 50
+OUTSTANDING = 20
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")
 
