@@ -1,4 +1,4 @@
-"""Hundreds of broken files through a whole worker.
+"""Broken files of all formats through a whole worker.
 
 CLASSIFYIMAGE_MUTANTS=20000 CLASSIFYIMAGE_SEED=7 makes it more, and others.
 """
@@ -19,10 +19,10 @@ from support.programs import Program, RunningBridge
 from taskworker_classifyimage.errors import ErrorCode
 from taskworker_classifyimage.machine import usable_cores
 
-COUNT = int(os.environ.get("CLASSIFYIMAGE_MUTANTS", "60"))
+COUNT = int(os.environ.get("CLASSIFYIMAGE_MUTANTS", "100"))
 SEED = int(os.environ.get("CLASSIFYIMAGE_SEED", "1"))
 #: Tasks between two looks at the worker.
-BATCH = 30
+BATCH = 50
 
 #: What a file may be to blame for, other than being fine.
 CODES = {
