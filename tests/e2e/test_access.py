@@ -1,7 +1,6 @@
 import base64
 import hashlib
 import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,11 +10,15 @@ import pytest
 from support.certificates import Authority, self_signed
 from support.gateways import TlsFront
 from support.photos import ESPRESSO
-from support.programs import COMMAND, Program, RunningBridge, clean_environment, worker
+from support.programs import Program, RunningBridge, worker
+from support.same_process import RunHere
 
 PASSWORD = "0pen sesame: ünd so weiter"
 TOKEN = "mF_9.B5f-4.1JqM-s3cr3t"
 BASIC = "Basic " + base64.b64encode(f"lab:{PASSWORD}".encode()).decode()
+
+#: The fastest built-in model, and one process that decodes.
+LIGHT = ("--model", "EfficientNetLite0", "--decoder-processes", "1")
 
 
 @contextmanager
@@ -39,7 +42,7 @@ def test_a_worker_keeps_its_password_to_itself(
     files = ("--auth-file", str(tmp_path / "auth"), "--ca-file", str(tmp_path / "ca.pem"))
     with (
         front(running_bridge, tmp_path, BASIC) as gate,
-        worker(gate.url, "w", "--log-level", "debug", *files) as program,
+        worker(gate.url, "w", "--log-level", "debug", *files, *LIGHT) as program,
     ):
         running_bridge.api.wait_for_result(running_bridge.api.add({}, ESPRESSO))
         gate.authorization = "Basic other"
@@ -56,7 +59,7 @@ def test_a_worker_keeps_its_password_to_itself(
 def test_a_token_comes_from_the_environment(running_bridge: RunningBridge, tmp_path: Path) -> None:
     """With a pinned self-signed certificate; also when the bridge is down."""
     context, sha256 = self_signed(tmp_path)
-    flags = ("work", "--worker", "w", "--log-level", "debug", "--pin-sha256", sha256)
+    flags = ("work", "--worker", "w", "--log-level", "debug", "--pin-sha256", sha256, *LIGHT)
     with TlsFront(running_bridge.url, f"Bearer {TOKEN}", context) as gate:
         environ = {"taskbridgeauth": f"Bearer {TOKEN}", "taskbridgeurl": gate.url}
         with Program(*flags, environ=environ) as program:
@@ -69,31 +72,30 @@ def test_a_token_comes_from_the_environment(running_bridge: RunningBridge, tmp_p
         assert TOKEN not in program.printed
 
 
-def doctor(url: str, *flags: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, "doctor", "--taskbridgeurl", url, *flags],
-        env=clean_environment(**environ),
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
-
-
 def test_doctor_says_what_is_wrong_with_the_access(
-    running_bridge: RunningBridge, tmp_path: Path
+    running_bridge: RunningBridge, tmp_path: Path, run_here: RunHere
 ) -> None:
     """No CA, no password, and a clear warning about --insecure."""
     with front(running_bridge, tmp_path, BASIC) as gate:
-        assert "certificate is not trusted" in doctor(gate.url).stdout
-        assert "(401)" in doctor(gate.url, "--ca-file", str(tmp_path / "ca.pem")).stdout
-        ended = doctor(gate.url, "--insecure", taskbridgeauth=f"lab:{PASSWORD}")
+        assert (
+            "certificate is not trusted" in run_here("doctor", "--taskbridgeurl", gate.url).stdout
+        )
+        assert (
+            "(401)"
+            in run_here(
+                "doctor", "--taskbridgeurl", gate.url, "--ca-file", str(tmp_path / "ca.pem")
+            ).stdout
+        )
+        ended = run_here(
+            "doctor", "--taskbridgeurl", gate.url, "--insecure", taskbridgeauth=f"lab:{PASSWORD}"
+        )
         assert ended.returncode == 0
         assert "NOT CHECKED" in ended.stderr
         assert "sesame" not in ended.stdout + ended.stderr
 
 
 @pytest.mark.parametrize("flag", ["--ca-file", "--pin-sha256", "--auth-file"])
-def test_wrong_access_settings_are_one_line(flag: str, tmp_path: Path) -> None:
+def test_wrong_access_settings_are_one_line(flag: str, tmp_path: Path, run_here: RunHere) -> None:
     """The program ends with exit code 2 before it calls anything."""
     (tmp_path / "auth").write_text("s3cr3t")
     values = {
@@ -101,10 +103,7 @@ def test_wrong_access_settings_are_one_line(flag: str, tmp_path: Path) -> None:
         "--pin-sha256": hashlib.md5(b"").hexdigest(),
         "--auth-file": os.fspath(tmp_path / "auth"),
     }
-    command = [*COMMAND, "work", "--taskbridgeurl", "https://lab.example/", flag, values[flag]]
-    ended = subprocess.run(
-        command, env=clean_environment(), capture_output=True, encoding="utf-8", check=False
-    )
+    ended = run_here("work", "--taskbridgeurl", "https://lab.example/", flag, values[flag])
     assert ended.returncode == 2
     assert len(ended.stderr.splitlines()) == 1
     assert flag.removeprefix("--") in ended.stderr

@@ -15,6 +15,7 @@ from support.multipart import file_part, form_type, json_part, multipart
 from support.packs import colour_network, write_pack
 from support.photos import ESPRESSO
 from support.programs import Program, free_port, worker
+from support.same_process import RunHere
 from support.waiting import wait_until
 
 TOKEN = "a-token-of-thirty-two-characters"
@@ -32,12 +33,12 @@ TOKEN = "a-token-of-thirty-two-characters"
     ],
 )
 def test_wrong_access_settings_are_one_line_and_start_nothing(
-    tmp_path: Path, flags: list[str], says: str
+    tmp_path: Path, flags: list[str], says: str, run_here: RunHere
 ) -> None:
-    with Program("bridge", "--bridge-data", str(tmp_path / "b"), *flags) as program:
-        assert program.process.wait(30) == 2
-        wait_until(lambda: says in program.printed)
-        assert program.printed.count("\n") == 1
+    ended = run_here("bridge", "--bridge-data", str(tmp_path / "b"), *flags)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert says in ended.stderr
+    assert ended.stderr.count("\n") == 1
     assert not (tmp_path / "b").exists()
 
 
@@ -59,7 +60,7 @@ def test_the_programs_own_worker_knows_its_bridges_token(tmp_path: Path, source:
     pack = write_pack(tmp_path / "pack", colour_network())
     port = free_port()
     flags = ["--bridge-port", str(port), "--bridge-data", str(tmp_path / "bridge")]
-    flags += ["--model", str(pack), "--log-level", "debug"]
+    flags += ["--model", str(pack), "--decoder-processes", "1", "--log-level", "debug"]
     environ = {"bridgetoken": TOKEN} if source == "environment" else {}
     if source == "file":
         flags += ["--bridge-token-file", str(tmp_path / "token")]
@@ -80,7 +81,7 @@ def test_a_worker_elsewhere_gives_the_token_as_its_password(tmp_path: Path) -> N
         bridge.wait_for("Stop with")
         api = Api(f"http://127.0.0.1:{port}", token=TOKEN)
         url = f"http://worker:{TOKEN}@127.0.0.1:{port}/"
-        with worker(url, "w", "--model", str(pack)) as program:
+        with worker(url, "w", "--model", str(pack), "--decoder-processes", "1") as program:
             assert "predictions" in api.wait_for_result(api.add({}, ESPRESSO))
             assert TOKEN not in program.printed
 

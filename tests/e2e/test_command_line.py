@@ -10,6 +10,7 @@ import pytest
 
 from support.packs import colour_network, write_pack
 from support.programs import COMMAND, ROOT, Program, RunningBridge, clean_environment, free_port
+from support.same_process import RunHere
 from support.terminal import in_terminal
 from taskworker_classifyimage import __version__
 
@@ -63,25 +64,25 @@ def test_nothing_heavy_is_imported_for_a_quick_answer(arguments: list[str], abse
     assert ended.stdout.splitlines()[-1].split() == ["0"]
 
 
-def test_the_version_flag_has_precedence_over_all_but_file_names() -> None:
+def test_the_version_flag_has_precedence_over_all_but_file_names(run_here: RunHere) -> None:
     """After `--` there are no flags."""
-    assert run("work", "--in-flight", "many", "-v").stdout == f"{__version__}\n"
-    ended = run("classify", "--", "-v")
+    assert run_here("work", "--in-flight", "many", "-v").stdout == f"{__version__}\n"
+    ended = run_here("classify", "--", "-v")
     assert (ended.returncode, "-v does not exist" in ended.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("command", ["classify", "work"])
-def test_a_typing_error_is_answered_in_one_line(command: str) -> None:
+def test_a_typing_error_is_answered_in_one_line(command: str, run_here: RunHere) -> None:
     """What is wrong and what would be right; exit code 2, on which systemd relies."""
-    ended = run(command, "--langauge", "de", "x")
+    ended = run_here(command, "--langauge", "de", "x")
     assert (ended.returncode, ended.stdout) == (2, "")
     answer = "there is no flag --langauge; did you mean --language?"
     assert ended.stderr == f"taskworker-classifyimage: {answer}\n"
 
 
-def test_help_of_work_opens_with_examples_and_groups_all_flags() -> None:
+def test_help_of_work_opens_with_examples_and_groups_all_flags(run_here: RunHere) -> None:
     """Two command lines to copy, and headings in between."""
-    shown = run("work", "--help").stdout
+    shown = run_here("work", "--help").stdout
     assert shown.startswith("Examples:\n")
     head, _, rest = shown.partition("Usage: ")
     assert head.count("\n  taskworker-classifyimage work") == 2
@@ -94,17 +95,18 @@ def test_help_of_work_opens_with_examples_and_groups_all_flags() -> None:
 
 
 @pytest.mark.parametrize("command", ["", "work", "models pack"])
-def test_help_in_a_pipe_is_plain_and_whole(command: str) -> None:
+def test_help_in_a_pipe_is_plain_and_whole(command: str, run_here: RunHere) -> None:
     """No colours, no boxes, no wrapped lines."""
-    shown = run(*command.split(), "--help", COLUMNS="40").stdout
+    start = run_here if command else run
+    shown = start(*command.split(), "--help", COLUMNS="40").stdout
     assert ESCAPE not in shown
     assert "│" not in shown
     assert max(map(len, shown.splitlines())) > 80
 
 
-def test_tables_in_a_pipe_are_plain_and_whole() -> None:
+def test_tables_in_a_pipe_are_plain_and_whole(run_here: RunHere) -> None:
     """A script finds each model on one line, with all of its source."""
-    shown = run("models", COLUMNS="40").stdout
+    shown = run_here("models", COLUMNS="40").stdout
     assert ESCAPE not in shown
     [line] = [line for line in shown.splitlines() if " MobileNetV3Large " in line]
     assert line.endswith("weights_mobilenet_v3_large_224_1.0_float.h5")
@@ -139,10 +141,20 @@ def test_evaluate_shows_its_progress_in_a_terminal(tmp_path: Path) -> None:
     assert "100%" in shown
 
 
+@pytest.fixture(scope="module")
+def bash_script() -> str:
+    """From a program, as a user makes it."""
+    ended = run("completion", "bash")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    return ended.stdout
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
-def test_a_script_for_completion_is_printed_for_each_shell(shell: str, tmp_path: Path) -> None:
+def test_a_script_for_completion_is_printed_for_each_shell(
+    shell: str, tmp_path: Path, run_here: RunHere
+) -> None:
     """The shell accepts it, where the shell is installed."""
-    ended = run("completion", shell)
+    ended = run_here("completion", shell)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "bridge-keep-days" in ended.stdout
     found = shutil.which(shell)
@@ -165,11 +177,11 @@ def test_a_script_for_completion_is_printed_for_each_shell(shell: str, tmp_path:
     ids=" ".join,
 )
 def test_bash_completes_commands_flags_and_values(
-    words: list[str], completed: list[str], tmp_path: Path
+    words: list[str], completed: list[str], tmp_path: Path, bash_script: str
 ) -> None:
     """Called as bash calls it."""
     script = tmp_path / "script"
-    script.write_text(run("completion", "bash").stdout, encoding="utf-8")
+    script.write_text(bash_script, encoding="utf-8")
     name = "taskworker-classifyimage"
     program = (
         f'. "{script}"; set -- {name} "$@"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))\n'
@@ -203,8 +215,15 @@ def test_flags_set_how_much_a_worker_logs(
 ) -> None:
     """From start to stop, with a task that fails."""
     pack = write_pack(tmp_path / "pack", colour_network())
-    flags = ("--taskbridgeurl", running_bridge.url, "--model", str(pack), flag)
-    with Program("work", *flags) as program:
+    flags = (
+        "--taskbridgeurl",
+        running_bridge.url,
+        "--model",
+        str(pack),
+        "--decoder-processes",
+        "1",
+    )
+    with Program("work", *flags, flag) as program:
         running_bridge.api.wait_for_result(running_bridge.api.add({}, b"no picture"))
         assert program.stop() == 0
     seen = {level for level in ("DEBUG", "INFO") if f" {level} " in program.printed}

@@ -21,7 +21,11 @@ from support.programs import (
     clean_environment,
     free_port,
 )
+from support.same_process import RunHere
 from taskworker_classifyimage import __version__
+
+#: The fastest built-in model, and one process that decodes.
+LIGHT = {"model": "EfficientNetLite0", "TASKWORKER_DECODER_PROCESSES": "1"}
 
 
 def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -75,9 +79,11 @@ def test_the_original_script_tells_its_version(version_flag: str) -> None:
 
 
 @pytest.mark.parametrize("flags", [("--version", "--verbose"), ("--verbose", "-v")])
-def test_the_version_tells_what_is_decoded_on_request(flags: tuple[str, ...]) -> None:
+def test_the_version_tells_what_is_decoded_on_request(
+    flags: tuple[str, ...], run_here: RunHere
+) -> None:
     """The version first, then a line a library."""
-    ended = run(*flags)
+    ended = run_here(*flags)
     version, *lines = ended.stdout.splitlines()
     assert (ended.returncode, version) == (0, __version__)
     for name, format_name in (
@@ -114,7 +120,7 @@ def test_the_original_command_line_works(running_bridge: RunningBridge, slash: s
     api = running_bridge.api
     task_id = api.add({"targetlanguage": "de", "numberofpredictions": "1"}, ESPRESSO)
     flags = ["--taskbridgeurl", running_bridge.url.rstrip("/") + slash, "--worker", "RH-WORKBOOK"]
-    with Program(*flags, command=ORIGINAL):
+    with Program(*flags, command=ORIGINAL, environ=LIGHT):
         assert api.wait_for_result(task_id)["predictions"][0]["name"] == "Espresso"
     assert api.tasks()[0]["worker"] == "RH-WORKBOOK"
 
@@ -137,7 +143,8 @@ def test_the_siblings_variables_are_understood(
 def test_a_gpu_that_is_not_there_is_said_and_the_cpu_works(running_bridge: RunningBridge) -> None:
     """The fallback is loud, and the result tells the truth."""
     task_id = running_bridge.api.add({}, ESPRESSO)
-    with Program("work", "--taskbridgeurl", running_bridge.url, "--device", "cuda") as program:
+    flags = ("--taskbridgeurl", running_bridge.url, "--device", "cuda")
+    with Program("work", *flags, environ=LIGHT) as program:
         result = running_bridge.api.wait_for_result(task_id)
         if result["device"] == "cuda":
             pytest.skip("there is a GPU here")
@@ -153,7 +160,8 @@ def test_classify_gives_a_json_line_a_file(tmp_path: Path) -> None:
     (folder / "b.txt").write_bytes(b"a text")
     odd = folder / os.fsdecode(b"c\xff.jpg")
     odd.write_bytes(ESPRESSO)
-    ended = run("classify", "--language", "de", "--top", "2", str(tmp_path / "pictures"))
+    flags = ("--language", "de", "--top", "2")
+    ended = run("classify", *flags, str(tmp_path / "pictures"), **LIGHT)
     assert ended.returncode == 1
     assert ended.stderr == ""
     first, second, third = (json.loads(line) for line in ended.stdout.splitlines())
@@ -174,26 +182,28 @@ def test_classify_gives_a_json_line_a_file(tmp_path: Path) -> None:
         ([str(ROOT), "--model", "x"], "there is no model 'x'"),
     ],
 )
-def test_classify_refuses_what_it_cannot_do(flags: list[str], problem: str) -> None:
+def test_classify_refuses_what_it_cannot_do(
+    flags: list[str], problem: str, run_here: RunHere
+) -> None:
     """One line on the error stream, exit code 2, nothing on the output."""
-    ended = run("classify", *flags)
+    ended = run_here("classify", *flags)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert problem in ended.stderr
     assert ended.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("flag", ["--model", "--models-dir"])
-def test_a_path_that_the_system_refuses_is_one_line(flag: str) -> None:
+def test_a_path_that_the_system_refuses_is_one_line(flag: str, run_here: RunHere) -> None:
     """A name that no disk takes stands for closed folders and broken disks."""
-    ended = run("classify", str(ROOT), flag, "x" * 300, model="EfficientNetLite0x")
+    ended = run_here("classify", str(ROOT), flag, "x" * 300, model="EfficientNetLite0x")
     assert ended.returncode in (1, 2)
     assert ended.stderr.startswith("taskworker-classifyimage: ")
     assert ended.stderr.count("\n") == 1
 
 
-def test_models_list_is_models() -> None:
+def test_models_list_is_models(run_here: RunHere) -> None:
     """Whoever types the command finds it."""
-    alone, listed = run("models"), run("models", "list")
+    alone, listed = run_here("models"), run_here("models", "list")
     assert (listed.returncode, listed.stdout) == (0, alone.stdout)
 
 
@@ -208,38 +218,38 @@ def test_models_lists_the_three_and_marks_the_default() -> None:
 
 
 def test_doctor_finds_a_sound_installation_and_a_living_bridge(
-    running_bridge: RunningBridge,
+    running_bridge: RunningBridge, run_here: RunHere
 ) -> None:
     """Every check passes where nothing is wrong."""
-    ended = run("doctor", "--taskbridgeurl", running_bridge.url)
+    ended = run_here("doctor", "--taskbridgeurl", running_bridge.url)
     assert ended.returncode == 0, ended.stdout
     assert ended.stdout.endswith("Everything is in order.\n")
     assert f"bridge {running_bridge.url.rstrip('/')}" in ended.stdout
     assert running_bridge.api.tasks() == []
 
 
-def test_doctor_tries_the_device_that_is_asked_for() -> None:
+def test_doctor_tries_the_device_that_is_asked_for(run_here: RunHere) -> None:
     """One that is not there fails the check of every model, with the reason beside it."""
-    ended = run("doctor", "--device", "openvino:NPU.9")
+    ended = run_here("doctor", "--device", "openvino:NPU.9")
     assert ended.returncode == 1
     assert ended.stdout.count("works on the cpu: the warning tells what to fix") == 3
     assert ended.stderr.count("device openvino:NPU.9 cannot be used, working on the CPU: ") == 3
-    assert run("doctor", "--device", "cpu").stdout.count(" on cpu\n") == 3
+    assert run_here("doctor", "--device", "cpu").stdout.count(" on cpu\n") == 3
 
 
-def test_doctor_finds_a_dead_bridge() -> None:
+def test_doctor_finds_a_dead_bridge(run_here: RunHere) -> None:
     """What does not answer fails the check and the exit code."""
-    ended = run("doctor", "--taskbridgeurl", f"http://127.0.0.1:{free_port()}/")
+    ended = run_here("doctor", "--taskbridgeurl", f"http://127.0.0.1:{free_port()}/")
     assert ended.returncode == 1
     assert "FAIL  bridge" in ended.stdout
     assert "refused" in ended.stdout
 
 
-def test_doctor_finds_another_server_where_the_bridge_should_be() -> None:
+def test_doctor_finds_another_server_where_the_bridge_should_be(run_here: RunHere) -> None:
     """Any web server answers, with a 404 to what it does not know."""
     with CannedServer() as server:
         server.answer = http(404)
-        ended = run("doctor", "--taskbridgeurl", server.url)
+        ended = run_here("doctor", "--taskbridgeurl", server.url)
     assert ended.returncode == 1
     assert "is this a TaskBridge?" in ended.stdout
 

@@ -1,23 +1,11 @@
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from support.packs import colour_network, write_pack
-from support.programs import COMMAND, clean_environment
-
-
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, "evaluate", *arguments],
-        env=clean_environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=100,
-    )
+from support.same_process import RunHere
 
 
 def fill(folder: Path) -> None:
@@ -30,13 +18,13 @@ def fill(folder: Path) -> None:
     (folder / "notes.txt").write_text("mine", encoding="utf-8")
 
 
-def test_a_folder_is_evaluated(tmp_path: Path) -> None:
+def test_a_folder_is_evaluated(tmp_path: Path, run_here: RunHere) -> None:
     """Accuracy, calibration, what was taken for what, and what could not be used; and a plot."""
     fill(tmp_path / "pictures")
     pack = write_pack(tmp_path / "pack", colour_network())
     plot = tmp_path / "plot.png"
     pictures = str(tmp_path / "pictures")
-    ended = run(pictures, "--model", str(pack), "--plot", str(plot))
+    ended = run_here("evaluate", pictures, "--model", str(pack), "--plot", str(plot))
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "3 pictures of 3 classes" in ended.stdout
     assert "top-1   66.7%" in ended.stdout
@@ -49,10 +37,10 @@ def test_a_folder_is_evaluated(tmp_path: Path) -> None:
         assert len(set(drawn.convert("L").tobytes())) > 10
 
 
-def test_a_folder_that_tells_no_class_is_refused(tmp_path: Path) -> None:
+def test_a_folder_that_tells_no_class_is_refused(tmp_path: Path, run_here: RunHere) -> None:
     """One line, which shows what a name should look like."""
     Image.new("RGB", (20, 20)).save(tmp_path / "1.png")
-    ended = run(str(tmp_path))
+    ended = run_here("evaluate", str(tmp_path))
     assert ended.returncode == 2
     assert "n01440764" in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
@@ -60,11 +48,11 @@ def test_a_folder_that_tells_no_class_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["plot.abc", "plot", "no-folder/plot.svg"])
 def test_a_plot_that_cannot_be_drawn_is_told_before_anything_is_classified(
-    name: str, tmp_path: Path
+    name: str, tmp_path: Path, run_here: RunHere
 ) -> None:
     """In one line; a large folder takes hours."""
     fill(tmp_path / "pictures")
     pack = write_pack(tmp_path / "pack", colour_network())
-    ended = run(str(tmp_path / "pictures"), "--model", str(pack), "--plot", name)
+    ended = run_here("evaluate", str(tmp_path / "pictures"), "--model", str(pack), "--plot", name)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert len(ended.stderr.splitlines()) == 1, json.dumps(ended.stderr)

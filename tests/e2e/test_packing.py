@@ -13,6 +13,7 @@ from support.keras_files import (
 )
 from support.packs import colour_network
 from support.programs import COMMAND, clean_environment
+from support.same_process import RunHere
 from taskworker_classifyimage.classify.description import read_pack
 from taskworker_classifyimage.classify.keras.networks import keras_networks
 from taskworker_classifyimage.classify.keras.tensorflow_import import import_tensorflow
@@ -69,7 +70,7 @@ def test_the_originals_network_runs_where_tensorflow_is_not(tmp_path: Path) -> N
     assert sorted(path.name for path in folder.iterdir()) == ["model.onnx", "model.toml"]
 
 
-def test_a_file_is_packed_with_classes_of_its_own(tmp_path: Path) -> None:
+def test_a_file_is_packed_with_classes_of_its_own(tmp_path: Path, run_here: RunHere) -> None:
     """An ONNX file needs no other library; the flags say what the file cannot."""
     (tmp_path / "ours.onnx").write_bytes(colour_network(dtype="float32").SerializeToString())
     (tmp_path / "ours.names").write_text("red a red thing\ngreen\nblue\n", encoding="utf-8")
@@ -83,19 +84,36 @@ def test_a_file_is_packed_with_classes_of_its_own(tmp_path: Path) -> None:
     ]
     ended = pack(str(tmp_path / "ours.onnx"), "--output", str(tmp_path / "pack.zip"), *flags)
     assert (ended.returncode, ended.stderr) == (0, "")
-    ended = pack(str(tmp_path / "ours.onnx"), "--output", str(tmp_path / "pack.zip"), *flags)
+    ended = run_here(
+        "models",
+        "pack",
+        str(tmp_path / "ours.onnx"),
+        "--output",
+        str(tmp_path / "pack.zip"),
+        *flags,
+    )
     assert ended.returncode == 2
     assert "is there already" in ended.stderr
     assert ended.stderr.count("\n") == 1
 
 
-def test_an_unknown_network_is_refused_with_similar_names(tmp_path: Path) -> None:
+def test_an_unknown_network_is_refused_with_similar_names(
+    tmp_path: Path, run_here: RunHere
+) -> None:
     """One line, exit code 2, and nothing made."""
-    ended = pack("MobileNetV3Larg", "--output", str(tmp_path / "pack"))
+    ended = run_here("models", "pack", "MobileNetV3Larg", "--output", str(tmp_path / "pack"))
     assert ended.returncode == 2
     assert "there is MobileNetV3Large" in ended.stderr
     assert ended.stderr.count("\n") == 1
-    ended = pack("MobileNetV3Large", "--output", str(tmp_path / "pack"), "--scaling", "none")
+    ended = run_here(
+        "models",
+        "pack",
+        "MobileNetV3Large",
+        "--output",
+        str(tmp_path / "pack"),
+        "--scaling",
+        "none",
+    )
     assert "--scaling: Keras knows it for MobileNetV3Large" in ended.stderr
     assert not list(tmp_path.iterdir())
 

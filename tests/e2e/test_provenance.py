@@ -1,11 +1,11 @@
 import hashlib
 import json
-import subprocess
 from dataclasses import asdict
 from pathlib import Path
 
 from support.packs import IDS, NAMES, colour_network, write_pack
-from support.programs import COMMAND, RunningBridge, clean_environment, worker
+from support.programs import RunningBridge, worker
+from support.same_process import RunHere
 from taskworker_classifyimage.classify.catalogue import find_pack
 from taskworker_classifyimage.sample import SAMPLE
 
@@ -24,7 +24,9 @@ def test_a_task_that_asks_learns_what_its_result_was_made_of(
     asking = api.add(data, picture)
     own = api.add({**data, "model": "Colours"}, picture)
     silent = api.add({}, picture)
-    with worker(running_bridge.url, "w", "--model", f"EfficientNetLite0,{pack}"):
+    with worker(
+        running_bridge.url, "w", "--model", f"EfficientNetLite0,{pack}", "--decoder-processes", "1"
+    ):
         told = api.wait_for_result(asking)["provenance"]
         own_told = api.wait_for_result(own)["provenance"]
         assert "provenance" not in api.wait_for_result(silent)
@@ -42,13 +44,9 @@ def test_a_task_that_asks_learns_what_its_result_was_made_of(
     assert own_told["model"]["sha256"] == sha256((pack / "model.onnx").read_bytes())
 
 
-def test_the_flag_tells_it_of_every_picture() -> None:
+def test_the_flag_tells_it_of_every_picture(run_here: RunHere) -> None:
     """A laboratory that always wants it need not change its clients."""
-    ended = subprocess.run(
-        [*COMMAND, "classify", "--provenance", str(SAMPLE)],
-        env=clean_environment(),
-        capture_output=True,
-        check=True,
-    )
+    ended = run_here("classify", "--provenance", str(SAMPLE))
+    assert ended.returncode == 0
     told = json.loads(ended.stdout)["provenance"]
     assert told["picture"]["sha256"] == sha256(SAMPLE.read_bytes())
