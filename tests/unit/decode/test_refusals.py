@@ -34,7 +34,7 @@ REFUSED = {
     "a PAM picture, .*": [b"P7\nWIDTH 1\n"],
     "a PFM picture in colour, .*": [b"PF\n1 1\n-1.0\n" + bytes(12)],
     "a ZIP archive or an office document": [b"PK\3\4" + bytes(40)],
-    "a gzip archive": [gzip.compress(SVG)],
+    "a gzip archive": [gzip.compress(SVG, mtime=0)],
     "an HTML page": [b"<!DOCTYPE html><html><svg></svg></html>"],
     "nothing but zeros": [bytes(5000)],
 }
