@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from support.packs import colour_network, write_pack
-from support.programs import COMMAND, ROOT, Program, RunningBridge, clean_environment, free_port
+from support.programs import (
+    COMMAND,
+    ROOT,
+    Program,
+    RunningBridge,
+    clean_environment,
+    free_port,
+    run_command,
+)
 from support.same_process import RunHere
 from support.terminal import in_terminal
 from taskworker_classifyimage import __version__
@@ -24,17 +32,6 @@ FLAGS_OF_WORK = (
     *("bridge-keep-days", "bridge-token-file", "allow-remote", "bridge-origins", "config"),
     "log-level",
 )
-
-
-def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        env=clean_environment(**environ),
-        capture_output=True,
-        encoding="utf-8",
-        timeout=100,
-        check=False,
-    )
 
 
 @pytest.mark.parametrize(
@@ -97,7 +94,7 @@ def test_help_of_work_opens_with_examples_and_groups_all_flags(run_here: RunHere
 @pytest.mark.parametrize("command", ["", "work", "models pack"])
 def test_help_in_a_pipe_is_plain_and_whole(command: str, run_here: RunHere) -> None:
     """No colours, no boxes, no wrapped lines."""
-    start = run_here if command else run
+    start = run_here if command else run_command
     shown = start(*command.split(), "--help", COLUMNS="40").stdout
     assert ESCAPE not in shown
     assert "│" not in shown
@@ -144,7 +141,7 @@ def test_evaluate_shows_its_progress_in_a_terminal(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def bash_script() -> str:
     """From a program, as a user makes it."""
-    ended = run("completion", "bash")
+    ended = run_command("completion", "bash")
     assert (ended.returncode, ended.stderr) == (0, "")
     return ended.stdout
 

@@ -13,31 +13,19 @@ from support.api import Api
 from support.canned_server import CannedServer, http
 from support.photos import ESPRESSO
 from support.programs import (
-    COMMAND,
     ORIGINAL,
     ROOT,
     Program,
     RunningBridge,
     clean_environment,
     free_port,
+    run_command,
 )
 from support.same_process import RunHere
 from taskworker_classifyimage import __version__
 
 #: The fastest built-in model, and one process that decodes.
 LIGHT = {"model": "EfficientNetLite0", "TASKWORKER_DECODER_PROCESSES": "1"}
-
-
-def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Runs a command that ends by itself."""
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        env=clean_environment(**environ),
-        capture_output=True,
-        encoding="utf-8",
-        timeout=100,
-        check=False,
-    )
 
 
 def test_work_alone_classifies_its_sample_and_serves(tmp_path: Path) -> None:
@@ -57,7 +45,7 @@ def test_a_taken_port_is_said_with_a_way_out(tmp_path: Path) -> None:
     """Who has the port, and which flags help; one line, exit code 2."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        ended = run("work", "--bridge-port", port, "--bridge-data", str(tmp_path))
+        ended = run_command("work", "--bridge-port", port, "--bridge-data", str(tmp_path))
     assert ended.returncode == 2
     assert ended.stderr.count("\n") == 1
     for word in (port, "is taken", "--bridge-port", "--taskbridgeurl"):
@@ -161,7 +149,7 @@ def test_classify_gives_a_json_line_a_file(tmp_path: Path) -> None:
     odd = folder / os.fsdecode(b"c\xff.jpg")
     odd.write_bytes(ESPRESSO)
     flags = ("--language", "de", "--top", "2")
-    ended = run("classify", *flags, str(tmp_path / "pictures"), **LIGHT)
+    ended = run_command("classify", *flags, str(tmp_path / "pictures"), **LIGHT)
     assert ended.returncode == 1
     assert ended.stderr == ""
     first, second, third = (json.loads(line) for line in ended.stdout.splitlines())
@@ -209,7 +197,7 @@ def test_models_list_is_models(run_here: RunHere) -> None:
 
 def test_models_lists_the_three_and_marks_the_default() -> None:
     """Name, input, accuracy, licence of each."""
-    ended = run("models")
+    ended = run_command("models")
     assert (ended.returncode, ended.stderr) == (0, "")
     lines = [line for line in ended.stdout.splitlines() if "EfficientNetLite" in line]
     assert len(lines) == 3
@@ -261,7 +249,7 @@ def test_doctor_finds_a_damaged_model(tmp_path: Path) -> None:
     with (package / "data" / "models" / "EfficientNetLite1" / "model.onnx").open("r+b") as file:
         file.seek(1000)
         file.write(b"damage")
-    ended = run("doctor", PYTHONPATH=str(tmp_path))
+    ended = run_command("doctor", PYTHONPATH=str(tmp_path))
     assert ended.returncode == 1
     assert ended.stdout.endswith("\n1 problem found.\n")
     assert ended.stdout.count("FAIL") == 1
@@ -271,6 +259,6 @@ def test_doctor_finds_a_damaged_model(tmp_path: Path) -> None:
 
 def test_no_command_given_is_told_what_there_is() -> None:
     """The bare program shows its usage."""
-    ended = run()
+    ended = run_command()
     assert ended.returncode == 2
     assert "COMMAND" in ended.stderr

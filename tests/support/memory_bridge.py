@@ -1,6 +1,6 @@
 """A TaskBridge in memory, called through the real client's methods: no socket, no server."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,8 +117,3 @@ class MemoryBridge(BridgeClient):
 def bridge_of(client: BridgeClient) -> Bridge:
     """The bridge as the worker "w" sees it."""
     return Bridge(client, "w", "classifyimage")
-
-
-def results_of(tasks: Iterable[StoredTask]) -> list[dict[str, object] | None]:
-    """What was reported for them."""
-    return [task.result for task in tasks]

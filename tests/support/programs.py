@@ -58,6 +58,18 @@ def clean_environment(**more: str) -> dict[str, str]:
     }
 
 
+def run_command(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Runs a command that ends by itself."""
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        env=clean_environment(**environ),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=100,
+        check=False,
+    )
+
+
 class Program:
     """`taskworker-classifyimage ARGUMENTS` in a process of its own; what it prints is kept."""
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, printable
 
 #: The states of a task, as bridges name them, and one that only this client uses.
-OPEN, IN_PROGRESS, COMPLETED, REMOVED = "open", "inprogress", "completed", "removed"
+IN_PROGRESS, COMPLETED, REMOVED = "inprogress", "completed", "removed"
 
 #: Known releases answer with at most four levels, plus those of a client's `data`.
 DEPTH_LIMIT: Final = 64

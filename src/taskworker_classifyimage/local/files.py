@@ -21,7 +21,7 @@ class LocalFiles:
         start_s, engine = time.perf_counter(), self._engine
         try:
             encoded = _read(path, engine.limit_bytes)
-            answer = engine.answer(encoded, sha256_of(encoded))
+            answer = engine.answer(encoded, sha256_of(encoded) if request.provenance else None)
             return engine.result(answer, request, time.perf_counter() - start_s)
         except TaskError as err:
             duration_s = time.perf_counter() - start_s

@@ -30,12 +30,12 @@ class Answer:
     Attributes:
         probabilities: (C,) 0 to 1, in the order of the classes.
         facts: what decoding found out about the picture.
-        sha256: of the encoded picture, in hexadecimal.
+        sha256: of the encoded picture, in hexadecimal; None if no provenance is requested.
     """
 
     probabilities: npt.NDArray[np.float64]
     facts: PictureFacts
-    sha256: str
+    sha256: str | None
 
 
 class Engine:
@@ -53,7 +53,7 @@ class Engine:
         self.runtime = Runtime(classifier.library, classifier.model.name, classifier.device)
         self.limit_bytes = decoders.limits.file_bytes
 
-    def answer(self, encoded: bytes, sha256: str) -> Answer:
+    def answer(self, encoded: bytes, sha256: str | None) -> Answer:
         """Decodes and infers.
 
         Raises:

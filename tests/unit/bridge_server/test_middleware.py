@@ -42,6 +42,8 @@ def test_a_stop_does_not_wait_longer_than_its_timeout() -> None:
     async def run() -> None:
         running = RunningCalls()
         with running.count():
-            await running.finish(0)
+            async with asyncio.timeout(60):
+                await running.finish(0)
+            assert running.is_stopping
 
     asyncio.run(run())
