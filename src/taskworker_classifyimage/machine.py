@@ -3,14 +3,19 @@
 import os
 import sys
 from pathlib import Path
+from typing import Final
 
-_CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
-_CGROUP_MEMORY = Path("/sys/fs/cgroup/memory.max")
+import psutil
+
+from taskworker_classifyimage import cgroups
+
 _CPUINFO = Path("/proc/cpuinfo")
+#: What else runs on a machine may need more later: this share of its memory is left alone.
+_SPARE_SHARE: Final = 0.1
 
 
-def usable_cores(cgroup_quota: Path = _CGROUP_QUOTA) -> int:
-    """Cores that affinity and the container's quota (cgroup v2) leave to this process, at least 1.
+def usable_cores() -> int:
+    """Cores that affinity and the container's quota leave to this process, at least 1.
 
     More compute threads than cores slow each other down.
     """
@@ -18,14 +23,21 @@ def usable_cores(cgroup_quota: Path = _CGROUP_QUOTA) -> int:
         cores = len(os.sched_getaffinity(0))
     else:
         cores = os.cpu_count() or 1
-    try:
-        quota_us, period_us = cgroup_quota.read_text(encoding="ascii").split()
-        if quota_us != "max":
-            cores = min(cores, -(-int(quota_us) // int(period_us)))
-    except (OSError, ValueError):
-        # No cgroup v2, so there is no quota.
-        pass
-    return max(1, cores)
+    return max(1, min(cores, cgroups.usable_cores() or cores))
+
+
+def usable_memory_bytes() -> int:
+    """Memory of the machine, or of the container if that has less."""
+    machine_bytes = psutil.virtual_memory().total
+    return min(machine_bytes, cgroups.memory_limit_bytes() or machine_bytes)
+
+
+def free_memory_bytes() -> int:
+    """Memory that this process and its children may still take, at least 0."""
+    memory = psutil.virtual_memory()
+    left_bytes = max(0, memory.available - int(_SPARE_SHARE * memory.total))
+    group_bytes = cgroups.memory_left_bytes()
+    return left_bytes if group_bytes is None else min(left_bytes, group_bytes)
 
 
 def allow_many_files() -> None:
@@ -42,18 +54,6 @@ def allow_many_files() -> None:
     wanted = min(hard, 10_240) if hard != resource.RLIM_INFINITY else 10_240
     if soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def usable_memory_bytes(cgroup_limit: Path = _CGROUP_MEMORY) -> int | None:
-    """Memory of the machine or the container (cgroup v2); None if unknown, as on Windows."""
-    if not hasattr(os, "sysconf"):
-        return None
-    machine_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    try:
-        return min(machine_bytes, int(cgroup_limit.read_text(encoding="ascii")))
-    except (OSError, ValueError):
-        # No cgroup v2, or no limit ("max").
-        return machine_bytes
 
 
 def peak_memory_bytes() -> int | None:

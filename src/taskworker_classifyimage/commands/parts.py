@@ -17,9 +17,9 @@ _MAX_MEMORY_BYTES: Final = 2 * 2**30
 
 def decoder_pool(decoding: Decoding) -> DecoderPool:
     """A pool of decoder processes, to be used as a context manager."""
-    memory_bytes, state = usable_memory_bytes(), decoding.state_folder()
+    state = decoding.state_folder()
     # One picture must not be able to take all the memory of a small container.
-    picture_bytes = min(_MAX_MEMORY_BYTES, memory_bytes // 2) if memory_bytes else _MAX_MEMORY_BYTES
+    picture_bytes = min(_MAX_MEMORY_BYTES, usable_memory_bytes() // 2)
     return DecoderPool(
         choose_launcher(ProcessLimits(decoding.decode_timeout, picture_bytes)),
         processes=decoding.decoder_processes,
