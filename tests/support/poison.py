@@ -35,7 +35,7 @@ def decode(encoded: bytes, spec: InputSpec, _limits: DecodeLimits) -> Decoded:
         # A refused system call ends in a damaged picture, like any other problem in decoding.
         raise DamagedPicture(str(err)) from err
     pixels = np.full((spec.size, spec.size, 3), len(encoded) % 256, np.uint8)
-    return Decoded(pixels, PictureFacts("POISON", 1, 2, 1, "test", tuple(answer or ())))
+    return Decoded(pixels, PictureFacts("PNG", 1, 2, 1, "test", tuple(answer or ())))
 
 
 def preload_decoders() -> None:

@@ -17,9 +17,16 @@ from typing import Any, Final, get_args, get_origin, get_type_hints
 import numpy as np
 
 from taskworker_classifyimage.decode import Decoded, DecodeLimits, PictureFacts
-from taskworker_classifyimage.errors import ErrorCode, TaskError
+from taskworker_classifyimage.errors import (
+    DamagedPicture,
+    EmptyFile,
+    TaskError,
+    TooLarge,
+    UnsupportedFormat,
+)
 from taskworker_classifyimage.input_spec import InputSpec
 from taskworker_classifyimage.sandbox.channel import Channel, ChannelBroken
+from taskworker_classifyimage.sandbox.facts import check_facts
 
 _JOB: Final = struct.Struct("!IQ")
 _ANSWER: Final = struct.Struct("!BI")
@@ -31,9 +38,9 @@ _MAX_ITEMS: Final = 50
 #: Numbers have to be smaller than this, positive or negative.
 _NUMBER_LIMIT: Final = 2**63
 
-#: What can be wrong with a picture. A fault of this program is no error that a decoder may name.
-_ERRORS: Final[dict[ErrorCode, type[TaskError]]] = {
-    error.code: error for error in TaskError.__subclasses__() if error.code != ErrorCode.INTERNAL
+#: What a decoder can find wrong with a picture; all other errors are for the worker to find.
+_ERRORS: Final[dict[str, type[TaskError]]] = {
+    error.code: error for error in (EmptyFile, UnsupportedFormat, DamagedPicture, TooLarge)
 }
 
 
@@ -102,7 +109,7 @@ def read_ready(channel: Channel) -> tuple[str, ...]:
     return protections
 
 
-def read_decoded(channel: Channel, spec: InputSpec) -> Decoded:
+def read_decoded(channel: Channel, job: Job) -> Decoded:
     """Reads the answer to a job.
 
     Raises:
@@ -118,7 +125,11 @@ def read_decoded(channel: Channel, spec: InputSpec) -> Decoded:
     if kind != Kind.DECODED:
         raise ChannelBroken("no answer to the job")
     facts = parse_untrusted(content, PictureFacts)
-    pixels = np.empty((spec.size, spec.size, 3), dtype=np.uint8)
+    try:
+        check_facts(facts, job.limits)
+    except ValueError as err:
+        raise ChannelBroken(str(err)) from None
+    pixels = np.empty((job.spec.size, job.spec.size, 3), dtype=np.uint8)
     channel.fill(pixels.data.cast("B"))
     return Decoded(pixels, facts)
 
@@ -134,7 +145,7 @@ def _build_error(fields: tuple[str, ...]) -> TaskError:
     if len(fields) != 2 or fields[0] not in _ERRORS:
         raise ChannelBroken("an error of an unknown kind")
     code, message = fields
-    return _ERRORS[ErrorCode(code)](message)
+    return _ERRORS[code](message)
 
 
 def parse_untrusted(encoded: bytes, kind: Any) -> Any:

@@ -106,7 +106,7 @@ class WorkerSlot:
             try:
                 with process.within(left_s):
                     send_job(process.channel, job)
-                    return read_decoded(process.channel, job.spec)
+                    return read_decoded(process.channel, job)
             except ChannelBroken as err:
                 cause = self._explain_end(process, err)
             count = self._deaths.add(job.encoded)

@@ -19,8 +19,9 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="decoders are fo
 def ask_pid(decoder: DecoderProcess) -> int:
     """The process ID as the decoder itself knows it."""
     read_ready(decoder.channel)
-    send_job(decoder.channel, Job(b"tell_pid", poison.SPEC, DecodeLimits()))
-    return int(read_decoded(decoder.channel, poison.SPEC).facts.warnings[0])
+    job = Job(b"tell_pid", poison.SPEC, DecodeLimits())
+    send_job(decoder.channel, job)
+    return int(read_decoded(decoder.channel, job).facts.warnings[0])
 
 
 def test_a_late_reply_is_not_taken_for_the_reply_to_the_next_request() -> None:

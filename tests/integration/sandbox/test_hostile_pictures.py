@@ -1,9 +1,11 @@
 """What a picture can do that has taken its decoder over: nothing but end its own task."""
 
+import json
 import os
 import socket
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -12,11 +14,18 @@ from support import poison
 from support.kernel import has_seccomp, landlock_abi
 from support.pools import LAUNCHERS, outcome, poison_pool
 from support.processes import descendants
+from taskworker_classifyimage.decode import PictureFacts
 from taskworker_classifyimage.sandbox.forking import ForkLauncher
 from taskworker_classifyimage.sandbox.pool import DecoderPool
 from taskworker_classifyimage.sandbox.spawning import SpawnLauncher
 
 FINE = b"fine"
+
+
+def facts(**changes: object) -> str:
+    """Facts as a decoder sends them, some of them changed."""
+    return json.dumps({**asdict(PictureFacts("PNG", 1, 2, 1, "test")), **changes})
+
 
 #: What a picture does, and the code that its task ends with.
 ANYWHERE = {
@@ -29,6 +38,11 @@ ANYWHERE = {
     "nest": "killed",
     'lie {"format": "JPEG"}': "killed",
     "lie [1, 2]": "killed",
+    f"lie {facts(width=-1, height=-1)}": "killed",
+    f"lie {facts(width=2**40)}": "killed",
+    f"lie {facts(orientation=0)}": "killed",
+    f"lie {facts(format='SVG')}": "killed",
+    f"lie {facts(warnings=['w'] * 11)}": "killed",
     "refuse a reason": "damaged",
 }
 TOO_SLOW = ("hang", "burn", "dribble")

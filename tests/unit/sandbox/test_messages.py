@@ -26,6 +26,7 @@ from taskworker_classifyimage.sandbox.messages import (
 )
 
 SPEC = InputSpec(size=4, crop=0.875)
+JOB = Job(b"a picture", SPEC, DecodeLimits(pixels=640 * 480))
 FACTS = PictureFacts("JPEG", 640, 480, 6, "Pillow 12", ("truncated: 63 % decoded",))
 DECODED = Decoded(np.arange(48, dtype=np.uint8).reshape(4, 4, 3), FACTS)
 
@@ -60,27 +61,27 @@ def test_an_answer_arrives_as_it_was_sent() -> None:
     """All facts and pixels; the class and the message of an error."""
     sender = channel()
     send_decoded(sender, DECODED)
-    decoded = read_decoded(channel(written(sender)), SPEC)
+    decoded = read_decoded(channel(written(sender)), JOB)
     assert decoded.facts == FACTS
     assert (decoded.pixels == DECODED.pixels).all()
     refusal = channel()
     send_answer(refusal, Kind.REFUSED, ("too_large", "65535 x 65535 pixels"))
     with pytest.raises(TooLarge, match="65535 x 65535 pixels"):
-        read_decoded(channel(written(refusal)), SPEC)
+        read_decoded(channel(written(refusal)), JOB)
 
 
 def test_pixels_in_any_order_of_memory_arrive() -> None:
     """A rotated picture is a view with other strides."""
     sender, turned = channel(), DECODED.pixels[::-1].transpose(1, 0, 2)
     send_decoded(sender, Decoded(turned, FACTS))
-    assert (read_decoded(channel(written(sender)), SPEC).pixels == turned).all()
+    assert (read_decoded(channel(written(sender)), JOB).pixels == turned).all()
 
 
 @given(st.binary(max_size=300))
 def test_noise_is_an_error_and_nothing_worse(noise: bytes) -> None:
     """Whatever a decoder sends is an expected error or a picture of the right shape."""
     with suppress(ChannelBroken, TaskError, RuntimeError):
-        assert read_decoded(channel(noise), SPEC).pixels.shape == (4, 4, 3)
+        assert read_decoded(channel(noise), JOB).pixels.shape == (4, 4, 3)
     with suppress(ChannelBroken, RuntimeError):
         read_ready(channel(noise))
 
@@ -89,7 +90,7 @@ def test_noise_is_an_error_and_nothing_worse(noise: bytes) -> None:
 def test_json_of_the_wrong_kind_is_an_error(kind: Kind, content: object) -> None:
     """A well-framed answer is refused if its content has unexpected types."""
     with pytest.raises((ChannelBroken, TaskError, RuntimeError)):
-        read_decoded(answer(kind, content, bytes(47)), SPEC)
+        read_decoded(answer(kind, content, bytes(47)), JOB)
 
 
 @pytest.mark.parametrize(
@@ -104,30 +105,72 @@ def test_json_of_the_wrong_kind_is_an_error(kind: Kind, content: object) -> None
         {"warnings": [1]},
         {"warnings": ["w"] * 51},
         {"one": "more"},
+        {"width": 0},
+        {"height": -480},
+        {"width": -640, "height": -480},
+        {"width": 641},
+        {"width": 2**62, "height": 2**62},
+        {"orientation": 0},
+        {"orientation": 9},
+        {"format": "SVG"},
+        {"warnings": ["w"] * 11},
     ],
 )
-def test_facts_have_the_types_they_must_have(changes: dict[str, object]) -> None:
-    """A text instead of a width would reach clients that expect a number."""
+def test_facts_have_the_types_and_values_they_must_have(changes: dict[str, object]) -> None:
+    """A text instead of a width, or a negative one, would reach clients that expect a size."""
     facts = {**asdict(FACTS), **changes}
     with pytest.raises(ChannelBroken):
-        read_decoded(answer(Kind.DECODED, facts, bytes(48)), SPEC)
+        read_decoded(answer(Kind.DECODED, facts, bytes(48)), JOB)
     del facts["width"]
     with pytest.raises(ChannelBroken):
-        read_decoded(answer(Kind.DECODED, facts, bytes(48)), SPEC)
+        read_decoded(answer(Kind.DECODED, facts, bytes(48)), JOB)
+
+
+facts_of_any_values = st.builds(
+    PictureFacts,
+    format=st.sampled_from(("JPEG", "PNG", "SVG")) | st.text(),
+    width=st.integers(-(2**64), 2**64) | st.integers(-2, 700),
+    height=st.integers(-(2**64), 2**64) | st.integers(-2, 700),
+    orientation=st.integers(-1, 10),
+    decoder=st.text(max_size=400),
+    warnings=st.lists(st.text(max_size=400), max_size=60).map(tuple),
+)
+
+
+@given(facts_of_any_values)
+def test_facts_that_are_accepted_are_those_of_a_possible_picture(facts: PictureFacts) -> None:
+    """Sides from 1 up and within the limit, an orientation by EXIF, few and short texts."""
+    with suppress(ChannelBroken):
+        found = read_decoded(answer(Kind.DECODED, asdict(facts), bytes(48)), JOB).facts
+        assert (found.format, found.width, found.height) == (
+            *(facts.format, facts.width, facts.height),
+        )
+        assert found.format in ("JPEG", "PNG")
+        assert min(found.width, found.height) >= 1
+        assert found.width * found.height <= JOB.limits.pixels
+        assert 1 <= found.orientation <= 8
+        assert len(found.warnings) <= 10
+        assert all(len(text) <= 300 for text in (found.decoder, *found.warnings))
 
 
 def test_texts_cannot_fill_a_log_or_steer_a_terminal() -> None:
     """Messages reach logs and clients, so they are one short line of printable characters."""
     with pytest.raises(DamagedPicture) as error:
-        read_decoded(answer(Kind.REFUSED, ["damaged", "a\x1b[2J\nb\u202e" + "c" * 1000]), SPEC)
+        read_decoded(answer(Kind.REFUSED, ["damaged", "a\x1b[2J\nb\u202e" + "c" * 1000]), JOB)
     assert str(error.value) == "a [2J b " + "c" * 292
 
 
-@pytest.mark.parametrize("content", [["internal", "x"], ["no_such_code", "x"], ["damaged"], [], 5])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(["internal", "x"], ["file_missing", "x"], ["killed", "x"], ["no_such_code", "x"]),
+        *(["damaged"], ["damaged", "x", "y"], [], 5),
+    ],
+)
 def test_an_error_of_unknown_kind_is_refused(content: object) -> None:
     """A decoder can only report errors of the picture."""
     with pytest.raises(ChannelBroken):
-        read_decoded(answer(Kind.REFUSED, content), SPEC)
+        read_decoded(answer(Kind.REFUSED, content), JOB)
 
 
 @dataclass(frozen=True)
