@@ -16,8 +16,10 @@
     |-- TransferInterrupted     nobody: the download of a model is resumed
     |-- TransferRefused         becomes a ModelError: the server does not give the file
     `-- TaskError               the client: sent as this task's result, with its `code`
-        |-- BadRequest, FileMissing, EmptyFile, UnsupportedFormat, DamagedPicture,
-        `-- TooLarge, TooSlow, Killed, DownloadFailed, NoAnswer
+        |-- BadRequest, FileMissing, EmptyFile, UnsupportedFormat, DamagedPicture
+        |-- TooLarge
+        |   `-- NeedsMemory         the engine: waits for memory and tries again
+        `-- TooSlow, Killed, DownloadFailed, NoAnswer
 
 A module that needs a narrower error derives it from one of these. Above `bridge_client.connection`
 and `download.transfer` nobody names the HTTP library, above `classify` nobody the model runtime.
@@ -201,6 +203,20 @@ class TooLarge(TaskError):
     """The file, its pixels, or the memory to decode it exceed the worker's limits."""
 
     code = ErrorCode.TOO_LARGE
+
+
+class NeedsMemory(TooLarge):
+    """Decoding needs more memory than it was given.
+
+    Attributes:
+        needed_bytes: what it needs, about; None if only a trial can tell.
+    """
+
+    def __init__(self, needed_bytes: int | None, given_bytes: int) -> None:
+        needed = "more" if needed_bytes is None else f"about {-(-needed_bytes // 2**20)} MiB"
+        given = given_bytes // 2**20
+        super().__init__(f"decoding needs {needed} of memory; {given} MiB are there for it")
+        self.needed_bytes = needed_bytes
 
 
 class TooSlow(TaskError):

@@ -1,6 +1,7 @@
 """The flow of decoding: recognise, open, load or salvage, resize, convert colours, turn."""
 
 import contextlib
+import math
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,6 +15,7 @@ from taskworker_classifyimage.decode import geometry
 from taskworker_classifyimage.decode.colour import to_resizable, to_rgb
 from taskworker_classifyimage.decode.formats.base import Format
 from taskworker_classifyimage.decode.formats.registry import recognise
+from taskworker_classifyimage.decode.memory import check_memory
 from taskworker_classifyimage.decode.picture import Decoded, DecodeLimits, Picture, PictureFacts
 from taskworker_classifyimage.errors import DamagedPicture, TaskError, TooLarge, one_line
 from taskworker_classifyimage.input_spec import InputSpec
@@ -33,6 +35,7 @@ def decode(encoded: bytes, spec: InputSpec, limits: DecodeLimits) -> Decoded:
         UnsupportedFormat: it is no picture, or one in a format that is not decoded.
         DamagedPicture: it starts as a picture, and too little of it can be decoded.
         TooLarge: it has more pixels than `limits` allow, or needs more memory than there is.
+        NeedsMemory: it needs more memory than `limits` allow.
     """
     kind = recognise(encoded)
     with _as_task_errors(f"the {kind.name} picture"):
@@ -58,6 +61,7 @@ def _load(kind: Format, encoded: bytes, spec: InputSpec, limits: DecodeLimits) -
     """Decodes the pixels of a picture or of its preview: all of them, or the part that is there."""
     preview = kind.find_preview(encoded, spec.size)
     if preview is not None:
+        check_memory(encoded, len(encoded), 1.0, limits)
         encoded, file_orientation, warning = preview
         picture = _load(recognise(encoded), encoded, spec, limits)
         # Some previews have an orientation of their own, for others the file states it.
@@ -70,7 +74,7 @@ def _load(kind: Format, encoded: bytes, spec: InputSpec, limits: DecodeLimits) -
         raise DamagedPicture("the picture is truncated: almost all of it is missing")
     if kind.is_truncated(encoded):
         return _salvage(kind, encoded, spec, limits)
-    picture = _open(kind, encoded, limits)
+    picture = _open(kind, encoded, spec, limits)
     try:
         return _load_pixels(picture, spec)
     except MemoryError:
@@ -84,13 +88,24 @@ def _load(kind: Format, encoded: bytes, spec: InputSpec, limits: DecodeLimits) -
             raise DamagedPicture(f"the {kind.name} picture is damaged: {one_line(err)}") from err
 
 
-def _open(kind: Format, encoded: bytes, limits: DecodeLimits) -> Picture:
-    """Opens a picture; all its sizes are checked before a decoder takes memory for them."""
+def _open(
+    kind: Format, encoded: bytes, spec: InputSpec, limits: DecodeLimits, *, extra: float = 0.0
+) -> Picture:
+    """Opens a picture; all its sizes are checked before a decoder takes memory for them.
+
+    `extra` is what it takes besides, in bytes a pixel.
+    """
     with _as_task_errors(f"the {kind.name} picture's header"):
+        pixels = 0
         for width, height in kind.sizes(encoded):
             _check_size(width, height, limits.pixels)
+            pixels = max(pixels, width * height)
+        check_memory(encoded, pixels, kind.opening_bytes(encoded) + extra, limits)
         picture = kind.open(encoded)
-        _check_size(*picture.image.size, limits.pixels)
+        image = picture.image
+        _check_size(*image.size, limits.pixels)
+        a_pixel = kind.loading_bytes(image, _least_side(spec)) + extra
+        check_memory(encoded, image.width * image.height, a_pixel, limits)
         return picture
 
 
@@ -104,13 +119,18 @@ def _check_size(width: int, height: int, max_pixels: int) -> None:
 def _load_pixels(picture: Picture, spec: InputSpec) -> Picture:
     """Decodes the pixels; then the orientation is known."""
     image = picture.image
-    if spec.resize != "nearest":
+    if (least_side := _least_side(spec)) < math.inf:
         # JPEGs can be decoded at 1/2, 1/4 or 1/8 of their size; other decoders ignore this.
-        image.draft(None, (geometry.min_side(spec),) * 2)
+        image.draft(None, (int(least_side),) * 2)
     image.load()
     if picture.orientation is None:
         return replace(picture, orientation=geometry.read_orientation(image))
     return picture
+
+
+def _least_side(spec: InputSpec) -> float:
+    """The shorter side, in pixels, to which a decoder may scale a picture down at most."""
+    return math.inf if spec.resize == "nearest" else geometry.min_side(spec)
 
 
 def _salvage(kind: Format, encoded: bytes, spec: InputSpec, limits: DecodeLimits) -> Picture:
@@ -120,7 +140,8 @@ def _salvage(kind: Format, encoded: bytes, spec: InputSpec, limits: DecodeLimits
         DamagedPicture: it is less than `MIN_SHARE`.
         Exception: whatever a decoder raises.
     """
-    salvaged = kind.salvage(encoded, partial(_open, kind, limits=limits))
+    reopen = partial(_open, kind, spec=spec, limits=limits, extra=kind.salvaging_bytes)
+    salvaged = kind.salvage(encoded, reopen)
     percent = round(100 * salvaged.share)
     if salvaged.share < MIN_SHARE:
         raise DamagedPicture(

@@ -17,10 +17,13 @@ class DecodeLimits:
     Attributes:
         file_bytes: largest encoded file, checked while it is read.
         pixels: largest width times height, checked on the header before anything is decoded.
+        memory_bytes: what decoding may take, with the encoded file, as far as the header tells;
+            None: no limit.
     """
 
     file_bytes: int = 256 * 2**20
     pixels: int = 200_000_000
+    memory_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import ClassVar, Final
 
 from PIL import Image, UnidentifiedImageError, features
 
+from taskworker_classifyimage.decode.memory import bytes_a_pixel
 from taskworker_classifyimage.decode.picture import Picture
 from taskworker_classifyimage.decode.salvage import Reopen, by_canvas, by_padding
 from taskworker_classifyimage.errors import DamagedPicture, UnsupportedFormat
@@ -40,6 +41,8 @@ class Format:
     codec: ClassVar[tuple[str, str] | None] = None
     #: The first bytes of its files.
     signatures: ClassVar[tuple[bytes, ...]] = ()
+    #: What salvaging a truncated or damaged file takes besides decoding it, in bytes a pixel.
+    salvaging_bytes: ClassVar[float] = 20.0
 
     def is_installed(self) -> bool:
         """Whether the format can be decoded here; imports no heavy library."""
@@ -81,6 +84,17 @@ class Format:
         The size of an image that `open` returns unloaded may be left out.
         """
         return iter(())
+
+    def opening_bytes(self, encoded: bytes) -> float:  # noqa: ARG002 - most decode later
+        """Memory that `open` takes, in bytes for each pixel of the largest of `sizes`."""
+        return 0.0
+
+    def loading_bytes(self, image: Image.Image, least_side: float) -> float:  # noqa: ARG002
+        """Memory that an opened picture takes until it is resized, in bytes a pixel.
+
+        `least_side` is how far a decoder may scale it down, in pixels of the shorter side.
+        """
+        return bytes_a_pixel(image.mode, is_transparent="transparency" in image.info)
 
     def stated_bytes(self, encoded: bytes) -> int:  # noqa: ARG002 - most headers do not state it
         """The length of the whole file by its header, 0 if that does not state it.

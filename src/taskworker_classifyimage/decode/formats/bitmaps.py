@@ -42,6 +42,10 @@ class Psd(Format):
     module = "PIL.PsdImagePlugin"
     signatures = (b"8BPS\0\1",)
 
+    def loading_bytes(self, image: Image.Image, least_side: float) -> float:
+        """Compressed rows are decoded one plane after the other."""
+        return 2.0 + super().loading_bytes(image, least_side)
+
     def is_other_kind(self, encoded: bytes) -> bool:
         """Whether it has 16 or 32 bits a channel."""
         return encoded[22:24] in (b"\0\x10", b"\0\x20")
@@ -54,6 +58,9 @@ class Dds(Format):
     module = "PIL.DdsImagePlugin"
     signatures = (b"DDS ",)
 
+    def loading_bytes(self, image: Image.Image, least_side: float) -> float:  # noqa: ARG002
+        return 16.0
+
 
 class Pnm(Format):
     """PBM, PGM, PPM and PFM."""
@@ -62,6 +69,13 @@ class Pnm(Format):
     module = "PIL.PpmImagePlugin"
     # A letter for the kind, then white space or a comment.
     signatures = tuple(b"P%c%c" % pair for pair in product(b"123456f", b" \t\r\n#"))
+
+    def loading_bytes(self, image: Image.Image, least_side: float) -> float:
+        """Numbers in digits are parsed one by one."""
+        tiles = image.tile if isinstance(image, ImageFile.ImageFile) else []
+        if any(tile.codec_name == "ppm_plain" for tile in tiles):
+            return 54.0
+        return super().loading_bytes(image, least_side)
 
     def correct(self, image: Image.Image) -> Image.Image:
         """Pillow has scaled wide numbers to 16 bits, by the white that the header states."""
@@ -98,6 +112,10 @@ class Tga(Format):
             and encoded[12:14] != b"\0\0"
             and encoded[14:16] != b"\0\0"
         )
+
+    def loading_bytes(self, image: Image.Image, least_side: float) -> float:
+        """With a copy, if its alpha is 0 everywhere."""
+        return 4.0 + super().loading_bytes(image, least_side)
 
     def correct(self, image: Image.Image) -> Image.Image:
         """Ignores alpha that is 0 everywhere: programs that do not support alpha write that."""
