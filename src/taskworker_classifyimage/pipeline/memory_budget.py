@@ -10,14 +10,12 @@ order; small files and small pictures pass by.
 """
 
 import asyncio
-import math
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from taskworker_classifyimage.errors import TooLarge
+from taskworker_classifyimage.errors import NeedsMemory, TooLarge
 
 _MIB: Final = 2**20
 #: Files need no more than this to keep decoders busy, however slow the network.
@@ -29,17 +27,27 @@ _FILES_PART: Final = 1 / 8
 _SMALL_FILE_PART: Final = 1 / 16
 _SMALL_PICTURE_PART: Final = 1 / 32
 _KEPT_PART: Final = 1 / 8
-#: A larger picture is not small on any machine.
+#: Most pictures need less than the first, and one that needs more than the second is not small on
+#: any machine.
+_LEAST_SMALL_BYTES: Final = 8 * _MIB
 _MOST_SMALL_BYTES: Final = 64 * _MIB
 
 
 @dataclass(eq=False, slots=True)
-class _Hold:
-    """A part of the memory that is wanted or held; `granted` is done when it is held."""
+class Hold:
+    """A part of the memory.
+
+    Attributes:
+        size_bytes: how much.
+        is_alone: whether nothing else decodes as long as it is held.
+        granted: done when it is held, and no longer waited for.
+        release: gives it back; may be called twice.
+    """
 
     size_bytes: int
+    is_alone: bool
     granted: asyncio.Future[None]
-    is_alone: bool = False
+    release: Callable[[], None]
 
     def grant(self) -> None:
         """Lets the task go on, unless it was cancelled."""
@@ -61,13 +69,13 @@ class MemoryBudget:
         self._ordinary_file_bytes = _unkept(self._file_bytes)
         self._all_decoding_bytes = total_bytes - self._file_bytes
         small_bytes = int(_SMALL_PICTURE_PART * self._all_decoding_bytes)
-        self.small_picture_bytes = min(small_bytes, _MOST_SMALL_BYTES)
-        self._files: set[_Hold] = set()
-        self._large: _Hold | None = None
-        self._decoding: set[_Hold] = set()
-        self._waiting_files: deque[_Hold] = deque()
-        self._waiting_large: deque[_Hold] = deque()
-        self._waiting_decoding: deque[_Hold] = deque()
+        self.small_picture_bytes = min(max(small_bytes, _LEAST_SMALL_BYTES), _MOST_SMALL_BYTES)
+        self._files: set[Hold] = set()
+        self._large: Hold | None = None
+        self._decoding: set[Hold] = set()
+        self._waiting_files: deque[Hold] = deque()
+        self._waiting_large: deque[Hold] = deque()
+        self._waiting_decoding: deque[Hold] = deque()
 
     @property
     def largest_file_bytes(self) -> int:
@@ -79,9 +87,8 @@ class MemoryBudget:
         is_large = file_bytes > self._ordinary_file_bytes
         return self._all_decoding_bytes - (file_bytes if is_large else 0)
 
-    @asynccontextmanager
-    async def hold_file(self, size_bytes: int | None) -> AsyncIterator[None]:
-        """Holds memory for an encoded file during the block; waits for it.
+    async def acquire_file(self, size_bytes: int | None) -> Hold:
+        """Waits for memory for an encoded file.
 
         Args:
             size_bytes: size of the file; None: unknown.
@@ -96,25 +103,16 @@ class MemoryBudget:
                 f"the file has {size_bytes} bytes; the memory here is enough for files of "
                 f"{self.largest_file_bytes} bytes"
             )
-        hold = _new_hold(size_bytes)
         is_large = size_bytes > self._ordinary_file_bytes
-        (self._waiting_large if is_large else self._waiting_files).append(hold)
-        try:
-            await self._wait(hold)
-            yield
-        finally:
-            self._release(hold)
+        waiting = self._waiting_large if is_large else self._waiting_files
+        return await self._acquire(size_bytes, waiting)
 
-    @asynccontextmanager
-    async def hold_decoding(self, size_bytes: int | None, file_bytes: int) -> AsyncIterator[int]:
-        """Holds memory for decoding a picture during the block; waits for it.
+    async def acquire_decoding(self, size_bytes: int | None, file_bytes: int) -> Hold:
+        """Waits for memory to decode a picture.
 
         Args:
             size_bytes: what is needed; None: all that there is, while nothing else decodes.
             file_bytes: size of its file, which is held already.
-
-        Yields:
-            The bytes that are held.
 
         Raises:
             TooLarge: there is never so much.
@@ -122,24 +120,25 @@ class MemoryBudget:
         most_bytes = self.largest_picture_bytes(file_bytes)
         wanted_bytes = most_bytes if size_bytes is None else size_bytes
         if wanted_bytes > most_bytes:
-            raise TooLarge(
-                f"decoding needs about {math.ceil(wanted_bytes / _MIB)} MiB of memory; "
-                f"{most_bytes // _MIB} MiB are there"
-            )
+            raise NeedsMemory(wanted_bytes, most_bytes)
         is_alone = size_bytes is None or wanted_bytes > _unkept(most_bytes)
-        hold = _new_hold(wanted_bytes, is_alone=is_alone)
-        self._waiting_decoding.append(hold)
-        try:
-            await self._wait(hold)
-            yield wanted_bytes
-        finally:
-            self._release(hold)
+        return await self._acquire(wanted_bytes, self._waiting_decoding, is_alone=is_alone)
 
-    async def _wait(self, hold: _Hold) -> None:
+    async def _acquire(
+        self, size_bytes: int, waiting: deque[Hold], *, is_alone: bool = False
+    ) -> Hold:
+        granted = asyncio.get_running_loop().create_future()
+        hold = Hold(size_bytes, is_alone, granted, lambda: self._release(hold))
+        waiting.append(hold)
         self._grant()
-        await hold.granted
+        try:
+            await granted
+        except asyncio.CancelledError:
+            hold.release()
+            raise
+        return hold
 
-    def _release(self, hold: _Hold) -> None:
+    def _release(self, hold: Hold) -> None:
         self._files.discard(hold)
         self._decoding.discard(hold)
         if self._large is hold:
@@ -184,7 +183,7 @@ class MemoryBudget:
             if any(running.is_alone for running in self._decoding):
                 return
             if not _fits(hold, self._decoding_bytes):
-                # It waits for the end of the large file's task, which must not wait behind it.
+                # It waits for the end of the large file's task, which must not wait for it.
                 continue
             if self._may_begin(hold, is_blocked=is_blocked):
                 self._waiting_decoding.remove(hold)
@@ -196,19 +195,15 @@ class MemoryBudget:
             else:
                 is_blocked = True
 
-    def _may_begin(self, hold: _Hold, *, is_blocked: bool) -> bool:
+    def _may_begin(self, hold: Hold, *, is_blocked: bool) -> bool:
         if hold.is_alone:
             return not self._decoding and not is_blocked
         most, small = self._decoding_bytes, self.small_picture_bytes
         return _has_room(hold, self._decoding, most, small, is_blocked=is_blocked)
 
 
-def _new_hold(size_bytes: int, *, is_alone: bool = False) -> _Hold:
-    return _Hold(size_bytes, asyncio.get_running_loop().create_future(), is_alone)
-
-
 def _has_room(
-    hold: _Hold, held: set[_Hold], limit_bytes: int, small_bytes: int, *, is_blocked: bool
+    hold: Hold, held: set[Hold], limit_bytes: int, small_bytes: int, *, is_blocked: bool
 ) -> bool:
     """Whether what is held leaves enough; of what is blocked, only small holds pass by.
 
@@ -221,7 +216,7 @@ def _has_room(
     return is_small and _sum(small) + hold.size_bytes <= int(_KEPT_PART * limit_bytes)
 
 
-def _fits(hold: _Hold, limit_bytes: int) -> bool:
+def _fits(hold: Hold, limit_bytes: int) -> bool:
     """Whether there is enough beside small holds alone, or, if it is alone, at all."""
     return hold.size_bytes <= (limit_bytes if hold.is_alone else _unkept(limit_bytes))
 
@@ -231,5 +226,5 @@ def _unkept(limit_bytes: int) -> int:
     return limit_bytes - int(_KEPT_PART * limit_bytes)
 
 
-def _sum(holds: set[_Hold]) -> int:
+def _sum(holds: set[Hold]) -> int:
     return sum(hold.size_bytes for hold in holds)

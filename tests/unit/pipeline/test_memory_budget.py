@@ -1,7 +1,6 @@
 import asyncio
 import random
 from collections.abc import Callable, Coroutine
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import pytest
@@ -9,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from taskworker_classifyimage.errors import TooLarge
-from taskworker_classifyimage.pipeline.memory_budget import MemoryBudget
+from taskworker_classifyimage.pipeline.memory_budget import Hold, MemoryBudget
 
 MIB = 2**20
 TOTAL = 1024 * MIB
@@ -34,20 +33,22 @@ class Holding:
 
     async def file(self, name: str, size_bytes: int | None) -> None:
         """Asks for a file."""
-        await self._start(name, lambda: self.budget.hold_file(size_bytes))
+        await self._start(name, self.budget.acquire_file(size_bytes))
 
     async def picture(self, name: str, size_bytes: int | None, file_bytes: int = 1) -> None:
         """Asks for memory to decode."""
-        await self._start(name, lambda: self.budget.hold_decoding(size_bytes, file_bytes))
+        await self._start(name, self.budget.acquire_decoding(size_bytes, file_bytes))
 
-    async def _start(self, name: str, hold: Callable[[], object]) -> None:
+    async def _start(self, name: str, acquire: Coroutine[None, None, Hold]) -> None:
         end = self._ends[name] = asyncio.Event()
 
         async def run() -> None:
-            async with AsyncExitStack() as stack:
-                await stack.enter_async_context(hold())  # type: ignore[arg-type]
+            hold = await acquire
+            try:
                 self.begun.append(name)
                 await end.wait()
+            finally:
+                hold.release()
 
         self._tasks[name] = asyncio.create_task(run())
         await settle()
@@ -187,13 +188,12 @@ def test_what_can_never_fit_is_refused_with_the_figure() -> None:
     async def scenario(holding: Holding) -> None:
         budget = holding.budget
         with pytest.raises(TooLarge, match=r"decoding needs about 897 MiB .* 896 MiB are there"):
-            async with budget.hold_decoding(DECODING + 1, 1):
-                pass
+            await budget.acquire_decoding(DECODING + 1, 1)
         with pytest.raises(TooLarge, match="the file has 469762049 bytes"):
-            async with budget.hold_file(448 * MIB + 1):
-                pass
-        async with budget.hold_file(448 * MIB), budget.hold_decoding(None, 448 * MIB) as given:
-            assert given == 448 * MIB
+            await budget.acquire_file(448 * MIB + 1)
+        await budget.acquire_file(448 * MIB)
+        hold = await budget.acquire_decoding(None, 448 * MIB)
+        assert (hold.size_bytes, hold.is_alone) == (448 * MIB, True)
 
     run(scenario)
 
@@ -231,22 +231,24 @@ def test_every_task_has_its_turn_and_no_more_is_given_than_there_is(
     async def task(file_bytes: int | None, picture_mib: int | None) -> None:
         await pause()
         held = budget.largest_file_bytes if file_bytes is None else file_bytes
-        async with budget.hold_file(file_bytes):
-            ledger.held += held
-            await pause()
-            most = budget.largest_picture_bytes(held)
-            wanted = None if picture_mib is None else min(picture_mib * MIB, most)
-            async with budget.hold_decoding(wanted, held) as given:
-                ledger.held += given
-                ledger.decoding += 1
-                ledger.alone += wanted is None
-                assert ledger.held <= TOTAL
-                assert not ledger.alone or ledger.decoding == 1
-                await pause()
-                ledger.alone -= wanted is None
-                ledger.decoding -= 1
-                ledger.held -= given
-            ledger.held -= held
+        file = await budget.acquire_file(file_bytes)
+        ledger.held += held
+        await pause()
+        most = budget.largest_picture_bytes(held)
+        wanted = None if picture_mib is None else min(picture_mib * MIB, most)
+        picture = await budget.acquire_decoding(wanted, held)
+        ledger.held += picture.size_bytes
+        ledger.decoding += 1
+        ledger.alone += picture.is_alone
+        assert ledger.held <= TOTAL
+        assert not ledger.alone or ledger.decoding == 1
+        await pause()
+        ledger.alone -= picture.is_alone
+        ledger.decoding -= 1
+        ledger.held -= picture.size_bytes
+        picture.release()
+        ledger.held -= held
+        file.release()
         ledger.done += 1
 
     async def main() -> None:
