@@ -21,6 +21,7 @@ from taskworker_classifyimage.bridge_client.connection import CallLimits
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.pipeline.engine import ConcurrentEngine, Engine
 from taskworker_classifyimage.pipeline.handle import Handler
+from taskworker_classifyimage.pipeline.memory_budget import MemoryBudget
 from taskworker_classifyimage.pipeline.report import Reporter
 from taskworker_classifyimage.pipeline.take import Taker
 from taskworker_classifyimage.pipeline.undelivered import UndeliveredResults
@@ -50,6 +51,7 @@ def working(
     results: Path | None = None,
     in_flight: int | None = None,
     patience_s: float = 60.0,
+    memory_bytes: int = 2**30,
 ) -> Iterator[Worker]:
     """Runs a worker until the block ends, which it has to do in an orderly way."""
     ready: list[tuple[asyncio.AbstractEventLoop, asyncio.Event, Worker]] = []
@@ -61,8 +63,10 @@ def working(
             async with BridgeClient(BridgeAddress.parse(url), calls) as client:
                 bridge = Bridge(client, name, TASK_TYPE)
                 reporter = Reporter(bridge, UndeliveredResults(results), patience_s=patience_s)
+                budget = MemoryBudget(memory_bytes)
                 engines = [
-                    ConcurrentEngine(Engine(each, decoders), compute) for each in classifiers
+                    ConcurrentEngine(Engine(each, decoders), compute, budget)
+                    for each in classifiers
                 ]
                 handler = Handler(bridge, reporter, engines, task_limit_s)
                 worker = Worker(bridge, handler, Taker(bridge), Slots(2, in_flight))

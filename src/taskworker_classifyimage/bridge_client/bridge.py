@@ -21,6 +21,8 @@ from taskworker_classifyimage.bridge_client.answers import (
 )
 from taskworker_classifyimage.bridge_client.client import BridgeClient
 from taskworker_classifyimage.bridge_client.outage import Outage
+from taskworker_classifyimage.bridge_client.room import NoRoom, Room
+from taskworker_classifyimage.bridge_client.time_limit import TimeLimit
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, TaskGone
 
 _log = logging.getLogger(__name__)
@@ -65,8 +67,8 @@ class Bridge:
         """Whether the last call found the bridge unavailable."""
         return self._outage.is_down
 
-    def limit(self, seconds: float) -> AbstractAsyncContextManager[None]:
-        """Limits the time of a block; the clock stops while the bridge is down.
+    def limit(self, seconds: float) -> AbstractAsyncContextManager[TimeLimit]:
+        """Limits the time of a block; the clock stops while the bridge is down, and when told to.
 
         Raises:
             TimeoutError: the time is over.
@@ -83,8 +85,8 @@ class Bridge:
             lambda: self._client.take(self.task_type, self.worker, abilities)
         )
 
-    async def file(self, task_id: str, limit_bytes: int) -> bytes:
-        """Downloads a task's file.
+    async def file(self, task_id: str, limit_bytes: int, room: Room | None = None) -> bytes:
+        """Downloads a task's file, as soon as there is room for it.
 
         Raises:
             TaskGone: the task was removed, reopened or completed in the meantime.
@@ -92,11 +94,18 @@ class Bridge:
             BridgeRejected: the bridge has no file for this task.
             BridgeUnavailable: the bridge answers other calls, and this one not after many tries.
         """
-        try:
-            return await self._retry(task_id, lambda: self._client.file(task_id, limit_bytes))
-        except BridgeRejected:
-            await self._check_still_ours(task_id)
-            raise
+        while True:
+            try:
+                return await self._retry(
+                    task_id, lambda: self._client.file(task_id, limit_bytes, room)
+                )
+            except NoRoom as err:
+                # Without a connection: a server cuts off clients that do not read.
+                assert room is not None  # noqa: S101 - only a room has none
+                await room.take(err.size_bytes)
+            except BridgeRejected:
+                await self._check_still_ours(task_id)
+                raise
 
     async def data(self, task_id: str) -> object:
         """What the client put into a task, if it is in progress with this worker.

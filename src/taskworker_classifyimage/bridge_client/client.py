@@ -25,6 +25,7 @@ from taskworker_classifyimage.bridge_client.answers import (
 )
 from taskworker_classifyimage.bridge_client.connection import CallLimits, Connection, form
 from taskworker_classifyimage.bridge_client.leases import Leases
+from taskworker_classifyimage.bridge_client.room import Room
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, TooLarge, printable
 
 
@@ -121,17 +122,19 @@ class BridgeClient:
         await self._about(task_id, "POST", "renew", body, total_s=total_s)
         self.leases.note_renewal(task_id)
 
-    async def file(self, task_id: str, limit_bytes: int) -> bytes:
+    async def file(self, task_id: str, limit_bytes: int, room: Room | None = None) -> bytes:
         """Downloads a task's file.
 
         Raises:
-            TooLarge: the file has more than `limit_bytes`.
+            TooLarge: the file has more than `limit_bytes`, or than there is ever room for.
+            NoRoom: there is no room for it now; nothing of it was read.
         """
-        total_s = self._limits.download_s
+        path, total_s = f"tasks/file/{path_segment(task_id)}/", self._limits.download_s
         try:
-            return await self._about(
-                task_id, "GET", "file", limit_bytes=limit_bytes, total_s=total_s
-            )
+            async with self._checking_presence():
+                return await self._connection.call(
+                    "GET", path, limit_bytes=limit_bytes, total_s=total_s, room=room
+                )
         except AnswerTooLarge:
             raise TooLarge(f"the file has more than {limit_bytes} bytes") from None
 
@@ -214,15 +217,18 @@ class BridgeClient:
         call: str,
         body: dict[str, object] | None = None,
         *,
-        limit_bytes: int | None = None,
         total_s: float | None = None,
     ) -> bytes:
         """Makes a call about one task; returns the body of the answer."""
-        path = f"tasks/{call}/{path_segment(task_id)}/"
+        async with self._checking_presence():
+            path = f"tasks/{call}/{path_segment(task_id)}/"
+            return await self._connection.call(method, path, body, total_s=total_s)
+
+    @asynccontextmanager
+    async def _checking_presence(self) -> AsyncIterator[None]:
+        """Around a call about one task."""
         try:
-            return await self._connection.call(
-                method, path, body, limit_bytes=limit_bytes, total_s=total_s
-            )
+            yield
         except BridgeRejected as err:
             if err.status == 404:
                 await self._check_presence()

@@ -4,9 +4,11 @@ The only file of the client that names the HTTP library.
 """
 
 import asyncio
+import io
 import logging
 import ssl
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -16,6 +18,7 @@ from yarl import URL
 
 from taskworker_classifyimage.bridge_client.address import BridgeAddress
 from taskworker_classifyimage.bridge_client.answers import AnswerTooLarge
+from taskworker_classifyimage.bridge_client.room import NoRoom, Room
 from taskworker_classifyimage.bridge_client.tls import PinMismatch
 from taskworker_classifyimage.errors import (
     BridgeRejected,
@@ -110,6 +113,7 @@ class Connection:
         *,
         limit_bytes: int | None = None,
         total_s: float | None = None,
+        room: Room | None = None,
     ) -> bytes:
         """Makes one call; returns the body of an answer of status 200.
 
@@ -119,8 +123,10 @@ class Connection:
             content: sent as JSON, or a `form`.
             limit_bytes: largest answer; None: `CallLimits.json_bytes`.
             total_s: longest time of the whole call; None: `CallLimits.call_s`.
+            room: must have room for the answer before it is read; None: there is room.
 
         Raises:
+            NoRoom: there is no room for the answer now.
             AnswerTooLarge: the answer has, or announces, more than `limit_bytes`.
             BridgeUnavailable: trying again later can help.
             BridgeRejected: the bridge will never do this.
@@ -144,7 +150,7 @@ class Connection:
             ) as response:
                 self.date = response.headers.get("Date", "")
                 _check_status(response, path[:100])
-                return await _read(response, limit_bytes or self._limits.json_bytes)
+                return await _read(response, limit_bytes or self._limits.json_bytes, room)
         except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as err:
             problem, was_sent = _reason(err), False
         except TimeoutError:
@@ -199,17 +205,21 @@ def _warn_of_risks(address: BridgeAddress) -> None:
         _log.warning("passwords or tokens go to %s UNENCRYPTED; use https", address.url)
 
 
-async def _read(response: aiohttp.ClientResponse, limit_bytes: int) -> bytes:
+async def _read(response: aiohttp.ClientResponse, limit_bytes: int, room: Room | None) -> bytes:
     if response.headers.get("Content-Encoding", "identity") != "identity":
         raise BridgeUnavailable("the bridge compresses its answers although it was not asked to")
     if (response.content_length or 0) > limit_bytes:
         raise AnswerTooLarge(f"the bridge answers with more than {limit_bytes} bytes")
-    answer = bytearray()
-    async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
-        answer += chunk
-        if len(answer) > limit_bytes:
-            raise AnswerTooLarge(f"the bridge answers with more than {limit_bytes} bytes")
-    return bytes(answer)
+    if room is not None and not room.take_now(response.content_length):
+        raise NoRoom(response.content_length)
+    answer = io.BytesIO()
+    with nullcontext() if room is None else room.reading():
+        async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
+            answer.write(chunk)
+            if answer.tell() > limit_bytes:
+                raise AnswerTooLarge(f"the bridge answers with more than {limit_bytes} bytes")
+    # Not a copy, which would need as much memory again.
+    return answer.getvalue()
 
 
 def _check_status(response: aiohttp.ClientResponse, path: str) -> None:

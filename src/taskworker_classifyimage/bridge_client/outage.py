@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final, TypeVar
 
+from taskworker_classifyimage.bridge_client.time_limit import TimeLimit, limit_time
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable
 
 _log = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ class Outage:
         self._retry_after_s = 0.0
         self._logged_at_s: float | None = None
         self._probing = asyncio.Lock()
-        self._limits: dict[asyncio.Timeout, float] = {}
+        self._limits: set[TimeLimit] = set()
 
     @property
     def is_down(self) -> bool:
@@ -67,20 +68,20 @@ class Outage:
         return await self._call(call)
 
     @asynccontextmanager
-    async def limit(self, seconds: float) -> AsyncIterator[None]:
+    async def limit(self, seconds: float) -> AsyncIterator[TimeLimit]:
         """Limits the time of a block; the clock stops while the bridge is down.
 
         Raises:
             TimeoutError: the time is over.
         """
-        async with asyncio.timeout(None) as timeout:
-            self._limits[timeout] = seconds
-            if not self.is_down:
-                timeout.reschedule(_now_s() + seconds)
+        async with limit_time(seconds) as limit:
+            if self.is_down:
+                limit.stop()
+            self._limits.add(limit)
             try:
-                yield
+                yield limit
             finally:
-                del self._limits[timeout]
+                self._limits.discard(limit)
 
     def _delay_s(self) -> float:
         usual_s = _DELAYS_S[min(self._failures, len(_DELAYS_S)) - 1]
@@ -107,7 +108,8 @@ class Outage:
 
     def _note_failure(self, err: BridgeUnavailable) -> None:
         if not self.is_down:
-            self._stop_clocks()
+            for limit in self._limits:
+                limit.stop()
         self._failures += 1
         self._retry_after_s = err.retry_after_s
         if self._logged_at_s is None and (self._failures > 1 or err.retry_after_s):
@@ -115,23 +117,13 @@ class Outage:
             _log.warning("%s is unavailable: %s; trying again", self._url, err)
 
     def _note_return(self) -> None:
+        if self.is_down:
+            for limit in self._limits:
+                limit.start()
         self._failures = 0
-        self._start_clocks()
         if self._logged_at_s is not None:
             _log.warning("%s is back after %.0f s", self._url, _now_s() - self._logged_at_s)
             self._logged_at_s = None
-
-    def _stop_clocks(self) -> None:
-        for timeout in self._limits:
-            when_s = timeout.when()
-            if when_s is not None and not timeout.expired():
-                self._limits[timeout] = when_s - _now_s()
-                timeout.reschedule(None)
-
-    def _start_clocks(self) -> None:
-        for timeout, left_s in self._limits.items():
-            if not timeout.expired():
-                timeout.reschedule(_now_s() + left_s)
 
 
 def _now_s() -> float:

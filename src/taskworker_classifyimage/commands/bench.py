@@ -20,13 +20,14 @@ from taskworker_classifyimage.bridge_client.bridge import Bridge
 from taskworker_classifyimage.bridge_client.client import BridgeClient
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.commands.output import print_table
-from taskworker_classifyimage.commands.parts import decoder_pool, load_first
+from taskworker_classifyimage.commands.parts import decoder_pool, load_first, picture_memory_bytes
 from taskworker_classifyimage.decode import decode, silence_decoders
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, ConfigError
 from taskworker_classifyimage.machine import peak_memory_bytes
 from taskworker_classifyimage.pipeline.engine import ConcurrentEngine, Engine
 from taskworker_classifyimage.pipeline.handle import Handler
 from taskworker_classifyimage.pipeline.infer import infer
+from taskworker_classifyimage.pipeline.memory_budget import MemoryBudget
 from taskworker_classifyimage.pipeline.report import Reporter
 from taskworker_classifyimage.pipeline.take import Taker
 from taskworker_classifyimage.pipeline.undelivered import UndeliveredResults
@@ -167,7 +168,8 @@ async def _work_off(
 ) -> tuple[float, float]:
     """Wall and CPU seconds until every picture is reported."""
     with ThreadPoolExecutor(classifier.threads) as compute:
-        engine = ConcurrentEngine(Engine(classifier, decoders), compute)
+        budget = MemoryBudget(picture_memory_bytes(decoders.processes))
+        engine = ConcurrentEngine(Engine(classifier, decoders), compute, budget)
         reporter = Reporter(bridge, UndeliveredResults(None))
         handler = Handler(bridge, reporter, [engine], task_limit_s=600.0)
         stop = asyncio.Event()

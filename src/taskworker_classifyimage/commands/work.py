@@ -13,10 +13,15 @@ from taskworker_classifyimage.bridge_client.bridge import open_bridge
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.classify.labels import labels_of
 from taskworker_classifyimage.classify.loader import load_classifiers
-from taskworker_classifyimage.commands.parts import decoder_pool, model_options
+from taskworker_classifyimage.commands.parts import (
+    decoder_pool,
+    model_options,
+    picture_memory_bytes,
+)
 from taskworker_classifyimage.local.files import LocalFiles
 from taskworker_classifyimage.pipeline.engine import ConcurrentEngine, Engine
 from taskworker_classifyimage.pipeline.handle import Handler
+from taskworker_classifyimage.pipeline.memory_budget import MemoryBudget
 from taskworker_classifyimage.pipeline.report import Reporter
 from taskworker_classifyimage.pipeline.take import Taker, offers_of
 from taskworker_classifyimage.pipeline.undelivered import UndeliveredResults
@@ -80,6 +85,8 @@ async def _work(
     models = (f"{each.model.name} ({each.library}) on {each.device}" for each in classifiers)
     description = f"{', '.join(models)}, {threads} threads"
     compute = ThreadPoolExecutor(threads, thread_name_prefix="compute")
+    # Measured when all is up, so that what the program itself takes does not count.
+    budget = MemoryBudget(picture_memory_bytes(decoders.processes))
     with lock_state_folder(
         settings.decoding.state_folder(), address.url, settings.worker
     ) as folder:
@@ -88,7 +95,10 @@ async def _work(
                 handler = Handler(
                     bridge,
                     Reporter(bridge, UndeliveredResults(folder and folder / "results")),
-                    [ConcurrentEngine(Engine(each, decoders), compute) for each in classifiers],
+                    [
+                        ConcurrentEngine(Engine(each, decoders), compute, budget)
+                        for each in classifiers
+                    ],
                     settings.task_limit,
                     always_provenance=settings.provenance,
                 )

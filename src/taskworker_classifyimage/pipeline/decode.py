@@ -11,11 +11,25 @@ class Decoders(Protocol):
 
     @property
     def limits(self) -> DecodeLimits:
-        """The largest file and picture that is decoded."""
+        """The largest file and picture that is decoded, and the most memory for one."""
 
-    def decode(self, encoded: bytes, spec: InputSpec) -> Decoded:
+    def decode(
+        self,
+        encoded: bytes,
+        spec: InputSpec,
+        memory_bytes: int | None = None,
+        *,
+        is_alone: bool = True,
+    ) -> Decoded:
         """Decodes a picture to a square of `spec.size`.
+
+        Args:
+            encoded: the file.
+            spec: what the network takes.
+            memory_bytes: what decoding may take, with the file; None: as much as any picture.
+            is_alone: whether nothing else decodes meanwhile.
 
         Raises:
             TaskError: it cannot be decoded.
+            NeedsMemory: it could be with more memory, or alone.
         """

@@ -2,9 +2,12 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable
+import itertools
+import sys
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -13,14 +16,21 @@ import numpy.typing as npt
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.classify.labels import labels_of
 from taskworker_classifyimage.decode import PictureFacts
+from taskworker_classifyimage.errors import NeedsMemory
 from taskworker_classifyimage.pipeline.answer_cache import AnswerCache
 from taskworker_classifyimage.pipeline.decode import Decoders
+from taskworker_classifyimage.pipeline.file_room import FileRoom, Waits
 from taskworker_classifyimage.pipeline.infer import infer, name_best
+from taskworker_classifyimage.pipeline.memory_budget import Hold, MemoryBudget
 from taskworker_classifyimage.pipeline.timing import Timing
 from taskworker_classifyimage.tasks import ClassifyRequest, Runtime, result_json
 
 #: Hashed on the event loop: takes under a millisecond, less than a thread's switch and back.
 _HASH_AT_ONCE_BYTES: Final = 2**20
+#: What decoding may take at first, by the size of the file: enough for one that is not compressed.
+_GUESSED_FACTOR: Final = 3
+#: A header says what it needs in two steps at most; more come from a decoder that is taken over.
+_MOST_TRIALS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +54,7 @@ class Engine:
     Attributes:
         runtime: library, model and device, for results.
         limit_bytes: size of the largest file that is decoded.
+        limit_memory_bytes: the most that decoding a picture may take.
     """
 
     def __init__(self, classifier: Classifier, decoders: Decoders) -> None:
@@ -52,15 +63,25 @@ class Engine:
         self._labels = labels_of(classifier.model)
         self.runtime = Runtime(classifier.library, classifier.model.name, classifier.device)
         self.limit_bytes = decoders.limits.file_bytes
+        self.limit_memory_bytes = decoders.limits.memory_bytes or sys.maxsize
 
-    def answer(self, encoded: bytes, sha256: str | None) -> Answer:
-        """Decodes and infers.
+    def answer(
+        self,
+        encoded: bytes,
+        sha256: str | None,
+        memory_bytes: int | None = None,
+        *,
+        is_alone: bool = True,
+    ) -> Answer:
+        """Decodes and infers; `memory_bytes` and `is_alone` are as for `Decoders.decode`.
 
         Raises:
             TaskError: the picture cannot be decoded, or the model fails with it.
+            NeedsMemory: it could be decoded with more memory, or alone.
             DeviceFailed: the model fails with any picture.
         """
-        decoded = self._decoders.decode(encoded, self._classifier.model.input)
+        spec = self._classifier.model.input
+        decoded = self._decoders.decode(encoded, spec, memory_bytes, is_alone=is_alone)
         return Answer(infer(self._classifier, decoded.pixels), decoded.facts, sha256)
 
     def result(
@@ -91,9 +112,10 @@ class ConcurrentEngine:
         engine: does the work.
     """
 
-    def __init__(self, engine: Engine, compute: Executor) -> None:
+    def __init__(self, engine: Engine, compute: Executor, budget: MemoryBudget) -> None:
         self.engine = engine
         self._compute = compute
+        self._budget = budget
         self._cache = AnswerCache[Answer]()
 
     @property
@@ -101,27 +123,68 @@ class ConcurrentEngine:
         """How many pictures were answered without an inference."""
         return self._cache.hits
 
-    async def answer(self, encoded: bytes, timing: Timing) -> Answer:
+    @property
+    def limit_bytes(self) -> int:
+        """Size of the largest file that is decoded here."""
+        return min(self.engine.limit_bytes, self._budget.largest_file_bytes)
+
+    def file_room(self, pause: Waits) -> FileRoom:
+        """Memory for one file, to be used as a context manager."""
+        return FileRoom(self._budget, pause)
+
+    async def answer(
+        self, encoded: bytes, timing: Timing, waits: Waits, *, is_alone: bool = False
+    ) -> Answer:
         """Decodes and infers, unless the same bytes were answered before.
+
+        Args:
+            encoded: the file; memory for it is held already.
+            timing: takes down what it costs.
+            waits: entered while it waits for memory.
+            is_alone: whether nothing else is decoded meanwhile.
 
         Raises:
             TaskError, DeviceFailed: see `Engine.answer`.
         """
-        loop = asyncio.get_running_loop()
-
-        def compute() -> Awaitable[Answer]:
-            # One thread for both steps: a switch costs as much as a call to the bridge.
-            return loop.run_in_executor(self._compute, self._timed_answer, encoded, sha256, timing)
-
         if len(encoded) <= _HASH_AT_ONCE_BYTES:
             sha256 = sha256_of(encoded)
         else:
+            loop = asyncio.get_running_loop()
             sha256 = await loop.run_in_executor(self._compute, sha256_of, encoded)
+        work = partial(self._timed_answer, encoded, sha256, timing)
+        compute = partial(self._compute_within_memory, work, len(encoded), waits, is_alone=is_alone)
         return await self._cache.get(sha256, compute)
 
-    def _timed_answer(self, encoded: bytes, sha256: str, timing: Timing) -> Answer:
+    async def _compute_within_memory(
+        self, work: Callable[[Hold], Answer], file_bytes: int, waits: Waits, *, is_alone: bool
+    ) -> Answer:
+        """Decodes with little memory first, and with more when the picture's header asks for it."""
+        budget = self._budget
+        guessed_bytes = max(budget.small_picture_bytes, _GUESSED_FACTOR * file_bytes)
+        wanted_bytes: int | None = min(guessed_bytes, budget.largest_picture_bytes(file_bytes))
+        trials = itertools.count()
+        while True:
+            if is_alone or next(trials) >= _MOST_TRIALS:
+                wanted_bytes = None
+            with waits():
+                hold = await budget.acquire_decoding(wanted_bytes, file_bytes)
+            try:
+                return await self._run(work, hold)
+            except NeedsMemory as err:
+                if hold.is_alone or (err.needed_bytes or 0) > self.engine.limit_memory_bytes:
+                    raise
+                wanted_bytes = err.needed_bytes
+
+    async def _run(self, work: Callable[[Hold], Answer], hold: Hold) -> Answer:
+        # One thread for both steps: a switch costs as much as a call to the bridge.
+        running = asyncio.get_running_loop().run_in_executor(self._compute, work, hold)
+        # A thread cannot be cancelled: until it ends, its decoder takes the memory.
+        running.add_done_callback(lambda _: hold.release())
+        return await asyncio.shield(running)
+
+    def _timed_answer(self, encoded: bytes, sha256: str, timing: Timing, hold: Hold) -> Answer:
         with timing.compute():
-            return self.engine.answer(encoded, sha256)
+            return self.engine.answer(encoded, sha256, hold.size_bytes, is_alone=hold.is_alone)
 
 
 def sha256_of(encoded: bytes) -> str:

@@ -1,6 +1,7 @@
 """fetch: a task's data, if the take did not include them, and the bytes of its file."""
 
 from taskworker_classifyimage.bridge_client.bridge import Bridge
+from taskworker_classifyimage.bridge_client.room import Room
 from taskworker_classifyimage.errors import (
     BridgeRejected,
     BridgeUnavailable,
@@ -28,15 +29,15 @@ async def fetch_data(bridge: Bridge, task: Task) -> object:
         raise TaskLeft(f"the bridge does not give its data: {err}") from None
 
 
-async def fetch_file(bridge: Bridge, task: Task, limit_bytes: int) -> bytes:
-    """The encoded picture of a task; waits while the bridge is down.
+async def fetch_file(bridge: Bridge, task: Task, limit_bytes: int, room: Room) -> bytes:
+    """The encoded picture of a task; waits while the bridge is down, and for room.
 
     Raises:
         TaskGone: the task was removed or reopened.
         FileMissing, EmptyFile, TooLarge, DownloadFailed: this task cannot be done.
     """
     try:
-        encoded = await bridge.file(task.id, limit_bytes)
+        encoded = await bridge.file(task.id, limit_bytes, room)
     except BridgeRejected as err:
         raise FileMissing(f"the bridge has no file for this task ({err.status})") from None
     except BridgeUnavailable as err:

@@ -1,10 +1,13 @@
 """One task from fetch to report: whatever happens in between, the client gets an answer."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 
 from taskworker_classifyimage.bridge_client.bridge import Bridge
+from taskworker_classifyimage.bridge_client.time_limit import TimeLimit
 from taskworker_classifyimage.errors import (
     BadRequest,
     BridgeRejected,
@@ -14,8 +17,9 @@ from taskworker_classifyimage.errors import (
     TaskLeft,
     UserError,
 )
-from taskworker_classifyimage.pipeline.engine import ConcurrentEngine
+from taskworker_classifyimage.pipeline.engine import Answer, ConcurrentEngine
 from taskworker_classifyimage.pipeline.fetch import fetch_data, fetch_file
+from taskworker_classifyimage.pipeline.file_room import Waits
 from taskworker_classifyimage.pipeline.report import Reporter
 from taskworker_classifyimage.pipeline.timing import Timing
 from taskworker_classifyimage.tasks import (
@@ -60,7 +64,8 @@ class Handler:
             bridge: the bridge that the tasks come from.
             reporter: delivers the results.
             engines: one for each model; the first one answers tasks that name no model.
-            task_limit_s: longest time from take to result, without the time of outages.
+            task_limit_s: longest time from take to result, without outages, downloads and waiting
+                for memory.
             always_provenance: whether every result contains its provenance.
         """
         self._bridge = bridge
@@ -76,8 +81,12 @@ class Handler:
         """How many pictures were answered without an inference, having been seen before."""
         return sum(engine.cache_hits for engine in self._engines.values())
 
-    async def handle(self, task: Task) -> Timing | None:
+    async def handle(self, task: Task, aside: Waits = nullcontext) -> Timing | None:
         """Does one task and reports its result.
+
+        Args:
+            task: the task.
+            aside: entered while it downloads, or waits for memory.
 
         Returns:
             What it cost; None if it was resumed, or ended without a classified picture.
@@ -89,7 +98,7 @@ class Handler:
         timing, undelivered = Timing(), self._reporter.undelivered
         try:
             kept = await undelivered.find(task.id) if task.is_resumed else None
-            result = await self._classify(task, timing) if kept is None else kept
+            result = await self._classify(task, timing, aside) if kept is None else kept
             with timing.network():
                 await self._report(task, result, is_kept=kept is not None)
         except TaskGone as err:
@@ -105,10 +114,10 @@ class Handler:
         if dropped:
             _log.info("%d undelivered results are obsolete and dropped", dropped)
 
-    async def _classify(self, task: Task, timing: Timing) -> dict[str, object]:
+    async def _classify(self, task: Task, timing: Timing, aside: Waits) -> dict[str, object]:
         runtime = self._default.engine.runtime
         try:
-            async with self._bridge.limit(self._task_limit_s):
+            async with self._bridge.limit(self._task_limit_s) as limit:
                 with timing.network():
                     data = await fetch_data(self._bridge, task)
                 request = parse_request(data)
@@ -116,10 +125,7 @@ class Handler:
                     request = replace(request, provenance=True)
                 chosen = self._choose_engine(request)
                 engine, runtime = chosen.engine, chosen.engine.runtime
-                with timing.network():
-                    encoded = await fetch_file(self._bridge, task, engine.limit_bytes)
-                timing.file_bytes = len(encoded)
-                answer = await chosen.answer(encoded, timing)
+                answer = await self._answer(chosen, task, timing, limit, aside)
             return engine.result(answer, request, task.age_s)
         except TaskError as err:
             return error_json(str(err), err.code, runtime, task.age_s)
@@ -132,6 +138,22 @@ class Handler:
         except Exception:  # noqa: BLE001 - the client gets an answer, the log gets the traceback
             _log.exception("task %r failed by a fault of this program", task.id)
             return _internal_error(task, runtime, "internal error")
+
+    async def _answer(
+        self,
+        chosen: ConcurrentEngine,
+        task: Task,
+        timing: Timing,
+        limit: TimeLimit,
+        aside: Waits,
+    ) -> Answer:
+        """Fetches the file and has it answered; the file's memory is held until then."""
+        with chosen.file_room(limit.stopped) as room:
+            with aside(), timing.network():
+                encoded = await fetch_file(self._bridge, task, chosen.limit_bytes, room)
+            # What was left over when a worker was killed may be what killed it.
+            waits = partial(_stand_aside, limit, aside)
+            return await chosen.answer(encoded, timing, waits, is_alone=task.is_resumed)
 
     def _choose_engine(self, request: ClassifyRequest) -> ConcurrentEngine:
         if request.model is None:
@@ -160,6 +182,12 @@ class Handler:
         else:
             self.tally.classified += 1
             _log.debug("task %r: classified in %s s", task.id, result["duration"])
+
+
+@contextmanager
+def _stand_aside(limit: TimeLimit, aside: Waits) -> Iterator[None]:
+    with limit.stopped(), aside():
+        yield
 
 
 def _internal_error(task: Task, runtime: Runtime, message: str) -> dict[str, object]:

@@ -96,16 +96,15 @@ class MemoryBudget:
         Raises:
             TooLarge: there is never so much.
         """
-        if size_bytes is None:
-            size_bytes = self.largest_file_bytes
-        if size_bytes > self.largest_file_bytes:
-            raise TooLarge(
-                f"the file has {size_bytes} bytes; the memory here is enough for files of "
-                f"{self.largest_file_bytes} bytes"
-            )
-        is_large = size_bytes > self._ordinary_file_bytes
-        waiting = self._waiting_large if is_large else self._waiting_files
-        return await self._acquire(size_bytes, waiting)
+        return await _wait(self._request_file(size_bytes))
+
+    def try_file(self, size_bytes: int | None) -> Hold | None:
+        """Takes memory for an encoded file if it is there now; arguments as for `acquire_file`."""
+        hold = self._request_file(size_bytes)
+        if hold.granted.done():
+            return hold
+        hold.release()
+        return None
 
     async def acquire_decoding(self, size_bytes: int | None, file_bytes: int) -> Hold:
         """Waits for memory to decode a picture.
@@ -122,20 +121,25 @@ class MemoryBudget:
         if wanted_bytes > most_bytes:
             raise NeedsMemory(wanted_bytes, most_bytes)
         is_alone = size_bytes is None or wanted_bytes > _unkept(most_bytes)
-        return await self._acquire(wanted_bytes, self._waiting_decoding, is_alone=is_alone)
+        hold = self._request(wanted_bytes, self._waiting_decoding, is_alone=is_alone)
+        return await _wait(hold)
 
-    async def _acquire(
-        self, size_bytes: int, waiting: deque[Hold], *, is_alone: bool = False
-    ) -> Hold:
+    def _request_file(self, size_bytes: int | None) -> Hold:
+        if size_bytes is None:
+            size_bytes = self.largest_file_bytes
+        if size_bytes > self.largest_file_bytes:
+            raise TooLarge(
+                f"the file has {size_bytes} bytes; the memory here is enough for files of "
+                f"{self.largest_file_bytes} bytes"
+            )
+        is_large = size_bytes > self._ordinary_file_bytes
+        return self._request(size_bytes, self._waiting_large if is_large else self._waiting_files)
+
+    def _request(self, size_bytes: int, waiting: deque[Hold], *, is_alone: bool = False) -> Hold:
         granted = asyncio.get_running_loop().create_future()
         hold = Hold(size_bytes, is_alone, granted, lambda: self._release(hold))
         waiting.append(hold)
         self._grant()
-        try:
-            await granted
-        except asyncio.CancelledError:
-            hold.release()
-            raise
         return hold
 
     def _release(self, hold: Hold) -> None:
@@ -200,6 +204,15 @@ class MemoryBudget:
             return not self._decoding and not is_blocked
         most, small = self._decoding_bytes, self.small_picture_bytes
         return _has_room(hold, self._decoding, most, small, is_blocked=is_blocked)
+
+
+async def _wait(hold: Hold) -> Hold:
+    try:
+        await hold.granted
+    except asyncio.CancelledError:
+        hold.release()
+        raise
+    return hold
 
 
 def _has_room(

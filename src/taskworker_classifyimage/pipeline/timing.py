@@ -1,4 +1,4 @@
-"""What one task cost: time on the network, time on a core, size of its file."""
+"""What one task cost: time on the network, time on a core."""
 
 import time
 from collections.abc import Iterator
@@ -8,17 +8,15 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Timing:
-    """Seconds of one task, and the size of its file.
+    """Seconds of one task.
 
     Attributes:
         network_s: take, fetch and report.
         compute_s: decode and infer, without waiting for a free thread; 0 for a cached answer.
-        file_bytes: size of the encoded picture.
     """
 
     network_s: float = 0.0
     compute_s: float = 0.0
-    file_bytes: int = 0
 
     @contextmanager
     def network(self) -> Iterator[None]:

@@ -49,6 +49,11 @@ class Channel:
 
     def read(self, count: int) -> bytes:
         """Reads that many bytes; raises as `fill` does."""
-        content = bytearray(count)
-        self.fill(memoryview(content))
-        return bytes(content)
+        content = io.BytesIO()
+        if count:
+            # Grown at once and filled in place: a copy of a picture may be the last that fits.
+            content.seek(count - 1)
+            content.write(b"\0")
+            with content.getbuffer() as buffer:
+                self.fill(buffer)
+        return content.getvalue()

@@ -12,7 +12,13 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from taskworker_classifyimage.decode import Decoded, DecodeLimits
-from taskworker_classifyimage.errors import DamagedPicture, TaskError, TooLarge, one_line
+from taskworker_classifyimage.errors import (
+    DamagedPicture,
+    NeedsMemory,
+    TaskError,
+    TooLarge,
+    one_line,
+)
 from taskworker_classifyimage.input_spec import InputSpec
 from taskworker_classifyimage.sandbox.channel import Channel, ChannelBroken
 from taskworker_classifyimage.sandbox.lockdown import ProcessLimits, lock_down
@@ -77,6 +83,8 @@ def _answer(channel: Channel, job: Job, decode: Decode, limits: ProcessLimits) -
     try:
         with _limit_time(limits.time_s):
             decoded = decode(job.encoded, job.spec, job.limits)
+    except NeedsMemory as err:
+        send_answer(channel, Kind.NEEDS_MEMORY, err.needed_bytes)
     except TaskError as err:
         if isinstance(err, DamagedPicture) and _late_imports.names:
             # The picture may be intact: `load_decode` has missed something that it needs.

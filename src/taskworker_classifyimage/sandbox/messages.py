@@ -20,6 +20,7 @@ from taskworker_classifyimage.decode import Decoded, DecodeLimits, PictureFacts
 from taskworker_classifyimage.errors import (
     DamagedPicture,
     EmptyFile,
+    NeedsMemory,
     TaskError,
     TooLarge,
     UnsupportedFormat,
@@ -55,15 +56,22 @@ class Kind(IntEnum):
     REFUSED = 3
     #: A fault of this program: its message.
     FAULT = 4
+    #: More memory is needed than the job allows: how much, in bytes.
+    NEEDS_MEMORY = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One picture to decode."""
+    """One picture to decode.
+
+    Attributes:
+        is_alone: whether no other picture is decoded meanwhile; the worker's own business.
+    """
 
     encoded: bytes
     spec: InputSpec
     limits: DecodeLimits
+    is_alone: bool = True
 
 
 def send_job(channel: Channel, job: Job) -> None:
@@ -114,12 +122,15 @@ def read_decoded(channel: Channel, job: Job) -> Decoded:
 
     Raises:
         TaskError: the picture cannot be decoded.
+        NeedsMemory: it needs more memory than the job allows.
         RuntimeError: a fault of this program.
         ChannelBroken: the decoder is gone or sends something invalid.
     """
     kind, content = _read_answer(channel)
     if kind == Kind.REFUSED:
         raise _build_error(parse_untrusted(content, tuple[str, ...]))
+    if kind == Kind.NEEDS_MEMORY:
+        raise _build_needs_memory(parse_untrusted(content, int), job.limits.memory_bytes)
     if kind == Kind.FAULT:
         raise RuntimeError(f"in a decoder: {parse_untrusted(content, str)}")
     if kind != Kind.DECODED:
@@ -146,6 +157,12 @@ def _build_error(fields: tuple[str, ...]) -> TaskError:
         raise ChannelBroken("an error of an unknown kind")
     code, message = fields
     return _ERRORS[code](message)
+
+
+def _build_needs_memory(needed_bytes: int, given_bytes: int | None) -> NeedsMemory:
+    if given_bytes is None or needed_bytes <= given_bytes:
+        raise ChannelBroken("the job allows the memory that is asked for")
+    return NeedsMemory(needed_bytes, given_bytes)
 
 
 def parse_untrusted(encoded: bytes, kind: Any) -> Any:

@@ -5,6 +5,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Self
 
@@ -19,6 +20,8 @@ from taskworker_classifyimage.sandbox.process import Launcher
 from taskworker_classifyimage.sandbox.spawning import SpawnLauncher
 from taskworker_classifyimage.sandbox.worker_slot import WorkerSlot
 
+#: What a decoder takes of its limit for itself.
+_PROCESS_BYTES: Final = 96 * 2**20
 #: How often deadlines are checked, and so how exact they are.
 _CHECK_S: Final = 0.2
 #: A killed process ends at once unless the kernel is busy with it.
@@ -31,7 +34,7 @@ class DecoderPool:
     A context manager: entering it starts what takes time to start, and does not wait for it.
 
     Attributes:
-        limits: bytes and pixels that a picture may have.
+        limits: bytes and pixels that a picture may have, and memory that it may take.
         process_limits: what a picture may cost a decoder.
     """
 
@@ -45,7 +48,8 @@ class DecoderPool:
             processes: how many decoders; None: one per core.
             notes: folder that keeps counts of killed decoders, see `deaths`; None: memory only.
         """
-        self.limits = DecodeLimits()
+        picture_bytes = launcher.limits.memory_bytes - _PROCESS_BYTES
+        self.limits = DecodeLimits(memory_bytes=max(picture_bytes, 0))
         self.process_limits = launcher.limits
         self._launcher = launcher
         deaths = Deaths(notes)
@@ -81,16 +85,35 @@ class DecoderPool:
             list(threads.map(lambda slot: slot.start(), self._slots))
         return self._slots[0].protections
 
-    def decode(self, encoded: bytes, spec: InputSpec) -> Decoded:
+    def decode(
+        self,
+        encoded: bytes,
+        spec: InputSpec,
+        memory_bytes: int | None = None,
+        *,
+        is_alone: bool = True,
+    ) -> Decoded:
         """Decodes a picture to a square of `spec.size`; waits until a decoder is free.
+
+        Args:
+            encoded: the file.
+            spec: what the network takes.
+            memory_bytes: what it may take, with the file; None: as much as any picture.
+            is_alone: whether a decoder's death is the picture's fault, since no other picture
+                takes its memory.
 
         Raises:
             TaskError: it cannot be decoded, takes too much time or memory, or kills every decoder.
+            NeedsMemory: it needs more than it may take; or it killed a decoder and is not alone.
             DecodersUnusable: no decoder starts.
         """
+        limits = self.limits
+        if memory_bytes is not None:
+            most_bytes = limits.memory_bytes or memory_bytes
+            limits = replace(limits, memory_bytes=min(memory_bytes, most_bytes))
         slot = self._free.get()
         try:
-            return slot.decode(Job(encoded, spec, self.limits))
+            return slot.decode(Job(encoded, spec, limits, is_alone))
         finally:
             self._free.put(slot)
 

@@ -7,7 +7,14 @@ import time
 from typing import Final
 
 from taskworker_classifyimage.decode import Decoded
-from taskworker_classifyimage.errors import DecodersUnusable, Killed, TaskError, TooSlow, one_line
+from taskworker_classifyimage.errors import (
+    DecodersUnusable,
+    Killed,
+    NeedsMemory,
+    TaskError,
+    TooSlow,
+    one_line,
+)
 from taskworker_classifyimage.sandbox.channel import ChannelBroken, ChannelClosed
 from taskworker_classifyimage.sandbox.deaths import Deaths
 from taskworker_classifyimage.sandbox.messages import Job, read_decoded, read_ready, send_job
@@ -50,10 +57,14 @@ class WorkerSlot:
 
         Raises:
             TaskError: the picture cannot be decoded, takes too long, or kills every decoder.
+            NeedsMemory: it needs more than the job allows, or, unless it is decoded alone, has
+                killed a decoder, perhaps for want of memory.
             DecodersUnusable: no decoder starts.
         """
         try:
             decoded = self._decode_with_retry(job)
+        except NeedsMemory:
+            raise
         except TaskError:
             self._deaths.forget(job.encoded)
             raise
@@ -110,6 +121,8 @@ class WorkerSlot:
             except ChannelBroken as err:
                 cause = self._explain_end(process, err)
             count = self._deaths.add(job.encoded)
+            if not job.is_alone:
+                raise NeedsMemory(None, job.limits.memory_bytes or 0)
             if count >= _MAX_DEATHS:
                 raise Killed(f"decoding ended {count} processes, the last by {cause}")
             left_s -= time.monotonic() - start_s

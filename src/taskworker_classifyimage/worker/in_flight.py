@@ -61,7 +61,7 @@ class InFlight:
             # The bridge knows whether anything is left to do.
             task = Task(task.id, is_resumed=True)
         try:
-            timing = await self._handler.handle(task)
+            timing = await self._handler.handle(task, self._slots.aside)
         except TaskLeft as err:
             _log.error("task %r is left until later: %s", task.id, err)
             self._recovery.note_left()
@@ -71,8 +71,7 @@ class InFlight:
             self._faults.put_nowait(err)
             return
         if timing is not None:
-            network_s = take_s + timing.network_s
-            self._slots.observe(network_s, timing.compute_s, timing.file_bytes)
+            self._slots.observe(take_s + timing.network_s, timing.compute_s)
 
     def _note_end(self, running: asyncio.Task[None]) -> None:
         task_id = self._running.pop(running)

@@ -3,12 +3,14 @@
 A bridge without leases never gives a taken task to anyone else, so a kill strands each task in
 flight. By Little's law, threads that compute c seconds a task over a network that takes n seconds
 a task are all busy with threads * (1 + n / c) tasks in flight; one more for each thread absorbs
-variation.
+variation. A task that downloads slowly or waits for memory stands aside: another one gets its slot.
 """
 
 import asyncio
 import math
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 #: Number of newest tasks whose times count, so that a change of the network shows soon.
@@ -17,8 +19,8 @@ _REMEMBERED: Final = 64
 _LEAST_COMPUTE_S: Final = 1e-3
 #: Most tasks for each thread, however slow the network: a kill strands no more.
 _MOST_A_THREAD: Final = 32
-#: Most memory, about, for files that wait for a thread, however slow the network.
-_FILES_BYTES: Final = 512 * 2**20
+#: A task that waits for so long stands aside.
+_PATIENCE_S: Final = 1.0
 
 
 class Slots:
@@ -33,40 +35,58 @@ class Slots:
         self._threads = threads
         self._fixed = fixed
         self._used = 0
+        self._aside = 0
         self._freed = asyncio.Event()
         self._network_s: deque[float] = deque(maxlen=_REMEMBERED)
         self._compute_s: deque[float] = deque(maxlen=_REMEMBERED)
-        self._file_bytes: deque[int] = deque(maxlen=_REMEMBERED)
 
     @property
     def limit(self) -> int:
-        """Tasks that may be in flight now."""
+        """Tasks that may be in flight now, without those that stand aside."""
         if self._fixed is not None:
             return self._fixed
-        least = wanted = 2 * self._threads
-        most = _MOST_A_THREAD * self._threads
+        wanted = 2 * self._threads
         if self._network_s:
             # The minimum is the network's own latency; anything above it is waiting in a queue,
             # and more tasks in flight would only make the queue of a busy bridge longer.
             network_s = min(self._network_s)
             compute_s = sum(self._compute_s) / len(self._compute_s)
             wanted += math.ceil(self._threads * network_s / max(compute_s, _LEAST_COMPUTE_S))
-            files = _FILES_BYTES * len(self._file_bytes) // max(sum(self._file_bytes), 1)
-            most = min(most, max(files, least))
-        return min(wanted, most)
+        return min(wanted, self._most)
 
-    def observe(self, network_s: float, compute_s: float, file_bytes: int) -> None:
-        """Notes a finished task's seconds on the network and on a thread, and its file's size."""
+    @property
+    def _most(self) -> int:
+        return self._fixed or _MOST_A_THREAD * self._threads
+
+    def observe(self, network_s: float, compute_s: float) -> None:
+        """Notes a finished task's seconds on the network and on a thread."""
         self._network_s.append(network_s)
         self._compute_s.append(compute_s)
-        self._file_bytes.append(file_bytes)
 
     async def acquire(self) -> None:
         """Waits for a free slot and occupies it."""
-        while self._used >= self.limit:
+        while self._used >= self._most or self._used - self._aside >= self.limit:
             self._freed.clear()
             await self._freed.wait()
         self._used += 1
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """While a task waits inside, another one gets its slot, after a second."""
+        is_aside = False
+
+        def stand_aside() -> None:
+            nonlocal is_aside
+            is_aside = True
+            self._aside += 1
+            self._freed.set()
+
+        timer = asyncio.get_running_loop().call_later(_PATIENCE_S, stand_aside)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            self._aside -= is_aside
 
     def release(self) -> None:
         """Frees a slot."""

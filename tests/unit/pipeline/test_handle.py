@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from taskworker_classifyimage.errors import (
 from taskworker_classifyimage.input_spec import InputSpec
 from taskworker_classifyimage.pipeline.engine import ConcurrentEngine, Engine
 from taskworker_classifyimage.pipeline.handle import Handler
+from taskworker_classifyimage.pipeline.memory_budget import MemoryBudget
 from taskworker_classifyimage.pipeline.report import Reporter
 from taskworker_classifyimage.pipeline.timing import Timing
 from taskworker_classifyimage.pipeline.undelivered import UndeliveredResults
@@ -40,10 +42,17 @@ class DecodersHere:
     def __init__(self) -> None:
         self.error: Exception | None = None
 
-    def decode(self, encoded: bytes, spec: InputSpec) -> Decoded:
+    def decode(
+        self,
+        encoded: bytes,
+        spec: InputSpec,
+        memory_bytes: int | None = None,
+        *,
+        is_alone: bool = True,
+    ) -> Decoded:
         if self.error is not None:
             raise self.error
-        return decode(encoded, spec, self.limits)
+        return decode(encoded, spec, replace(self.limits, memory_bytes=memory_bytes))
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +73,9 @@ class Parts:
         self.compute = ThreadPoolExecutor(1)
         bridge = bridge_of(self.client)
         self.reporter = Reporter(bridge, UndeliveredResults(folder))
-        engine = ConcurrentEngine(Engine(classifier, self.decoders), self.compute)
+        engine = ConcurrentEngine(
+            Engine(classifier, self.decoders), self.compute, MemoryBudget(2**30)
+        )
         self.handler = Handler(bridge, self.reporter, [engine], task_limit_s=600.0)
 
     @property
@@ -94,7 +105,6 @@ def test_a_picture_is_classified_and_its_cost_is_told(parts: Parts) -> None:
     assert predictions[0]["class"] == parts.right
     assert timing is not None
     assert timing.compute_s > 0
-    assert timing.file_bytes == len(parts.stored.file or b"")
     assert parts.handler.tally.classified == 1
 
 
@@ -213,7 +223,9 @@ def test_a_model_without_probabilities_fails_one_task(parts: Parts, colours: Cla
             return np.full((len(images), 3), np.nan)
 
     bridge = bridge_of(parts.client)
-    engine = ConcurrentEngine(Engine(Undefined(), parts.decoders), parts.compute)
+    engine = ConcurrentEngine(
+        Engine(Undefined(), parts.decoders), parts.compute, MemoryBudget(2**30)
+    )
     handler = Handler(bridge, parts.reporter, [engine], task_limit_s=600.0)
     run_in_virtual_time(handler.handle(Task("a", {})))
     assert parts.result["code"] == "internal"

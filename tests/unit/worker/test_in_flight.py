@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 
 import pytest
 
 from support.memory_bridge import MemoryBridge, bridge_of
 from support.virtual_time import run_in_virtual_time
 from taskworker_classifyimage.errors import DeviceFailed, TaskLeft
+from taskworker_classifyimage.pipeline.file_room import Waits
 from taskworker_classifyimage.pipeline.handle import Handler
 from taskworker_classifyimage.pipeline.timing import Timing
 from taskworker_classifyimage.tasks import Task
@@ -23,7 +25,7 @@ class Handling(Handler):
         self.handled: list[Task] = []
         self._how = how
 
-    async def handle(self, task: Task) -> Timing | None:
+    async def handle(self, task: Task, aside: Waits = nullcontext) -> Timing | None:
         self.handled.append(task)
         return await self._how(task)
 
@@ -43,7 +45,7 @@ class Parts:
 
 async def take_a_second(_task: Task) -> Timing | None:
     await asyncio.sleep(1.0)
-    return Timing(0.1, 0.1, 10)
+    return Timing(0.1, 0.1)
 
 
 async def hang(_task: Task) -> Timing | None:

@@ -5,11 +5,11 @@ import pytest
 from taskworker_classifyimage.worker.slots import Slots
 
 
-def limit_after(cores: int, network_s: float, compute_s: float, file_bytes: int = 100_000) -> int:
+def limit_after(cores: int, network_s: float, compute_s: float) -> int:
     async def run() -> int:
         slots = Slots(cores)
         for _ in range(10):
-            slots.observe(network_s, compute_s, file_bytes)
+            slots.observe(network_s, compute_s)
         return slots.limit
 
     return asyncio.run(run())
@@ -29,28 +29,15 @@ def test_slots_cover_the_network(network_s: float, compute_s: float, limit: int)
     assert limit_after(2, network_s, compute_s) == limit
 
 
-@pytest.mark.parametrize(
-    ("file_bytes", "limit"),
-    [
-        (2**20, 512),  # 32 a core
-        (8 * 2**20, 64),
-        (200 * 2**20, 32),  # what keeps the cores busy
-    ],
-)
-def test_files_of_many_tasks_do_not_fill_the_memory(file_bytes: int, limit: int) -> None:
-    """Sixteen cores behind a slow network would hold gigabytes of files that wait for a core."""
-    assert limit_after(16, 1.0, 0.020, file_bytes) == limit
-
-
 def test_a_queue_at_the_bridge_asks_for_no_longer_queue() -> None:
     """The fastest of the newest tasks counts: what is above it is waiting, not distance."""
 
     async def run() -> tuple[int, int]:
         slots = Slots(2)
-        slots.observe(0.009, 0.010, 100_000)
+        slots.observe(0.009, 0.010)
         before = slots.limit
         for _ in range(20):
-            slots.observe(0.199, 0.010, 100_000)
+            slots.observe(0.199, 0.010)
         return before, slots.limit
 
     before, after = asyncio.run(run())
@@ -62,9 +49,9 @@ def test_a_network_that_became_slow_is_seen() -> None:
 
     async def run() -> int:
         slots = Slots(2)
-        slots.observe(0.009, 0.010, 100_000)
+        slots.observe(0.009, 0.010)
         for _ in range(100):
-            slots.observe(0.199, 0.010, 100_000)
+            slots.observe(0.199, 0.010)
         return slots.limit
 
     assert asyncio.run(run()) == 44

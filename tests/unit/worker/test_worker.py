@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from taskworker_classifyimage.errors import (
     DecodersUnusable,
     UserError,
 )
+from taskworker_classifyimage.pipeline.file_room import Waits
 from taskworker_classifyimage.pipeline.handle import Handler, Tally
 from taskworker_classifyimage.pipeline.report import Reporter
 from taskworker_classifyimage.pipeline.take import Taker
@@ -37,11 +39,11 @@ class Reporting(Handler):
         self._reporter = Reporter(bridge, UndeliveredResults(results))
         self.tally = Tally()
 
-    async def handle(self, task: Task) -> Timing | None:
+    async def handle(self, task: Task, aside: Waits = nullcontext) -> Timing | None:
         await self._work(task)
         await self._bridge.complete(task.id, {"resumed": task.is_resumed})
         self.tally.classified += 1
-        return None if task.is_resumed else Timing(0.1, 1.0, 10)
+        return None if task.is_resumed else Timing(0.1, 1.0)
 
 
 async def take_a_second(_task: Task) -> None:

@@ -1,0 +1,64 @@
+"""The memory of one task's file: taken when its size is known, held until there is an answer."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Self
+
+from taskworker_classifyimage.pipeline.memory_budget import Hold, MemoryBudget
+
+#: Makes a context that is entered while a task waits.
+Waits = Callable[[], AbstractContextManager[None]]
+
+
+class FileRoom:
+    """Takes memory from the budget; leaving it as a context gives it back."""
+
+    def __init__(self, budget: MemoryBudget, pause: Waits) -> None:
+        """Takes nothing yet.
+
+        Args:
+            budget: where the memory comes from.
+            pause: stops the task's clock, while it waits for memory and while the file arrives.
+        """
+        self._budget = budget
+        self._pause = pause
+        self._hold: Hold | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._release()
+
+    def take_now(self, size_bytes: int | None) -> bool:
+        """Takes memory for a file of a size, unless it would have to wait for it.
+
+        Raises:
+            TooLarge: there is never so much.
+        """
+        if self._holds(size_bytes):
+            return True
+        self._release()
+        self._hold = self._budget.try_file(size_bytes)
+        return self._hold is not None
+
+    async def take(self, size_bytes: int | None) -> None:
+        """Waits for memory for a file of a size."""
+        if not self._holds(size_bytes):
+            self._release()
+            with self._pause():
+                self._hold = await self._budget.acquire_file(size_bytes)
+
+    def reading(self) -> AbstractContextManager[None]:
+        """Around the reading of the file; how long that may take is the network's business."""
+        return self._pause()
+
+    def _holds(self, size_bytes: int | None) -> bool:
+        """Whether it has so much, from an earlier try to download the file."""
+        wanted_bytes = self._budget.largest_file_bytes if size_bytes is None else size_bytes
+        return self._hold is not None and self._hold.size_bytes >= wanted_bytes
+
+    def _release(self) -> None:
+        if self._hold is not None:
+            self._hold.release()
+            self._hold = None
