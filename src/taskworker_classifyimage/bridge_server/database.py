@@ -1,16 +1,23 @@
 """The SQLite file of the bridge: only one process opens it, and every change is atomic.
 
-A statement is committed when `execute` returns, unless it runs inside a `transaction`.
+A statement is committed when `execute` returns, unless it runs inside a `transaction`. On a full
+disk, `insist` uses the space that the ballast kept.
 """
 
+import logging
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+from taskworker_classifyimage.bridge_server.disk import BALLAST_BYTES, Ballast
 from taskworker_classifyimage.errors import ConfigError
+
+_log = logging.getLogger(__name__)
+
+_Made = TypeVar("_Made")
 
 #: Each entry raises the version of the database by one; a released entry is never changed.
 _MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
@@ -56,8 +63,23 @@ _MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
 )
 
 
+#: How much is given back to the disk at once: 16 MiB, so that calls need not wait for long.
+_FREED_PAGES: Final = 4096
+
+
 class BridgeDataUnusable(ConfigError):
     """The data folder is in use, unreadable, damaged, or written by a newer version."""
+
+
+class DatabaseDamaged(sqlite3.DatabaseError):
+    """The file is no database, or a part of it cannot be read; the message says what to do."""
+
+    def __init__(self, path: Path, err: sqlite3.Error) -> None:
+        super().__init__(
+            f"{path} is damaged ({err}): stop the bridge and keep a copy of the file; then restore"
+            f" a backup, rescue what can be read with 'sqlite3 {path} .recover', or move the file"
+            " away to begin without tasks"
+        )
 
 
 class Database:
@@ -67,6 +89,7 @@ class Database:
         self._path = path
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
+        self._ballast = Ballast(path.with_name(f"{path.name}-ballast"))
 
     def open(self) -> None:
         """Opens the file, creates it if it is missing, and locks out every other process.
@@ -86,18 +109,15 @@ class Database:
         except (OSError, sqlite3.Error) as err:
             raise BridgeDataUnusable(f"cannot open {self._path}: {err}") from err
         try:
-            _prepare(connection)
+            self._prepare(connection)
         except sqlite3.Error as err:
             connection.close()
-            if err.sqlite_errorcode == sqlite3.SQLITE_BUSY:
-                raise BridgeDataUnusable(
-                    f"{self._path.parent} is in use by another bridge"
-                ) from err
-            raise BridgeDataUnusable(f"cannot use {self._path}: {err}") from err
+            raise BridgeDataUnusable(self._explain(err)) from err
         except BaseException:
             connection.close()
             raise
         self._connection = connection
+        self._ballast.fill()
 
     def close(self) -> None:
         """Closes the file and lets others in; calling it twice does no harm."""
@@ -111,12 +131,42 @@ class Database:
 
         Raises:
             BridgeDataUnusable: the database is not open.
-            sqlite3.Error: the disk is full, or the file is damaged.
+            DatabaseDamaged: the file is damaged.
+            sqlite3.Error: the disk is full or fails.
         """
         with self._lock:
             if self._connection is None:
                 raise BridgeDataUnusable(f"{self._path} is not open")
-            return self._connection.execute(statement, parameters).fetchall()
+            try:
+                return self._connection.execute(statement, parameters).fetchall()
+            except sqlite3.DatabaseError as err:
+                if _is_damage(err):
+                    raise DatabaseDamaged(self._path, err) from err
+                raise
+
+    def insist(self, change: Callable[[], _Made]) -> _Made:
+        """Makes a change that must be possible on a full disk too; the ballast gives the space.
+
+        Raises:
+            sqlite3.Error: the disk is full, and the ballast was not enough or is used up.
+        """
+        try:
+            return change()
+        except sqlite3.OperationalError as err:
+            if err.sqlite_errorcode != sqlite3.SQLITE_FULL or not self._ballast.release():
+                raise
+            _log.error("bridge.ballast_used folder=%s", self._path.parent)
+            return change()
+
+    def free_space(self) -> None:
+        """Gives the disk some of what removed tasks occupied, and writes the ballast again."""
+        with self._lock:
+            if self._connection is not None:
+                # As a script: `execute` would free one page only.
+                self._connection.executescript(
+                    f"PRAGMA incremental_vacuum({_FREED_PAGES}); PRAGMA wal_checkpoint(TRUNCATE)"
+                )
+        self._ballast.fill()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -132,15 +182,46 @@ class Database:
                 raise
             self.execute("COMMIT")
 
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        """Opens, and once more without the ballast if the disk is full."""
+        try:
+            _migrate(connection)
+        except sqlite3.OperationalError as err:
+            if err.sqlite_errorcode != sqlite3.SQLITE_FULL or not self._ballast.release():
+                raise
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            _migrate(connection)
 
-def _prepare(connection: sqlite3.Connection) -> None:
+    def _explain(self, err: sqlite3.Error) -> str:
+        match err.sqlite_errorcode:
+            case sqlite3.SQLITE_BUSY:
+                return f"{self._path.parent} is in use by another bridge"
+            case sqlite3.SQLITE_FULL:
+                return f"cannot use {self._path}: the disk is full; make room on it"
+        if _is_damage(err):
+            return str(DatabaseDamaged(self._path, err))
+        return f"cannot use {self._path}: {err}"
+
+
+def _is_damage(err: sqlite3.Error) -> bool:
+    # A damaged file raises both kinds of error; the low byte is the primary code.
+    code = getattr(err, "sqlite_errorcode", sqlite3.SQLITE_OK)
+    return code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
     """Locks the file and migrates it to the newest version."""
     # The operating system drops this lock with the process, even after kill -9, and on Windows too.
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    # It counts for a new file: what removed tasks occupied can then be given back to the disk.
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.execute("PRAGMA journal_mode = WAL")
     # A commit is in the system's cache when it returns, so it survives kill -9 of this process; a
     # power cut can lose the latest commits and damages nothing.
     connection.execute("PRAGMA synchronous = NORMAL")
+    # After a large result the log gives the disk back what is more than it usually needs.
+    connection.execute(f"PRAGMA journal_size_limit = {BALLAST_BYTES}")
     connection.execute("BEGIN IMMEDIATE")
     [(version,)] = connection.execute("PRAGMA user_version").fetchall()
     if version > len(_MIGRATIONS):
@@ -151,5 +232,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
     for statements in _MIGRATIONS[version:]:
         for statement in statements:
             connection.execute(statement)
-    connection.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
+    if version < len(_MIGRATIONS):
+        # Not each time: on a full disk nothing can be written.
+        connection.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
     connection.execute("COMMIT")

@@ -11,7 +11,9 @@ from typing import Final
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from taskworker_classifyimage.bridge_server.database import DatabaseDamaged
 from taskworker_classifyimage.bridge_server.guard import Guard
+from taskworker_classifyimage.bridge_server.rarely import RareLog
 
 _log = logging.getLogger(__name__)
 
@@ -65,6 +67,17 @@ class RunningCalls:
                 await self._none_left.wait()
 
 
+class _Logs:
+    """The lines that clients can cause."""
+
+    def __init__(self) -> None:
+        self.damage = RareLog(_log, logging.ERROR)
+        self.disk = RareLog(_log, logging.ERROR)
+
+
+_LOGS: Final = web.AppKey("logs", _Logs)
+
+
 def add_middleware(app: web.Application, guard: Guard, running: RunningCalls) -> None:
     """Makes every call of an application pass through this module."""
 
@@ -88,6 +101,7 @@ def add_middleware(app: web.Application, guard: Guard, running: RunningCalls) ->
         if running.is_stopping:
             response.force_close()
 
+    app[_LOGS] = _Logs()
     app.middlewares.append(answer)
     app.on_response_prepare.append(add_headers)
 
@@ -110,9 +124,12 @@ def _translate_error(request: web.Request, err: Exception) -> web.Response:
         case ConnectionError():
             # The client has disconnected; aiohttp drops this response.
             return _make_error(400, "the connection was lost")
+        case DatabaseDamaged():
+            request.app[_LOGS].damage.write(f"bridge.damaged {err}")
+            return _make_error(503, "the bridge's database is damaged; its log says what to do")
         case _ if _is_disk_full(err):
-            _log.error("bridge.disk_full call=%r", request.path)
-            return _make_error(507, "the bridge's disk is full")
+            request.app[_LOGS].disk.write(f"bridge.disk_full call={request.path!r}")
+            return _make_error(507, "the bridge's disk is full: make room on it, or remove tasks")
     _log.error("bridge.failed call=%r", request.path, exc_info=err)
     return _make_error(500, "internal error")
 

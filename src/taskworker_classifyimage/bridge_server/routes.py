@@ -4,6 +4,7 @@ Every path also works with a slash at its end, as some clients write it.
 """
 
 import uuid
+from functools import partial
 from typing import Final, TypeVar
 
 import msgspec
@@ -73,8 +74,11 @@ class TaskRoutes:
 
     async def add(self, request: web.Request) -> web.Response:
         """POST tasks/add: a new task, with its file if it has one."""
+        self._require_space(request.content_length or 0)
         with self._uploads.receive(str(uuid.uuid4()), self._limits) as upload:
             task = await bodies.read_add(request, upload, self._memory)
+            # The data is written twice, into SQLite's log and from there into the database.
+            self._require_space(2 * len(task.data or ""))
             upload.finish()
             self._store.add(task)
         return _to_response({"id": task.id})
@@ -174,17 +178,16 @@ class TaskRoutes:
         With `?status=inprogress` only the tasks in progress; other queries are ignored.
         """
         only_in_progress = request.query.get("status") == "inprogress"
+        read = partial(self._store.list_page, limit=_PAGE_TASKS, only_in_progress=only_in_progress)
+        # Before the answer begins: an error can still be answered.
+        page, after_seq = read(0)
         response = web.StreamResponse(headers=_JSON_TYPE)
         await response.prepare(request)
-        separator, after_seq = b"[", 0
-        while True:
-            page, after_seq = self._store.list_page(
-                after_seq, _PAGE_TASKS, only_in_progress=only_in_progress
-            )
-            if not page:
-                break
+        separator = b"["
+        while page:
             await response.write(separator + msgspec.json.encode(page)[1:-1])
             separator = b","
+            page, after_seq = read(after_seq)
         await response.write(b"[]" if separator == b"[" else b"]")
         await response.write_eof()
         return response
@@ -204,6 +207,13 @@ class TaskRoutes:
     async def version(self, request: web.Request) -> web.Response:  # noqa: ARG002
         """GET version: the release whose protocol this server implements."""
         return web.Response(text=PROTOCOL_VERSION)
+
+    def _require_space(self, size_bytes: int) -> None:
+        try:
+            self._uploads.require_space(size_bytes, self._limits)
+        except OSError:
+            self._store.free_space()
+            self._uploads.require_space(size_bytes, self._limits)
 
     def _find_state(self, request: web.Request) -> TaskState:
         return _require(self._store.find_state(_parse_task_id(request)))

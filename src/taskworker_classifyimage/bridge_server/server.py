@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import sqlite3
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -117,6 +118,8 @@ class BridgeServer:
         except BaseException as err:
             await runner.cleanup()
             self._store.close()
+            if isinstance(err, sqlite3.Error):
+                raise BridgeDataUnusable(str(err)) from err
             if isinstance(err, OSError) and err.errno == errno.EADDRINUSE:
                 raise PortInUse(self._host, self._port) from err
             raise

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from enum import Enum
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -98,6 +98,10 @@ class TaskStore:
         """Closes the database and lets others in; calling it twice does no harm."""
         self._database.close()
 
+    def free_space(self) -> None:
+        """Gives the disk some of what removed tasks occupied."""
+        self._database.free_space()
+
     def add(self, task: NewTask) -> None:
         """Appends an open task."""
         self._database.execute(
@@ -125,7 +129,7 @@ class TaskStore:
         Returns:
             The task, which no other worker gets from now on, or None.
         """
-        rows = self._database.execute(
+        rows = self._write(
             _TAKE,
             {
                 "type": task_type,
@@ -154,6 +158,9 @@ class TaskStore:
                 only while no other worker has taken the task. None: a second result replaces the
                 first.
         """
+        return self._database.insist(lambda: self._complete(task_id, result, attempt))
+
+    def _complete(self, task_id: str, result: str | None, attempt: int | None) -> Completion:
         with self._database.transaction():
             rows = self._database.execute(
                 "UPDATE tasks SET status = 'completed', result = :result, completedat = :now"
@@ -215,7 +222,7 @@ class TaskStore:
         Returns:
             The id of each, and whether it has a file, which the caller deletes.
         """
-        rows = self._database.execute(_REMOVE_FINISHED, (self._now_ms() - int(age_s * 1000), limit))
+        rows = self._write(_REMOVE_FINISHED, (self._now_ms() - int(age_s * 1000), limit))
         return [(task_id, bool(has_file)) for task_id, has_file in rows]
 
     def find_state(self, task_id: str) -> TaskState | None:
@@ -278,7 +285,10 @@ class TaskStore:
 
     def _change(self, statement: str, *parameters: object) -> bool:
         """Changes a task; False if there is no such task."""
-        return bool(self._database.execute(f"{statement} RETURNING seq", parameters))
+        return bool(self._write(f"{statement} RETURNING seq", parameters))
+
+    def _write(self, statement: str, parameters: object) -> list[tuple[Any, ...]]:
+        return self._database.insist(lambda: self._database.execute(statement, parameters))
 
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)

@@ -4,15 +4,14 @@
 that dies between two steps leaves a file without a row; `Uploads.open` removes such files.
 """
 
-import errno
 import logging
 import os
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Final, Self
 
+from taskworker_classifyimage.bridge_server.disk import require_space
 from taskworker_classifyimage.bridge_server.limits import Limits, too_large
 from taskworker_classifyimage.bridge_server.records import TASK_ID
 
@@ -58,7 +57,12 @@ class Upload:
 
     def begin(self) -> None:
         """Creates the file, so that a client can also send an empty one."""
-        self._stream = self._part.open("xb")
+        try:
+            self._stream = self._part.open("xb")
+        except FileNotFoundError:
+            self._part.parent.mkdir(parents=True, exist_ok=True)
+            _log.warning("bridge.folder_made_again folder=%s", self._part.parent)
+            self._stream = self._part.open("xb")
 
     def write(self, chunk: bytes) -> None:
         """Appends a chunk; at these sizes the system's cache is faster than a thread.
@@ -72,8 +76,7 @@ class Upload:
         self._size_bytes += len(chunk)
         if self._size_bytes > self._limits.upload_bytes:
             raise too_large(self._limits.upload_bytes)
-        if shutil.disk_usage(self._part.parent).free < self._limits.free_bytes + len(chunk):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        require_space(self._part.parent, len(chunk), self._limits.free_bytes)
         self._stream.write(chunk)
 
     def finish(self) -> None:
@@ -102,6 +105,14 @@ class Uploads:
             if name is not None and (name["part"] or not is_known(name["id"])):
                 _log.info("bridge.leftover_removed file=%r", path.name)
                 self._unlink(path)
+
+    def require_space(self, size_bytes: int, limits: Limits) -> None:
+        """Checks that a new task fits on the disk and leaves the reserve free.
+
+        Raises:
+            OSError: it does not.
+        """
+        require_space(self._folder.parent, size_bytes, limits.free_bytes)
 
     def receive(self, task_id: str, limits: Limits) -> Upload:
         """Prepares to receive the file of a task that will have this id."""

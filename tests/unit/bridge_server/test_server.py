@@ -51,6 +51,15 @@ def test_a_port_in_use_is_reported_and_the_folder_released(tmp_path: Path) -> No
         assert bridge.listed() == []
 
 
+def test_a_damaged_database_is_reported_with_its_name_and_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "tasks.sqlite3"
+    with serving(tmp_path) as bridge:
+        bridge.add()
+    path.write_bytes(path.read_bytes()[:4096] + b"\xff" * (path.stat().st_size - 4096))
+    with pytest.raises(BridgeDataUnusable, match=r"tasks.sqlite3 is damaged .*restore a backup"):
+        asyncio.run(BridgeServer("127.0.0.1", 0, tmp_path).start())
+
+
 def test_a_folder_of_files_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
     (tmp_path / "files").touch()
     with pytest.raises(BridgeDataUnusable, match="folder of files"):
