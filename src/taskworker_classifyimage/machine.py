@@ -1,5 +1,7 @@
 """What the machine and the container let this process use."""
 
+import contextlib
+import ctypes
 import os
 import sys
 from pathlib import Path
@@ -9,6 +11,10 @@ import psutil
 
 from taskworker_classifyimage import cgroups
 
+#: glibc's numbers of two settings, and what counts as large.
+_M_TRIM_THRESHOLD: Final = -1
+_M_MMAP_THRESHOLD: Final = -3
+_LARGE_BLOCK_BYTES: Final = 2 * 2**20
 _CPUINFO = Path("/proc/cpuinfo")
 #: What else runs on a machine may need more later: this share of its memory is left alone.
 _SPARE_SHARE: Final = 0.1
@@ -54,6 +60,17 @@ def allow_many_files() -> None:
     wanted = min(hard, 10_240) if hard != resource.RLIM_INFINITY else 10_240
     if soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def return_freed_memory() -> None:
+    """Makes this process, and its forks, give large blocks back to the system when they are freed.
+
+    By default, glibc keeps blocks of up to 32 MiB once such a block was freed (mallopt(3)).
+    """
+    with contextlib.suppress(OSError, AttributeError, TypeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK_BYTES)
+        mallopt(_M_TRIM_THRESHOLD, _LARGE_BLOCK_BYTES)
 
 
 def peak_memory_bytes() -> int | None:

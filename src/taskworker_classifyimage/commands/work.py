@@ -19,6 +19,7 @@ from taskworker_classifyimage.commands.parts import (
     picture_memory_bytes,
 )
 from taskworker_classifyimage.local.files import LocalFiles
+from taskworker_classifyimage.machine import return_freed_memory
 from taskworker_classifyimage.pipeline.engine import ConcurrentEngine, Engine
 from taskworker_classifyimage.pipeline.handle import Handler
 from taskworker_classifyimage.pipeline.memory_budget import MemoryBudget
@@ -44,6 +45,7 @@ def run(settings: WorkSettings = WorkSettings()) -> None:
     """Works until a signal ends it."""
     settings.general.set_up_logging("info")
     exit_on_sigterm()
+    return_freed_memory()
     # Everything is checked first: a worker that cannot classify must not take a task.
     address, models = settings.access.address(), settings.models
     with decoder_pool(settings.decoding) as decoders:

@@ -180,7 +180,11 @@ class ConcurrentEngine:
         running = asyncio.get_running_loop().run_in_executor(self._compute, work, hold)
         # A thread cannot be cancelled: until it ends, its decoder takes the memory.
         running.add_done_callback(lambda _: hold.release())
-        return await asyncio.shield(running)
+        try:
+            return await asyncio.shield(running)
+        finally:
+            # Its error refers to this frame: the circle would keep the file in memory.
+            del running
 
     def _timed_answer(self, encoded: bytes, sha256: str, timing: Timing, hold: Hold) -> Answer:
         with timing.compute():

@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 
+from taskworker_classifyimage.machine import return_freed_memory
 from taskworker_classifyimage.sandbox import interpreter
 from taskworker_classifyimage.sandbox.channel import Channel
 from taskworker_classifyimage.sandbox.decoder import Decode, load_decode, serve
@@ -87,6 +88,7 @@ def main() -> None:
     """Runs until the worker is gone."""
     interpreter.ignore_stop_signals()
     decode, limits = interpreter.read_arguments()
+    return_freed_memory()
     with socket.socket(fileno=int(sys.argv[-1])) as control:
         template = Template(control, load_decode(decode), limits)
         # The garbage collector would write to memory that all forks share.

@@ -140,6 +140,29 @@ def test_a_limit_ends_what_takes_too_long() -> None:
     run_in_virtual_time(work())
 
 
+def test_a_clock_that_was_stopped_goes_on_where_it_was() -> None:
+    """Downloads and waiting for memory are not the task's time, in an outage or not."""
+
+    async def work() -> None:
+        outage = Outage("http://x")
+
+        async def task() -> None:
+            async with outage.limit(1.0) as limit:
+                await asyncio.sleep(0.5)
+                with limit.stopped():
+                    await asyncio.sleep(30)
+                    with limit.stopped():
+                        await asyncio.sleep(30)
+                    await asyncio.sleep(30)
+                await asyncio.sleep(0.6)
+
+        with pytest.raises(TimeoutError):
+            await task()
+        assert asyncio.get_running_loop().time() == pytest.approx(90 + 1.0)
+
+    run_in_virtual_time(work())
+
+
 def test_the_time_of_an_outage_is_not_the_tasks() -> None:
     """What waits for a bridge has not used up its time when the bridge is back; then it does."""
     bridge = Bridge()

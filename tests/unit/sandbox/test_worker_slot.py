@@ -6,13 +6,19 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
 from taskworker_classifyimage.decode import Decoded, DecodeLimits, PictureFacts
-from taskworker_classifyimage.errors import DamagedPicture, DecodersUnusable, Killed, TooSlow
+from taskworker_classifyimage.errors import (
+    DamagedPicture,
+    DecodersUnusable,
+    Killed,
+    NeedsMemory,
+    TooSlow,
+)
 from taskworker_classifyimage.input_spec import InputSpec
 from taskworker_classifyimage.sandbox.channel import Channel
 from taskworker_classifyimage.sandbox.deaths import Deaths
@@ -53,6 +59,11 @@ def dies(channel: Channel) -> None:
 def babbles(channel: Channel) -> None:
     send_answer(channel, Kind.READY, [])
     send_answer(channel, Kind.DECODED, "no facts")
+
+
+def needs_memory(channel: Channel) -> None:
+    send_answer(channel, Kind.READY, [])
+    send_answer(channel, Kind.NEEDS_MEMORY, 1000)
 
 
 def has_a_fault(channel: Channel) -> None:
@@ -116,6 +127,37 @@ def test_the_second_death_is_the_fault_of_the_picture() -> None:
     with pytest.raises(Killed, match="ended 2 processes, the last by SIGSEGV"):
         slot_with(launcher).decode(JOB)
     assert len(launcher.left) == 1
+
+
+def test_a_death_beside_other_pictures_is_nobodys_fault_yet() -> None:
+    """They may have taken the memory; then it counts, and one more death alone is the end."""
+    launcher = Launcher(*[Decoder(dies, -9)] * 3)
+    slot, beside = slot_with(launcher), replace(JOB, is_alone=False)
+    for _ in range(2):
+        with pytest.raises(NeedsMemory) as caught:
+            slot.decode(beside)
+        assert caught.value.needed_bytes is None
+    with pytest.raises(Killed, match="ended 3 processes"):
+        slot.decode(JOB)
+
+
+def test_a_decoder_says_what_memory_it_needs() -> None:
+    """That ends neither the decoder nor the picture."""
+    launcher = Launcher(Decoder(needs_memory), Decoder(decodes))
+    job = replace(JOB, limits=DecodeLimits(memory_bytes=999))
+    with pytest.raises(NeedsMemory) as caught:
+        slot_with(launcher).decode(job)
+    assert caught.value.needed_bytes == 1000
+    assert len(launcher.left) == 1
+
+
+@pytest.mark.parametrize("given", [None, 1000, 2000])
+def test_asking_for_memory_that_was_given_is_invalid(given: int | None) -> None:
+    """Or a decoder that was taken over could ask for ever."""
+    launcher = Launcher(Decoder(needs_memory), Decoder(needs_memory))
+    job = replace(JOB, limits=DecodeLimits(memory_bytes=given))
+    with pytest.raises(Killed, match="invalid answer"):
+        slot_with(launcher).decode(job)
 
 
 def test_an_invalid_answer_counts_as_a_death() -> None:

@@ -1,7 +1,9 @@
 import asyncio
+from contextlib import ExitStack, suppress
 
 import pytest
 
+from support.virtual_time import run_in_virtual_time
 from taskworker_classifyimage.worker.slots import Slots
 
 
@@ -77,3 +79,50 @@ def test_no_more_than_the_limit_at_once() -> None:
         assert inside == 0
 
     asyncio.run(run())
+
+
+def test_a_task_that_waits_long_gives_its_slot_to_another() -> None:
+    """Six slow downloads must not keep good tasks from being done."""
+
+    async def run() -> None:
+        slots = Slots(1)
+        for _ in range(slots.limit):
+            await slots.acquire()
+        with slots.aside():
+            start_s = asyncio.get_running_loop().time()
+            await slots.acquire()
+            assert asyncio.get_running_loop().time() - start_s == pytest.approx(1.0)
+        slots.release()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(slots.acquire(), 10.0)
+
+    run_in_virtual_time(run())
+
+
+def test_a_task_that_waits_shortly_keeps_its_slot() -> None:
+    """Else every download would let one more task begin."""
+
+    async def run() -> None:
+        slots = Slots(1)
+        for _ in range(slots.limit):
+            await slots.acquire()
+        with slots.aside(), pytest.raises(TimeoutError):
+            await asyncio.wait_for(slots.acquire(), 0.9)
+
+    run_in_virtual_time(run())
+
+
+@pytest.mark.parametrize("fixed", [None, 2])
+def test_not_all_tasks_may_stand_aside(fixed: int | None) -> None:
+    """A kill strands no more than 32 a thread, or the number that was set."""
+
+    async def run() -> int:
+        slots, taken = Slots(1, fixed), 0
+        with ExitStack() as waiting, suppress(TimeoutError):
+            while True:
+                await asyncio.wait_for(slots.acquire(), 10.0)
+                waiting.enter_context(slots.aside())
+                taken += 1
+        return taken
+
+    assert run_in_virtual_time(run()) == (fixed or 32)
