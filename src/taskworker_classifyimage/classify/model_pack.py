@@ -109,14 +109,16 @@ def read_member(pack: Path, name: str, limit_bytes: int) -> bytes:
     """
     try:
         with _open_member(pack, name) as (stream, stated_bytes):
-            # A zip may state a wrong size, so what is read is limited as well.
-            content = b"" if stated_bytes > limit_bytes else stream.read(limit_bytes + 1)
+            if stated_bytes > limit_bytes:
+                raise ModelError(f"{pack}: {name} has more than {limit_bytes} bytes")
+            # Memory is taken for as much as is asked for; a byte more shows a wrong size.
+            content = stream.read(stated_bytes + 1)
     except OSError as err:
         raise ModelError(f"{pack}: {name}: {err.strerror or err}") from None
     except _ZIP_ERRORS as err:
         raise ModelError(f"{pack}: {name} cannot be read: {err}") from None
-    if max(len(content), stated_bytes) > limit_bytes:
-        raise ModelError(f"{pack}: {name} has more than {limit_bytes} bytes")
+    if len(content) > stated_bytes:
+        raise ModelError(f"{pack}: {name} has more bytes than are stated for it")
     return content
 
 

@@ -1,13 +1,17 @@
 """Classifying files of this machine: read -> decode -> infer -> result JSON."""
 
+import io
 import time
 from pathlib import Path
+from typing import Final
 
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.errors import EmptyFile, FileMissing, TaskError, TooLarge
 from taskworker_classifyimage.pipeline.decode import Decoders
 from taskworker_classifyimage.pipeline.engine import Engine, sha256_of
 from taskworker_classifyimage.tasks import ClassifyRequest, error_json
+
+_CHUNK_BYTES: Final = 2**20
 
 
 class LocalFiles:
@@ -29,13 +33,16 @@ class LocalFiles:
 
 
 def _read(path: Path, limit_bytes: int) -> bytes:
+    content = io.BytesIO()
     try:
         with path.open("rb") as file:
-            encoded = file.read(limit_bytes + 1)
+            # Memory is taken for as much as is asked for, so it is not asked for the limit.
+            while chunk := file.read(_CHUNK_BYTES):
+                content.write(chunk)
+                if content.tell() > limit_bytes:
+                    raise TooLarge(f"the file has more than {limit_bytes} bytes")
     except OSError as err:
         raise FileMissing(f"the file cannot be read: {err.strerror or err}") from None
-    if not encoded:
+    if not content.tell():
         raise EmptyFile("the file has no bytes")
-    if len(encoded) > limit_bytes:
-        raise TooLarge(f"the file has more than {limit_bytes} bytes")
-    return encoded
+    return content.getvalue()

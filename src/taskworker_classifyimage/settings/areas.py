@@ -278,7 +278,7 @@ class WorkSettings:
     Attributes:
         worker: unique name on the bridge
         in_flight: number of tasks taken and not yet reported
-        task_limit: longest time from take to result, outages not counted
+        task_limit: longest time from take to result, without outages and downloads
         rescue_after: reopen tasks of workers that are silent for this time
         provenance: add to each result how it was made, with checksums of picture, model and names
     """
