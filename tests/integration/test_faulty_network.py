@@ -25,7 +25,7 @@ TASKS = int(os.environ.get("CLASSIFYIMAGE_FAULT_TASKS", "100"))
 #: Of a hundred calls.
 FAULTS = 12
 #: Short, so that what hangs is given up soon.
-CALLS = CallLimits(connect_s=2, silence_s=1.5, call_s=2, download_s=2)
+CALLS = CallLimits(connect_s=2, silence_s=1.5, call_s=2, rate_window_s=2)
 
 
 @pytest.fixture(scope="module")

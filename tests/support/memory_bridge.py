@@ -7,7 +7,7 @@ from typing import Any
 from taskworker_classifyimage.bridge_client.address import BridgeAddress
 from taskworker_classifyimage.bridge_client.bridge import Bridge
 from taskworker_classifyimage.bridge_client.client import BridgeClient
-from taskworker_classifyimage.bridge_client.room import NoRoom, Room
+from taskworker_classifyimage.bridge_client.file_transfer import FileTransfer
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable
 
 URL = "http://memory"
@@ -61,12 +61,11 @@ class MemoryBridge(BridgeClient):
                 return task_id, task.data
         return None
 
-    async def file(self, task_id: str, limit_bytes: int, room: Room | None = None) -> bytes:
+    async def file(self, task_id: str, transfer: FileTransfer) -> bytes:
         file = self._task("file", task_id).file
         if file is None:
             raise BridgeRejected("no file", 404)
-        if room is not None and not room.take_now(len(file)):
-            raise NoRoom(len(file))
+        transfer.start(200, {}, len(file))
         return file
 
     async def complete(self, task_id: str, result: dict[str, object]) -> None:

@@ -40,6 +40,11 @@ def coloured_picture(source: random.Random) -> tuple[str, bytes]:
     return IDS[best], buffer.getvalue() + source.randbytes(8)
 
 
+async def download(client: BridgeClient, task_id: str, limit_bytes: int) -> bytes:
+    """The file of a task, in one try."""
+    return await client.file(task_id, client.transfer(task_id, limit_bytes))
+
+
 @contextmanager
 def working(
     url: str,

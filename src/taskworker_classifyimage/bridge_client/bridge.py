@@ -5,7 +5,6 @@ outage, not the numbers of leases.
 """
 
 import asyncio
-import itertools
 import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
@@ -33,6 +32,8 @@ _RENEWAL_INTERVAL_S: Final = 0.25
 _RENEWAL_PAUSE_S: Final = 2.0
 #: A call that a working bridge fails to answer so often is given up: after about a minute.
 _TRIES: Final = 10
+#: A download that breaks off after so much was worth its try.
+_PROGRESS_BYTES: Final = 2**16
 
 T = TypeVar("T")
 
@@ -94,10 +95,13 @@ class Bridge:
             BridgeRejected: the bridge has no file for this task.
             BridgeUnavailable: the bridge answers other calls, and this one not after many tries.
         """
+        transfer = self._client.transfer(task_id, limit_bytes, room)
         while True:
             try:
                 return await self._retry(
-                    task_id, lambda: self._client.file(task_id, limit_bytes, room)
+                    task_id,
+                    lambda: self._client.file(task_id, transfer),
+                    lambda: transfer.arrived_bytes,
                 )
             except NoRoom as err:
                 # Without a connection: a server cuts off clients that do not read.
@@ -221,10 +225,19 @@ class Bridge:
                     await asyncio.sleep(_RENEWAL_PAUSE_S)
                     break
 
-    async def _retry(self, task_id: str, call: Callable[[], Awaitable[T]]) -> T:
-        """Repeats a call about a task for as long as the task is still ours."""
+    async def _retry(
+        self,
+        task_id: str,
+        call: Callable[[], Awaitable[T]],
+        progress: Callable[[], int] = lambda: 0,
+    ) -> T:
+        """Repeats a call about a task for as long as the task is still ours.
+
+        `progress` gives the bytes that have arrived so far: as long as they grow, it goes on.
+        """
         problem = BridgeUnavailable("it was not called")
-        for delay_s in itertools.islice(_delays_s(), _TRIES):
+        delays_s, tries, arrived_bytes = _delays_s(), 0, 0
+        while tries < _TRIES:
             while self.is_down:
                 # A small call finds out whether the bridge is back, not one that may take minutes.
                 await self._check_still_ours(task_id)
@@ -232,9 +245,12 @@ class Bridge:
                 return await self._outage.call(call)
             except BridgeUnavailable as err:
                 problem = err
+            tries += 1
+            if progress() >= arrived_bytes + _PROGRESS_BYTES:
+                delays_s, tries, arrived_bytes = _delays_s(), 0, progress()
             # 2.2.1 cuts the connection for a task that was removed, as a dead server would.
             await self._check_still_ours(task_id)
-            await asyncio.sleep(delay_s)
+            await asyncio.sleep(next(delays_s))
         raise problem
 
     async def _check_still_ours(self, task_id: str) -> None:

@@ -24,6 +24,7 @@ from taskworker_classifyimage.bridge_client.answers import (
     status_in,
 )
 from taskworker_classifyimage.bridge_client.connection import CallLimits, Connection, form
+from taskworker_classifyimage.bridge_client.file_transfer import FileTransfer, SlowDownloads
 from taskworker_classifyimage.bridge_client.leases import Leases
 from taskworker_classifyimage.bridge_client.room import Room
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, TooLarge, printable
@@ -47,6 +48,7 @@ class BridgeClient:
         self._is_sturdy = False
         self._lists_workers = False
         self._is_absent = False
+        self._slow = SlowDownloads()
         self.leases = Leases()
 
     @property
@@ -122,21 +124,23 @@ class BridgeClient:
         await self._about(task_id, "POST", "renew", body, total_s=total_s)
         self.leases.note_renewal(task_id)
 
-    async def file(self, task_id: str, limit_bytes: int, room: Room | None = None) -> bytes:
-        """Downloads a task's file.
+    def transfer(self, task_id: str, limit_bytes: int, room: Room | None = None) -> FileTransfer:
+        """The download of a task's file, before anything has arrived."""
+        return FileTransfer(f"the file of task {task_id!r}", limit_bytes, room, self._slow)
+
+    async def file(self, task_id: str, transfer: FileTransfer) -> bytes:
+        """Downloads a task's file, or what `transfer` still lacks of it.
 
         Raises:
-            TooLarge: the file has more than `limit_bytes`, or than there is ever room for.
+            TooLarge: it is larger than it may be, or than there is ever room for.
             NoRoom: there is no room for it now; nothing of it was read.
         """
-        path, total_s = f"tasks/file/{path_segment(task_id)}/", self._limits.download_s
+        path = f"tasks/file/{path_segment(task_id)}/"
         try:
             async with self._checking_presence():
-                return await self._connection.call(
-                    "GET", path, limit_bytes=limit_bytes, total_s=total_s, room=room
-                )
+                return await self._connection.download(path, transfer)
         except AnswerTooLarge:
-            raise TooLarge(f"the file has more than {limit_bytes} bytes") from None
+            raise TooLarge(f"the file has more than {transfer.limit_bytes} bytes") from None
 
     async def complete(self, task_id: str, result: dict[str, object]) -> None:
         """Reports a task's result.

@@ -4,11 +4,10 @@ The only file of the client that names the HTTP library.
 """
 
 import asyncio
-import io
 import logging
 import ssl
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -18,7 +17,7 @@ from yarl import URL
 
 from taskworker_classifyimage.bridge_client.address import BridgeAddress
 from taskworker_classifyimage.bridge_client.answers import AnswerTooLarge
-from taskworker_classifyimage.bridge_client.room import NoRoom, Room
+from taskworker_classifyimage.bridge_client.file_transfer import FileTransfer
 from taskworker_classifyimage.bridge_client.tls import PinMismatch
 from taskworker_classifyimage.errors import (
     BridgeRejected,
@@ -49,7 +48,8 @@ class CallLimits:
         connect_s: until the connection is established, TLS included.
         silence_s: without a byte in the middle of an answer.
         call_s: a whole call, apart from downloads of pictures.
-        download_s: the whole download of one picture.
+        least_bytes_per_s: a download that is slower is given up.
+        rate_window_s: for how long it has to be slower.
         json_bytes: size of an answer, apart from pictures and lists of tasks.
         list_bytes: size of a list of tasks; a million tasks have about 250 MB.
     """
@@ -57,7 +57,8 @@ class CallLimits:
     connect_s: float = 10.0
     silence_s: float = 30.0
     call_s: float = 60.0
-    download_s: float = 300.0
+    least_bytes_per_s: float = 1000.0
+    rate_window_s: float = 60.0
     json_bytes: int = 16 * 2**20
     list_bytes: int = 512 * 2**20
 
@@ -113,7 +114,6 @@ class Connection:
         *,
         limit_bytes: int | None = None,
         total_s: float | None = None,
-        room: Room | None = None,
     ) -> bytes:
         """Makes one call; returns the body of an answer of status 200.
 
@@ -123,34 +123,72 @@ class Connection:
             content: sent as JSON, or a `form`.
             limit_bytes: largest answer; None: `CallLimits.json_bytes`.
             total_s: longest time of the whole call; None: `CallLimits.call_s`.
-            room: must have room for the answer before it is read; None: there is room.
 
         Raises:
-            NoRoom: there is no room for the answer now.
             AnswerTooLarge: the answer has, or announces, more than `limit_bytes`.
             BridgeUnavailable: trying again later can help.
             BridgeRejected: the bridge will never do this.
         """
+        is_form = isinstance(content, aiohttp.FormData)
+        async with self._request(
+            method,
+            path,
+            total_s or self._limits.call_s,
+            json=None if is_form else content,
+            data=content if is_form else None,
+        ) as response:
+            _check_status(response, path[:100])
+            return await _read(response, limit_bytes or self._limits.json_bytes)
+
+    async def download(self, path: str, transfer: FileTransfer) -> bytes:
+        """Downloads a file, or what is missing of it; returns all of it.
+
+        Takes as long as bytes arrive at a rate that is not hopeless, see `CallLimits`.
+
+        Raises:
+            AnswerTooLarge: the file is larger than it may be.
+            NoRoom: there is no room for it now.
+            BridgeUnavailable: trying again later can help.
+            BridgeRejected: the bridge will never send it.
+        """
+        limits, asked = self._limits, transfer.headers()
+        async with self._request("GET", path, None, headers=asked) as response:
+            if asked and response.status == 416:
+                transfer.restart()
+                raise BridgeUnavailable("the bridge has less of the file than it sent before")
+            if not asked or response.status != 206:
+                _check_status(response, path[:100])
+            _check_encoding(response)
+            transfer.start(response.status, response.headers, response.content_length)
+            return await transfer.read(
+                response.content.iter_chunked(_CHUNK_BYTES),
+                least_bytes_per_s=limits.least_bytes_per_s,
+                window_s=limits.rate_window_s,
+            )
+
+    @asynccontextmanager
+    async def _request(
+        self, method: str, path: str, total_s: float | None, **more: Any
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Sends a request; errors of the connection within the block become ours."""
         if self._session is None:
             raise RuntimeError("the connection is not open")
-        is_form = isinstance(content, aiohttp.FormData)
         try:
             async with self._session.request(
                 method,
                 URL(f"{self._address.url}/api/{path}", encoded=True),
-                json=None if is_form else content,
-                data=content if is_form else None,
                 # A redirected POST would arrive as a GET, and credentials might go elsewhere.
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(
-                    total=total_s or self._limits.call_s,
+                    total=total_s,
                     sock_connect=self._limits.connect_s,
                     sock_read=self._limits.silence_s,
                 ),
+                **more,
             ) as response:
                 self.date = response.headers.get("Date", "")
-                _check_status(response, path[:100])
-                return await _read(response, limit_bytes or self._limits.json_bytes, room)
+                yield response
+                return
         except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as err:
             problem, was_sent = _reason(err), False
         except TimeoutError:
@@ -205,21 +243,21 @@ def _warn_of_risks(address: BridgeAddress) -> None:
         _log.warning("passwords or tokens go to %s UNENCRYPTED; use https", address.url)
 
 
-async def _read(response: aiohttp.ClientResponse, limit_bytes: int, room: Room | None) -> bytes:
-    if response.headers.get("Content-Encoding", "identity") != "identity":
-        raise BridgeUnavailable("the bridge compresses its answers although it was not asked to")
+async def _read(response: aiohttp.ClientResponse, limit_bytes: int) -> bytes:
+    _check_encoding(response)
     if (response.content_length or 0) > limit_bytes:
         raise AnswerTooLarge(f"the bridge answers with more than {limit_bytes} bytes")
-    if room is not None and not room.take_now(response.content_length):
-        raise NoRoom(response.content_length)
-    answer = io.BytesIO()
-    with nullcontext() if room is None else room.reading():
-        async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
-            answer.write(chunk)
-            if answer.tell() > limit_bytes:
-                raise AnswerTooLarge(f"the bridge answers with more than {limit_bytes} bytes")
-    # Not a copy, which would need as much memory again.
-    return answer.getvalue()
+    answer = bytearray()
+    async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
+        answer += chunk
+        if len(answer) > limit_bytes:
+            raise AnswerTooLarge(f"the bridge answers with more than {limit_bytes} bytes")
+    return bytes(answer)
+
+
+def _check_encoding(response: aiohttp.ClientResponse) -> None:
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise BridgeUnavailable("the bridge compresses its answers although it was not asked to")
 
 
 def _check_status(response: aiohttp.ClientResponse, path: str) -> None:

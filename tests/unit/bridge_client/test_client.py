@@ -7,6 +7,7 @@ from typing import TypeVar
 import pytest
 
 from support.canned_server import CannedServer, http
+from support.working import download
 from taskworker_classifyimage.bridge_client.address import BridgeAddress
 from taskworker_classifyimage.bridge_client.client import BridgeClient
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, TooLarge
@@ -103,14 +104,14 @@ def test_a_file_over_the_limit_is_not_read_to_its_end(server: CannedServer, fram
     """Neither what the server announces nor what it sends unannounced may fill the memory."""
     server.answer = f"HTTP/1.1 200 OK\r\n{framing}\r\n".encode() + b"x" * 5000
     with pytest.raises(TooLarge):
-        ask(server, lambda client: client.file("a", limit_bytes=4999))
-    assert len(ask(server, lambda client: client.file("a", limit_bytes=5000))) == 5000
+        ask(server, lambda client: download(client, "a", 4999))
+    assert len(ask(server, lambda client: download(client, "a", 5000))) == 5000
 
 
 def test_an_id_never_leaves_its_place_in_the_path(server: CannedServer) -> None:
     """A client of 2.2.1 may choose its task's id."""
     server.answer = http(200)
-    ask(server, lambda client: client.file("../../x?y#z\r\nEvil: 1", limit_bytes=10))
+    ask(server, lambda client: download(client, "../../x?y#z\r\nEvil: 1", 10))
     line = server.requests[0].splitlines()[0]
     assert line == "GET /api/tasks/file/%2E%2E%2F%2E%2E%2Fx%3Fy%23z%0D%0AEvil%3A%201/ HTTP/1.1"
 

@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 
+from support.working import download
 from taskworker_classifyimage.bridge_client.address import BridgeAddress
 from taskworker_classifyimage.bridge_client.client import BridgeClient
 
@@ -31,10 +32,10 @@ def test_a_copy_of_an_answer_is_not_taken_for_the_next_answer() -> None:
         server = await asyncio.start_server(serve, "127.0.0.1")
         port = server.sockets[0].getsockname()[1]
         async with server, BridgeClient(BridgeAddress.parse(f"http://127.0.0.1:{port}")) as client:
-            first = await client.file("a", limit_bytes=100)
+            first = await download(client, "a", 100)
             await copied.wait()
             await asyncio.sleep(0.05)
-            second = await client.file("b", limit_bytes=100)
+            second = await download(client, "b", 100)
         # The other side sees that we hung up.
         await asyncio.sleep(0.05)
         return [first, second]

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 import pytest
 
 from support.canned_server import CannedServer, http
+from support.working import download
 from taskworker_classifyimage.bridge_client.address import BridgeAddress
 from taskworker_classifyimage.bridge_client.client import BridgeClient
 from taskworker_classifyimage.bridge_client.connection import CallLimits
@@ -19,7 +20,7 @@ LIMITS = CallLimits(
     connect_s=5.0,
     silence_s=1.0,
     call_s=2.0,
-    download_s=2.0,
+    rate_window_s=1.0,
     json_bytes=100_000,
     list_bytes=200_000,
 )
@@ -121,9 +122,9 @@ def test_a_hostile_file_costs_one_call(server: CannedServer, name: str) -> None:
     async def use(client: BridgeClient) -> None:
         server.answer = HOSTILE[name]
         with pytest.raises(BridgeUnavailable):
-            await client.file("a", limit_bytes=1_000_000)
+            await download(client, "a", 1_000_000)
         server.answer = http(200, b"picture")
-        assert await client.file("a", limit_bytes=7) == b"picture"
+        assert await download(client, "a", 7) == b"picture"
 
     with_client(server, use)
 
@@ -134,7 +135,7 @@ def test_an_endless_file_is_too_large(server: CannedServer) -> None:
 
     async def use(client: BridgeClient) -> None:
         with pytest.raises(TooLarge):
-            await client.file("a", limit_bytes=250_000)
+            await download(client, "a", 250_000)
 
     with_client(server, use)
 
@@ -186,7 +187,7 @@ def test_an_id_that_no_url_can_have_is_never_sent(server: CannedServer, call: st
         "complete": lambda client: client.complete("\udfff", {}),
         "restart": lambda client: client.restart("\udfff"),
         "remove": lambda client: client.remove("\udfff"),
-        "file": lambda client: client.file("\udfff", 10),
+        "file": lambda client: download(client, "\udfff", 10),
     }
 
     async def use(client: BridgeClient) -> None:
