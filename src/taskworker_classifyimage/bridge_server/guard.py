@@ -37,6 +37,11 @@ class Guard:
         # A page that rebinds a name to this machine does not know the token.
         self._checks_host = access.is_local and access.token is None
 
+    @property
+    def needs_token(self) -> bool:
+        """Whether callers must send a token."""
+        return self._token is not None
+
     def check(self, request: web.Request) -> None:
         """Lets a call pass, or raises the HTTP error that answers it."""
         headers = request.headers

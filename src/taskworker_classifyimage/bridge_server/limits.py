@@ -18,7 +18,8 @@ class Limits:
         held_bytes: JSON of all calls that is in memory while the rest of each call arrives. The
             first `other_bytes` of a call are not counted. A call that exceeds it gets 503.
         free_bytes: disk space that files leave free, so that results can still be written.
-        arrival_s: how long a client may take to send one call.
+        arrival_s: how long a client may take to send one call, and to read its answer.
+        connections: how many clients may be connected; None: as many as descriptors allow.
         lease_s: how long a worker that asks for leases keeps a task without renewing it.
         keep_s: how long completed tasks and their files are kept; None: until they are removed.
     """
@@ -29,6 +30,7 @@ class Limits:
     held_bytes: int = 256 * 2**20
     free_bytes: int = 256 * 2**20
     arrival_s: float = 3600.0
+    connections: int | None = None
     lease_s: float = 60.0
     keep_s: float | None = None
 

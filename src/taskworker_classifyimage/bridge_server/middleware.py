@@ -1,21 +1,18 @@
-"""What every call passes: access control, the count of running calls, JSON errors, headers."""
+"""What every call passes: access control, the count of running calls, errors, headers."""
 
 import asyncio
-import errno
-import logging
-import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Final
+from typing import Final, cast
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from taskworker_classifyimage.bridge_server.database import DatabaseDamaged
+from taskworker_classifyimage.bridge_server.connections import Connection
+from taskworker_classifyimage.bridge_server.failures import Failures
 from taskworker_classifyimage.bridge_server.guard import Guard
-from taskworker_classifyimage.bridge_server.rarely import RareLog
-
-_log = logging.getLogger(__name__)
+from taskworker_classifyimage.bridge_server.guesses import Guesses
+from taskworker_classifyimage.bridge_server.limits import Limits
 
 #: A task's file is somebody's upload: a browser may not run, display, frame or cache it.
 _HEADERS: Final = {
@@ -27,7 +24,10 @@ _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-_DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT) if hasattr(errno, "EDQUOT") else (errno.ENOSPC,)
+
+
+#: The answers to callers who may not call at all.
+_UNKNOWN: Final = (401, 403, 421)
 
 
 class RunningCalls:
@@ -67,33 +67,37 @@ class RunningCalls:
                 await self._none_left.wait()
 
 
-class _Logs:
-    """The lines that clients can cause."""
-
-    def __init__(self) -> None:
-        self.damage = RareLog(_log, logging.ERROR)
-        self.disk = RareLog(_log, logging.ERROR)
-
-
-_LOGS: Final = web.AppKey("logs", _Logs)
-
-
-def add_middleware(app: web.Application, guard: Guard, running: RunningCalls) -> None:
+def add_middleware(
+    app: web.Application, guard: Guard, running: RunningCalls, limits: Limits
+) -> None:
     """Makes every call of an application pass through this module."""
+    guesses, failures = Guesses(), Failures()
 
     @web.middleware
     async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answers a call, which is running until its client has read the answer."""
+        connection = cast("Connection", request.protocol)
+        connection.call = request
+        with running.count():
+            response = await respond(request, handler)
+            if guard.needs_token:
+                await _slow_down(guesses, request, response, connection)
+            try:
+                await connection.send(request, response, limits.arrival_s)
+            except (web.HTTPException, OSError) as err:
+                response = failures.answer(err, request.path)
+        await connection.skip_body(request, is_known=response.status not in _UNKNOWN)
+        return response
+
+    async def respond(request: web.Request, handler: Handler) -> web.StreamResponse:
         """Checks the caller and turns every error into JSON that shows no internals."""
         try:
-            with running.count():
-                guard.check(request)
-                if request.method == "OPTIONS":
-                    return guard.answer_preflight(request)
-                return await handler(request)
-        except web.HTTPException as err:
-            return _make_error(err.status, err.text or err.reason, err.headers)
+            guard.check(request)
+            if request.method == "OPTIONS":
+                return guard.answer_preflight(request)
+            return await handler(request)
         except Exception as err:  # noqa: BLE001 - clients are not shown internals
-            return _translate_error(request, err)
+            return failures.answer(err, request.path)
 
     async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
         response.headers.update(_HEADERS)
@@ -101,40 +105,17 @@ def add_middleware(app: web.Application, guard: Guard, running: RunningCalls) ->
         if running.is_stopping:
             response.force_close()
 
-    app[_LOGS] = _Logs()
     app.middlewares.append(answer)
     app.on_response_prepare.append(add_headers)
 
 
-def _make_error(status: int, reason: str, headers: Mapping[str, str] | None = None) -> web.Response:
-    kept = {
-        name: text
-        for name, text in (headers or {}).items()
-        if name in ("Allow", "WWW-Authenticate")
-    }
-    return web.json_response({"error": reason}, status=status, headers=kept)
-
-
-def _translate_error(request: web.Request, err: Exception) -> web.Response:
-    match err:
-        case RecursionError():
-            return _make_error(400, "the JSON is nested too deep")
-        case TimeoutError():
-            return _make_error(408, "the call took too long to arrive")
-        case ConnectionError():
-            # The client has disconnected; aiohttp drops this response.
-            return _make_error(400, "the connection was lost")
-        case DatabaseDamaged():
-            request.app[_LOGS].damage.write(f"bridge.damaged {err}")
-            return _make_error(503, "the bridge's database is damaged; its log says what to do")
-        case _ if _is_disk_full(err):
-            request.app[_LOGS].disk.write(f"bridge.disk_full call={request.path!r}")
-            return _make_error(507, "the bridge's disk is full: make room on it, or remove tasks")
-    _log.error("bridge.failed call=%r", request.path, exc_info=err)
-    return _make_error(500, "internal error")
-
-
-def _is_disk_full(err: Exception) -> bool:
-    if isinstance(err, sqlite3.Error):
-        return getattr(err, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
-    return isinstance(err, OSError) and err.errno in _DISK_FULL
+async def _slow_down(
+    guesses: Guesses, request: web.Request, response: web.StreamResponse, connection: Connection
+) -> None:
+    """Lets a caller with a wrong token wait; a caller without one has not guessed."""
+    if response.status != web.HTTPUnauthorized.status_code:
+        guesses.note_right(connection.address)
+    elif "Authorization" in request.headers:
+        response.force_close()
+        if not await guesses.wait(connection.address):
+            connection.cut()

@@ -14,6 +14,11 @@ from aiohttp import web
 
 from taskworker_classifyimage.bridge_server import expiry
 from taskworker_classifyimage.bridge_server.access import Access
+from taskworker_classifyimage.bridge_server.connections import (
+    CHECK_INTERVAL_S,
+    Connections,
+    make_error_handler,
+)
 from taskworker_classifyimage.bridge_server.database import BridgeDataUnusable
 from taskworker_classifyimage.bridge_server.expiry import LeaseTimes
 from taskworker_classifyimage.bridge_server.guard import Guard
@@ -29,8 +34,6 @@ from taskworker_classifyimage.errors import ConfigError
 #: How long a stop waits for running calls, and then for their responses to be sent.
 _LAST_CALLS_S: Final = 3.0
 _LAST_RESPONSES_S: Final = 1.0
-#: How long a connection may be idle; reverse proxies keep theirs open for 60 s.
-_IDLE_S: Final = 75.0
 
 
 class PortInUse(ConfigError):
@@ -83,13 +86,15 @@ class BridgeServer:
         self._leases = LeaseTimes(self._limits.lease_s, clock=clocks.monotonic)
         self._roster = WorkerRoster(clock=clocks.monotonic)
         self._running = RunningCalls()
+        self._connections = Connections(self._limits.connections, clock=clocks.monotonic)
         self._runner: web.AppRunner | None = None
+        self._listener: asyncio.Server | None = None
         self._chores: list[asyncio.Task[None]] = []
 
     @property
     def url(self) -> str:
         """The URL for programs on this machine, without a slash at the end."""
-        port = self._runner.addresses[0][1] if self._runner else self._port
+        port = self._listener.sockets[0].getsockname()[1] if self._listener else self._port
         host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(  # noqa: S104
             self._host, self._host
         )
@@ -103,18 +108,13 @@ class BridgeServer:
             BridgeDataUnusable: the data folder cannot be used.
         """
         self._store.open()
-        runner = web.AppRunner(
-            self._make_app(),
-            access_log=None,
-            keepalive_timeout=_IDLE_S,
-            shutdown_timeout=_LAST_RESPONSES_S,
-        )
+        runner = web.AppRunner(self._make_app(), shutdown_timeout=_LAST_RESPONSES_S)
         try:
             self._open_uploads()
             for task_id, attempt in self._store.list_leased():
                 self._leases.begin(task_id, attempt)
             await runner.setup()
-            await web.TCPSite(runner, self._host, self._port).start()
+            self._listener = await self._listen(runner)
         except BaseException as err:
             await runner.cleanup()
             self._store.close()
@@ -129,8 +129,9 @@ class BridgeServer:
     async def stop(self) -> None:
         """Finishes the running calls, then closes; a second stop does no harm."""
         if self._runner is not None:
-            for site in self._runner.sites:
-                await site.stop()
+            if self._listener is not None:
+                self._listener.close()
+                self._listener = None
             await self._running.finish(_LAST_CALLS_S)
             await self._runner.cleanup()
             self._runner = None
@@ -140,10 +141,21 @@ class BridgeServer:
         self._chores = []
         self._store.close()
 
+    async def _listen(self, runner: web.AppRunner) -> asyncio.Server:
+        if runner.server is None:
+            raise RuntimeError("the runner is not set up")
+        make = partial(self._connections.make, runner.server)
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(make_error_handler())
+        return await loop.create_server(make, self._host, self._port, backlog=128)
+
     def _start_chores(self) -> None:
         store, keep_s = self._store, self._limits.keep_s
         reopen = partial(expiry.reopen_expired, store, self._leases)
-        chores = [expiry.repeat(reopen, expiry.REOPEN_INTERVAL_S)]
+        chores = [
+            expiry.repeat(reopen, expiry.REOPEN_INTERVAL_S),
+            expiry.repeat(self._connections.cut_slow, CHECK_INTERVAL_S),
+        ]
         if keep_s is not None:
             remove = partial(expiry.remove_finished, store, self._uploads, keep_s)
             chores.append(expiry.repeat(remove, expiry.REMOVE_INTERVAL_S))
@@ -151,7 +163,7 @@ class BridgeServer:
 
     def _make_app(self) -> web.Application:
         app = web.Application()
-        add_middleware(app, Guard(self._access), self._running)
+        add_middleware(app, Guard(self._access), self._running, self._limits)
         routes = TaskRoutes(self._store, self._uploads, self._leases, self._roster, self._limits)
         app.add_routes(routes.table())
         app.add_routes(make_page_routes())

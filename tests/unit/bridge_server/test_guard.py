@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from support.http_client import Answer
-from support.in_process import FORM_TYPE, BridgeOnFolder, form, serving
+from support.in_process import FORM_LINE, FORM_TYPE, BridgeOnFolder, form, serving
 from taskworker_classifyimage.bridge_server.access import Access
 
 TOKEN = "a:secret_with-signs~"
@@ -65,9 +65,24 @@ def test_the_token_opens_everything(locked: BridgeOnFolder, sent: str, path: str
 @pytest.mark.parametrize("path", ["/", "/api/tasks/list/", "/api/nosuch", "/openapi.json"])
 def test_nothing_opens_without_the_token(locked: BridgeOnFolder, sent: str, path: str) -> None:
     answer = call(locked, path, Authorization=sent)
+    # Who knows the token may have mistyped it before: the next test need not wait.
+    assert call(locked, Authorization=f"Bearer {TOKEN}").status == 200
     assert answer.status == 401
     assert answer.headers["WWW-Authenticate"].startswith("Basic ")
     assert answer.json() == {"error": "this bridge requires a token"}
+
+
+def test_a_body_without_the_token_is_hardly_read(locked: BridgeOnFolder) -> None:
+    """The client is told at once, and the connection is closed although it goes on sending."""
+    with locked.connect() as connection:
+        head = locked.head("tasks/add/", FORM_LINE, "Content-Length: 1000000000")
+        connection.sendall(head)
+        answer = connection.recv(1000)
+        assert answer.startswith(b"HTTP/1.1 401")
+        assert b"Connection: close" in answer
+        # Less than this is kept in the buffers of both systems.
+        with pytest.raises(ConnectionError):
+            connection.sendall(bytes(50_000_000))
 
 
 def test_an_upload_without_the_token_is_refused_and_leaves_nothing(locked: BridgeOnFolder) -> None:
