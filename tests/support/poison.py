@@ -80,6 +80,17 @@ def eat(step_bytes: str) -> None:
         eaten.append(bytearray(int(step_bytes)))
 
 
+def look_at(gibibytes: str) -> None:
+    """Reads pages that nobody writes, which only page tables take memory for."""
+    seen = []
+    for _ in range(int(gibibytes)):
+        try:
+            seen.append(mmap.mmap(-1, 2**30, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ))
+        except OSError as err:
+            raise MemoryError from err
+        _ = seen[-1][:: 2**21]
+
+
 def share(count_bytes: str) -> list[str]:
     """Memory that another process could see."""
     mmap.mmap(-1, int(count_bytes)).close()
@@ -208,7 +219,22 @@ def _send_to_all(content: bytes) -> None:
 DEEDS: dict[str, Callable[[str], list[str] | None]] = {
     each.__name__: each
     for each in (
-        *(crash, leave, abort, hang, burn, eat, share, read, write, connect, send, fork, execute),
+        *(
+            crash,
+            leave,
+            abort,
+            hang,
+            burn,
+            eat,
+            look_at,
+            share,
+            read,
+            write,
+            connect,
+            send,
+            fork,
+            execute,
+        ),
         *(kill, trace, use_threads, import_late, fail, refuse, tell_environment, tell_pid),
         *(babble, lie, boast, nest, dribble, fine),
     )

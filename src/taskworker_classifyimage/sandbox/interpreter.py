@@ -7,8 +7,16 @@ from typing import Final
 
 from taskworker_classifyimage.sandbox.lockdown import ProcessLimits
 
-#: Environment variables that may hold passwords.
-_SECRET: Final = ("taskbridgeurl", "taskbridgeauth", "bridgetoken")
+#: Environment variables that a decoder gets, if they are set: any other may hold a secret, which a
+#: picture that takes the decoder over could put into its answer.
+_KEPT: Final = frozenset(
+    (
+        *("PATH", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TMP", "TEMP"),
+        *("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "WINDIR", "SYSTEMDRIVE"),
+        *("PYTHONHOME", "PYTHONUTF8", "PYTHONIOENCODING", "PYTHONHASHSEED"),
+        *("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX"),
+    )
+)
 
 #: By default numpy's libraries start one thread per core; they would be idle, and forking a process
 #: with threads is not safe.
@@ -29,8 +37,12 @@ def read_arguments() -> tuple[str, ProcessLimits]:
 
 
 def build_environment() -> dict[str, str]:
-    """This process's environment and import path, without secrets."""
-    kept = {name: text for name, text in os.environ.items() if name.lower() not in _SECRET}
+    """What Python and its libraries need of this process's environment, and its import path."""
+    kept = {
+        name: text
+        for name, text in os.environ.items()
+        if name.upper() in _KEPT or name.startswith("LC_")
+    }
     return {**kept, **_ONE_THREAD, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 

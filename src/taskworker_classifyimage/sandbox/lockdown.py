@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import psutil
+
 MEMORY: Final = "memory limit"
 SECCOMP: Final = "seccomp"
 LANDLOCK: Final = "Landlock"
@@ -55,18 +57,31 @@ def lock_down(limits: ProcessLimits) -> tuple[str, ...]:
 
 
 def _limit_memory(limit_bytes: int) -> bool:
-    """Sets the limit; returns whether the kernel enforces it."""
+    """Sets the limit; returns whether the kernel enforces it.
+
+    It holds for what is written (RLIMIT_DATA), and once more for all addresses beyond today's
+    (RLIMIT_AS): pages that are only read take page tables.
+    """
     import resource  # noqa: PLC0415 - not on Windows
 
     # A core dump would be a copy of evidence.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _, hard_limit = resource.getrlimit(resource.RLIMIT_DATA)
-    if hard_limit != resource.RLIM_INFINITY:
-        limit_bytes = min(limit_bytes, hard_limit)
-    resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, limit_bytes))
+    _lower(resource.RLIMIT_AS, psutil.Process().memory_info().vms + limit_bytes)
+    limit_bytes = _lower(resource.RLIMIT_DATA, limit_bytes)
     try:
         mmap.mmap(-1, limit_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
     except OSError:
         return True
     # Some kernels accept the limit and ignore it, such as Linux before 4.7 and gVisor.
     return False
+
+
+def _lower(kind: int, limit_bytes: int) -> int:
+    """Lowers a limit, for good; returns what it is now."""
+    import resource  # noqa: PLC0415 - not on Windows
+
+    _, hard_limit = resource.getrlimit(kind)
+    if hard_limit != resource.RLIM_INFINITY:
+        limit_bytes = min(limit_bytes, hard_limit)
+    resource.setrlimit(kind, (limit_bytes, limit_bytes))
+    return limit_bytes
