@@ -38,8 +38,7 @@ _RESET: Final = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 #: How much is read of a body that was refused, and for how long: its client can read the answer.
 _REFUSED_BYTES: Final = 64 * 2**20
 _REFUSED_S: Final = 10.0
-#: The same for a client without credentials.
-_UNKNOWN_BYTES: Final = 256 * 2**10
+#: How long the body of a client without credentials may still arrive; it is not read.
 _UNKNOWN_S: Final = 1.0
 #: Large answers that are in memory until their clients have read them; and how old one must be to
 #: give way to another.
@@ -140,10 +139,14 @@ class Connection(web.RequestHandler):
 
     async def skip_body(self, request: web.Request, *, is_known: bool) -> None:
         """Reads a little of a body that was refused: closing at once would destroy the answer."""
-        left_bytes = _REFUSED_BYTES if is_known else _UNKNOWN_BYTES
+        left_bytes = _REFUSED_BYTES
         errors = (TimeoutError, ConnectionError, ValueError, web.RequestPayloadError)
         with suppress(*errors):
-            async with asyncio.timeout(_REFUSED_S if is_known else _UNKNOWN_S):
+            if not is_known:
+                async with asyncio.timeout(_UNKNOWN_S):
+                    await request.content.wait_eof()
+                return
+            async with asyncio.timeout(_REFUSED_S):
                 while left_bytes > 0 and (chunk := await request.content.readany()):
                     left_bytes -= len(chunk)
 

@@ -161,7 +161,8 @@ class Database:
     def free_space(self) -> None:
         """Gives the disk some of what removed tasks occupied, and writes the ballast again."""
         with self._lock:
-            if self._connection is not None:
+            [(free_pages,)] = self.execute("PRAGMA freelist_count")
+            if free_pages and self._connection is not None:
                 # As a script: `execute` would free one page only.
                 self._connection.executescript(
                     f"PRAGMA incremental_vacuum({_FREED_PAGES}); PRAGMA wal_checkpoint(TRUNCATE)"
