@@ -4,7 +4,6 @@ New tasks and files leave free space for results. When the disk is full all the 
 deleted: what it occupied lets tasks be taken, completed and removed.
 """
 
-import errno
 import os
 import shutil
 from pathlib import Path
@@ -14,14 +13,9 @@ from typing import Final
 BALLAST_BYTES: Final = 8 * 2**20
 
 
-def require_space(folder: Path, size_bytes: int, reserve_bytes: int) -> None:
-    """Checks that `size_bytes` fit on the disk of a folder and leave the reserve free.
-
-    Raises:
-        OSError: they do not (ENOSPC).
-    """
-    if shutil.disk_usage(folder).free < reserve_bytes + size_bytes:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+def has_space(folder: Path, size_bytes: int) -> bool:
+    """Whether so much of the disk of a folder is free."""
+    return shutil.disk_usage(folder).free >= size_bytes
 
 
 class Ballast:
@@ -33,9 +27,8 @@ class Ballast:
     def fill(self) -> None:
         """Writes the file, unless it is there or would take the last of the disk."""
         try:
-            if self._path.exists():
+            if self._path.exists() or not has_space(self._path.parent, 2 * BALLAST_BYTES):
                 return
-            require_space(self._path.parent, BALLAST_BYTES, BALLAST_BYTES)
             # Random: a file system that compresses would keep no space for zeros.
             self._path.write_bytes(os.urandom(BALLAST_BYTES))
         except OSError:

@@ -3,6 +3,9 @@
 Every path also works with a slash at its end, as some clients write it.
 """
 
+import asyncio
+import errno
+import os
 import uuid
 from functools import partial
 from typing import Final, TypeVar
@@ -26,6 +29,8 @@ PROTOCOL_VERSION: Final = "1.3.0"
 _JSON_TYPE: Final = {"Content-Type": "application/json; charset=utf-8"}
 #: Between two pages of a long list the server answers other calls.
 _PAGE_TASKS: Final = 1000
+#: How long a new task waits for its refusal when the disk is full.
+_FULL_DISK_S: Final = 0.5
 
 
 class TaskRoutes:
@@ -74,11 +79,11 @@ class TaskRoutes:
 
     async def add(self, request: web.Request) -> web.Response:
         """POST tasks/add: a new task, with its file if it has one."""
-        self._require_space(request.content_length or 0)
+        await self._require_space(request.content_length or 0)
         with self._uploads.receive(str(uuid.uuid4()), self._limits) as upload:
             task = await bodies.read_add(request, upload, self._memory)
             # The data is written twice, into SQLite's log and from there into the database.
-            self._require_space(2 * len(task.data or ""))
+            await self._require_space(2 * len(task.data or ""))
             upload.finish()
             self._store.add(task)
         return _to_response({"id": task.id})
@@ -208,12 +213,13 @@ class TaskRoutes:
         """GET version: the release whose protocol this server implements."""
         return web.Response(text=PROTOCOL_VERSION)
 
-    def _require_space(self, size_bytes: int) -> None:
-        try:
-            self._uploads.require_space(size_bytes, self._limits)
-        except OSError:
+    async def _require_space(self, size_bytes: int) -> None:
+        if not self._uploads.has_space(size_bytes, self._limits):
             self._store.free_space()
-            self._uploads.require_space(size_bytes, self._limits)
+            if not self._uploads.has_space(size_bytes, self._limits):
+                # Clients that try again at once would leave little time for those who work.
+                await asyncio.sleep(_FULL_DISK_S)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _find_state(self, request: web.Request) -> TaskState:
         return _require(self._store.find_state(_parse_task_id(request)))

@@ -4,6 +4,7 @@
 that dies between two steps leaves a file without a row; `Uploads.open` removes such files.
 """
 
+import errno
 import logging
 import os
 import re
@@ -11,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Final, Self
 
-from taskworker_classifyimage.bridge_server.disk import require_space
+from taskworker_classifyimage.bridge_server.disk import has_space
 from taskworker_classifyimage.bridge_server.limits import Limits, too_large
 from taskworker_classifyimage.bridge_server.records import TASK_ID
 
@@ -76,7 +77,8 @@ class Upload:
         self._size_bytes += len(chunk)
         if self._size_bytes > self._limits.upload_bytes:
             raise too_large(self._limits.upload_bytes)
-        require_space(self._part.parent, len(chunk), self._limits.free_bytes)
+        if not has_space(self._part.parent, self._limits.free_bytes + len(chunk)):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._stream.write(chunk)
 
     def finish(self) -> None:
@@ -106,13 +108,9 @@ class Uploads:
                 _log.info("bridge.leftover_removed file=%r", path.name)
                 self._unlink(path)
 
-    def require_space(self, size_bytes: int, limits: Limits) -> None:
-        """Checks that a new task fits on the disk and leaves the reserve free.
-
-        Raises:
-            OSError: it does not.
-        """
-        require_space(self._folder.parent, size_bytes, limits.free_bytes)
+    def has_space(self, size_bytes: int, limits: Limits) -> bool:
+        """Whether a new task fits on the disk and leaves the reserve free."""
+        return has_space(self._folder.parent, limits.free_bytes + size_bytes)
 
     def receive(self, task_id: str, limits: Limits) -> Upload:
         """Prepares to receive the file of a task that will have this id."""
