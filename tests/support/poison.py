@@ -1,8 +1,10 @@
 """A decoder that does what a picture says, like one that a hostile picture has taken over."""
 
 import codecs
+import contextlib
 import ctypes
 import importlib
+import json
 import mmap
 import os
 import signal
@@ -11,6 +13,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +70,33 @@ def burn(_argument: str) -> None:
     for _ in range(3):
         threading.Thread(target=_burn, daemon=True).start()
     _burn()
+
+
+def leave_threads(_argument: str) -> list[str]:
+    """Answers, and goes on computing."""
+    for _ in range(3):
+        threading.Thread(target=_burn, daemon=True).start()
+    return tell_pid("")
+
+
+def bomb(_argument: str) -> None:
+    """Starts threads with small stacks for as long as there are any."""
+    threading.stack_size(2**16)
+    while True:
+        with contextlib.suppress(RuntimeError, MemoryError):
+            threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+
+
+def answer_twice(_argument: str) -> list[str]:
+    """Sends the answer to the next picture as well."""
+    pid = tell_pid("")
+    facts = PictureFacts("PNG", 1, 2, 1, "test", ("a lie",))
+    encoded = json.dumps(asdict(facts)).encode()
+    pixels = bytes(16 * 16 * 3)
+    mine = json.dumps(asdict(replace(facts, warnings=tuple(pid)))).encode()
+    answers = (struct.pack("!BI", 2, len(each)) + each + pixels for each in (mine, encoded))
+    _send_to_all(b"".join(answers))
+    return pid
 
 
 def _burn() -> None:
@@ -235,7 +265,19 @@ DEEDS: dict[str, Callable[[str], list[str] | None]] = {
             fork,
             execute,
         ),
-        *(kill, trace, use_threads, import_late, fail, refuse, tell_environment, tell_pid),
+        *(
+            kill,
+            trace,
+            use_threads,
+            leave_threads,
+            bomb,
+            answer_twice,
+            import_late,
+            fail,
+            refuse,
+            tell_environment,
+            tell_pid,
+        ),
         *(babble, lie, boast, nest, dribble, fine),
     )
 }

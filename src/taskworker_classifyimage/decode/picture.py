@@ -1,6 +1,6 @@
 """A picture on its way from bytes to pixels, and the limits that apply to it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -71,6 +71,17 @@ class PictureFacts:
     warnings: tuple[str, ...] = ()
 
 
+@dataclass(slots=True)
+class Maker:
+    """The process that decoded a picture, for those who keep what it said.
+
+    Attributes:
+        is_replaced: what it said is not to be used again: a picture may have taken it over.
+    """
+
+    is_replaced: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """A picture as a network's input.
@@ -78,7 +89,9 @@ class Decoded:
     Attributes:
         pixels: (S, S, 3) uint8 RGB, 0 to 255.
         facts: about the file.
+        maker: the process that says so.
     """
 
     pixels: npt.NDArray[np.uint8]
     facts: PictureFacts
+    maker: Maker = field(default_factory=Maker, compare=False)

@@ -1,7 +1,8 @@
 """Equal pictures cost one inference: answers by the SHA-256 of the encoded picture.
 
 Seized disks contain many copies. A model's answer to the same bytes does not change while the
-program runs, so answers to a bounded number of pictures are kept in memory.
+program runs, so answers to a bounded number of pictures are kept in memory, each no longer than the
+decoder lives that had a part in it: a picture may have taken it over.
 """
 
 import asyncio
@@ -22,7 +23,9 @@ class AnswerCache(Generic[T]):
         hits: how many answers came from the cache so far.
     """
 
-    def __init__(self, size: int = _SIZE) -> None:
+    def __init__(self, is_valid: Callable[[T], bool], size: int = _SIZE) -> None:
+        """Keeps that many answers, each until `is_valid` denies it."""
+        self._is_valid = is_valid
         self._size = size
         self._answers: OrderedDict[str, T] = OrderedDict()
         self._in_progress: dict[str, asyncio.Event] = {}
@@ -36,7 +39,7 @@ class AnswerCache(Generic[T]):
         """
         while (in_progress := self._in_progress.get(key)) is not None:
             await in_progress.wait()
-        if key in self._answers:
+        if key in self._answers and self._is_valid(self._answers[key]):
             self.hits += 1
             self._answers.move_to_end(key)
             return self._answers[key]
@@ -48,6 +51,7 @@ class AnswerCache(Generic[T]):
             del self._in_progress[key]
             done.set()
         self._answers[key] = answer
+        self._answers.move_to_end(key)
         if len(self._answers) > self._size:
             self._answers.popitem(last=False)
         return answer

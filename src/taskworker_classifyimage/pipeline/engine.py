@@ -16,6 +16,7 @@ import numpy.typing as npt
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.classify.labels import labels_of
 from taskworker_classifyimage.decode import PictureFacts
+from taskworker_classifyimage.decode.picture import Maker
 from taskworker_classifyimage.errors import NeedsMemory
 from taskworker_classifyimage.pipeline.answer_cache import AnswerCache
 from taskworker_classifyimage.pipeline.decode import Decoders
@@ -41,11 +42,13 @@ class Answer:
         probabilities: (C,) 0 to 1, in the order of the classes.
         facts: what decoding found out about the picture.
         sha256: of the encoded picture, in hexadecimal; None if no provenance is requested.
+        maker: the process that decoded the picture.
     """
 
     probabilities: npt.NDArray[np.float64]
     facts: PictureFacts
     sha256: str | None
+    maker: Maker
 
 
 class Engine:
@@ -82,7 +85,8 @@ class Engine:
         """
         spec = self._classifier.model.input
         decoded = self._decoders.decode(encoded, spec, memory_bytes, is_alone=is_alone)
-        return Answer(infer(self._classifier, decoded.pixels), decoded.facts, sha256)
+        probabilities = infer(self._classifier, decoded.pixels)
+        return Answer(probabilities, decoded.facts, sha256, decoded.maker)
 
     def result(
         self, answer: Answer, request: ClassifyRequest, duration_s: float
@@ -116,7 +120,7 @@ class ConcurrentEngine:
         self.engine = engine
         self._compute = compute
         self._budget = budget
-        self._cache = AnswerCache[Answer]()
+        self._cache = AnswerCache[Answer](lambda answer: not answer.maker.is_replaced)
 
     @property
     def cache_hits(self) -> int:

@@ -64,7 +64,7 @@ class ForkLauncher(Launcher):
                 raise
         file = io.FileIO(ours.detach(), "r+")
         return DecoderProcess(
-            Channel(file, file), kill=partial(_kill, pid), reap=partial(self._reap, pid)
+            Channel(file, file), kill=partial(_kill, pid), reap=partial(self._reap, pid), pid=pid
         )
 
     def close(self) -> None:

@@ -22,7 +22,7 @@ from taskworker_classifyimage.sandbox.worker_slot import WorkerSlot
 
 #: What a decoder takes of its limit for itself.
 _PROCESS_BYTES: Final = 96 * 2**20
-#: How often deadlines are checked, and so how exact they are.
+#: How often decoders are checked, and so how exact their deadlines are.
 _CHECK_S: Final = 0.2
 #: A killed process ends at once unless the kernel is busy with it.
 _CLOSE_S: Final = 2.0
@@ -58,9 +58,7 @@ class DecoderPool:
         for slot in self._slots:
             self._free.put(slot)
         self._closed = threading.Event()
-        self._watch = threading.Thread(
-            target=self._check_deadlines, name="decoder-watch", daemon=True
-        )
+        self._watch = threading.Thread(target=self._check_all, name="decoder-watch", daemon=True)
 
     def __enter__(self) -> Self:
         self._launcher.open()
@@ -133,10 +131,10 @@ class DecoderPool:
                 self._free.put(slot)
         self._launcher.close()
 
-    def _check_deadlines(self) -> None:
+    def _check_all(self) -> None:
         while not self._closed.wait(_CHECK_S):
             for slot in self._slots:
-                slot.check_deadline()
+                slot.check()
 
 
 def choose_launcher(

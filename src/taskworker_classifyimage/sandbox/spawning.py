@@ -35,7 +35,10 @@ class SpawnLauncher(Launcher):
         assert isinstance(reader, io.FileIO)  # noqa: S101 - bufsize=0 makes them unbuffered
         assert isinstance(writer, io.FileIO)  # noqa: S101
         return DecoderProcess(
-            Channel(reader, writer), kill=process.kill, reap=partial(_reap, process)
+            Channel(reader, writer),
+            kill=process.kill,
+            reap=partial(_reap, process),
+            pid=process.pid,
         )
 
 

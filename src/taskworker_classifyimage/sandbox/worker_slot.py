@@ -4,6 +4,7 @@ import logging
 import signal
 import threading
 import time
+from dataclasses import replace
 from typing import Final
 
 from taskworker_classifyimage.decode import Decoded
@@ -39,7 +40,7 @@ _HINTS: Final = {
 
 
 class WorkerSlot:
-    """Used by one thread at a time; any other may call `check_deadline` and `close`.
+    """Used by one thread at a time; any other may call `check` and `close`.
 
     Attributes:
         protections: what restricts its decoder, see `lockdown`.
@@ -86,6 +87,7 @@ class WorkerSlot:
                 process = self._process = self._launcher.launch()
                 with process.within(_START_S):
                     self.protections = read_ready(process.channel)
+                process.note_ready()
             except (OSError, ChannelBroken, RuntimeError) as err:
                 problem = one_line(err)
                 self.clear()
@@ -93,10 +95,10 @@ class WorkerSlot:
                 return process
         raise DecodersUnusable(f"the processes that decode pictures do not start: {problem}")
 
-    def check_deadline(self) -> None:
-        """Kills a decoder that has missed its deadline."""
+    def check(self) -> None:
+        """Kills a decoder that has missed its deadline, or that does what nobody asked for."""
         if (process := self._process) is not None:
-            process.check_deadline()
+            process.check()
 
     def close(self) -> None:
         """Kills the decoder, whatever it is doing, and keeps others from being started."""
@@ -117,7 +119,8 @@ class WorkerSlot:
             try:
                 with process.within(left_s):
                     send_job(process.channel, job)
-                    return read_decoded(process.channel, job)
+                    decoded = read_decoded(process.channel, job)
+                return replace(decoded, maker=process.maker)
             except ChannelBroken as err:
                 cause = self._explain_end(process, err)
             count = self._deaths.add(job.encoded)
@@ -129,7 +132,11 @@ class WorkerSlot:
 
     def _get_process(self) -> DecoderProcess:
         process = self._process
-        if process is not None and (process.is_late or process.pictures >= _PICTURES_PER_PROCESS):
+        if process is not None and process.pictures >= _PICTURES_PER_PROCESS:
+            self.clear()
+            process = None
+        if process is not None and not process.is_fit:
+            _log.warning("a decoder does more than it was asked for and is replaced")
             self.clear()
             process = None
         process = process or self.start()

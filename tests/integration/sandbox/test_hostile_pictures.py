@@ -14,6 +14,7 @@ from support import poison
 from support.kernel import has_seccomp, landlock_abi
 from support.pools import LAUNCHERS, outcome, poison_pool
 from support.processes import descendants
+from support.waiting import wait_until
 from taskworker_classifyimage.decode import PictureFacts
 from taskworker_classifyimage.sandbox.forking import ForkLauncher
 from taskworker_classifyimage.sandbox.pool import DecoderPool
@@ -142,6 +143,38 @@ def test_a_decoder_reaches_nothing(
         with pytest.raises(BlockingIOError):
             server.accept()
     assert [path.name for path in tmp_path.iterdir()] == ["secret"]
+
+
+@on_linux
+@pytest.mark.parametrize("deed", [b"leave_threads", b"answer_twice"])
+def test_a_decoder_that_does_more_than_asked_gets_no_other_picture(
+    launcher: type[ForkLauncher | SpawnLauncher], deed: bytes
+) -> None:
+    """With threads left behind, or an answer sent beforehand; what it said is not used again."""
+    with poison_pool(launcher, processes=1) as pool:
+        taken_over = pool.decode(deed, poison.SPEC)
+        assert not taken_over.maker.is_replaced
+        (pid,) = outcome(pool, b"tell_pid")
+        assert (pid,) != taken_over.facts.warnings
+        assert taken_over.maker.is_replaced
+
+
+@on_linux
+def test_a_decoder_that_computes_while_idle_is_killed(
+    launcher: type[ForkLauncher | SpawnLauncher],
+) -> None:
+    """Also if no other picture comes; the next one gets a new decoder at the first attempt."""
+    with poison_pool(launcher, processes=1) as pool:
+        taken_over = pool.decode(b"leave_threads", poison.SPEC)
+        wait_until(lambda: taken_over.maker.is_replaced)
+        assert outcome(pool, FINE) == ()
+
+
+@on_linux
+def test_a_bomb_of_threads_ends_only_its_own_task() -> None:
+    """It is ended long before its time is up."""
+    with poison_pool(time_s=3600) as pool:
+        assert run_deeds(pool, ["bomb"])["bomb"][0] == "killed"
 
 
 @on_linux

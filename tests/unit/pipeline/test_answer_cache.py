@@ -7,6 +7,10 @@ from taskworker_classifyimage.pipeline.answer_cache import AnswerCache
 from taskworker_classifyimage.pipeline.engine import sha256_of
 
 
+def always(_answer: float) -> bool:
+    return True
+
+
 class Model:
     """Counts how often it is asked; fails while it is told to."""
 
@@ -27,7 +31,7 @@ def test_the_same_content_is_computed_once() -> None:
     """In flight together or one after the other: one inference, the same answer, hits counted."""
 
     async def run() -> None:
-        cache, model = AnswerCache[float](), Model()
+        cache, model = AnswerCache[float](always), Model()
         together = await asyncio.gather(*(cache.get("a", model.compute) for _ in range(20)))
         later = await cache.get("a", model.compute)
         assert model.calls == 1
@@ -42,7 +46,7 @@ def test_different_content_is_told_apart() -> None:
     assert sha256_of(b"picture") != sha256_of(b"picturE")
 
     async def run() -> None:
-        cache, model = AnswerCache[float](), Model()
+        cache, model = AnswerCache[float](always), Model()
         first = await cache.get("a", model.compute)
         second = await cache.get("b", model.compute)
         assert (model.calls, cache.hits) == (2, 0)
@@ -55,7 +59,7 @@ def test_a_failure_is_told_and_not_kept() -> None:
     """Whoever waited for the one that failed computes itself; later there may be an answer."""
 
     async def run() -> None:
-        cache, model = AnswerCache[float](), Model()
+        cache, model = AnswerCache[float](always), Model()
         model.fails = True
         answers = await asyncio.gather(
             *(cache.get("a", model.compute) for _ in range(3)), return_exceptions=True
@@ -72,7 +76,7 @@ def test_one_that_is_cancelled_leaves_the_others_their_answer() -> None:
     """A stop cuts off a task; its twins in flight are not left waiting."""
 
     async def run() -> None:
-        cache, model = AnswerCache[float](), Model()
+        cache, model = AnswerCache[float](always), Model()
         first = asyncio.create_task(cache.get("a", model.compute))
         twin = asyncio.create_task(cache.get("a", model.compute))
         await asyncio.sleep(0)
@@ -84,11 +88,25 @@ def test_one_that_is_cancelled_leaves_the_others_their_answer() -> None:
     asyncio.run(run())
 
 
+def test_an_answer_that_is_no_longer_valid_is_computed_again() -> None:
+    """As when the decoder that had a part in it was replaced."""
+
+    async def run() -> None:
+        model, invalid = Model(), set[float]()
+        cache = AnswerCache[float](lambda answer: answer not in invalid)
+        first = await cache.get("a", model.compute)
+        invalid.add(first)
+        assert await cache.get("a", model.compute) != first
+        assert (model.calls, cache.hits) == (2, 0)
+
+    asyncio.run(run())
+
+
 def test_no_more_than_so_many_are_kept() -> None:
     """Memory is bounded; what was used last stays."""
 
     async def run() -> None:
-        cache, model = AnswerCache[float](size=2), Model()
+        cache, model = AnswerCache[float](always, size=2), Model()
         for key in ("a", "b", "a", "c"):
             await cache.get(key, model.compute)
         assert (model.calls, cache.hits) == (3, 1)

@@ -23,13 +23,13 @@ class Calls:
 def test_a_missed_deadline_kills() -> None:
     """Only while it is set, and the reason is known afterwards."""
     calls = Calls()
-    calls.process.check_deadline()
+    calls.process.check()
     with calls.process.within(3600):
-        calls.process.check_deadline()
+        calls.process.check()
     assert calls.names == []
     assert not calls.process.is_late
     with calls.process.within(-1):
-        calls.process.check_deadline()
+        calls.process.check()
     assert calls.names == ["kill"]
     assert calls.process.is_late
 
@@ -40,6 +40,6 @@ def test_a_reaped_process_is_never_killed() -> None:
     assert calls.process.reap() == 3
     calls.process.kill()
     with calls.process.within(-1):
-        calls.process.check_deadline()
+        calls.process.check()
     assert calls.names == ["reap"]
     assert not calls.process.is_late

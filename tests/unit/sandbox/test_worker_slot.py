@@ -188,7 +188,7 @@ def test_a_decoder_that_misses_its_deadline_is_not_tried_again() -> None:
     """Another thread checks the deadline while this one waits for the answer."""
     launcher = Launcher(Decoder(dies), Decoder(decodes), time_s=-1)
     slot = slot_with(launcher)
-    launcher.on_end = slot.check_deadline
+    launcher.on_end = slot.check
     with pytest.raises(TooSlow):
         slot.decode(JOB)
     assert len(launcher.left) == 1
