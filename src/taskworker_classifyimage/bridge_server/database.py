@@ -60,6 +60,26 @@ _MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         """CREATE INDEX begun_tasks ON tasks (seq)
             WHERE status = 'inprogress'""",
     ),
+    (
+        # When a task was completed, in the counted time of `retention`.
+        "ALTER TABLE tasks ADD COLUMN finishedat INTEGER",
+        "UPDATE tasks SET finishedat = completedat WHERE status = 'completed'",
+        "DROP INDEX finished_tasks",
+        """CREATE INDEX finished_tasks ON tasks (finishedat)
+            WHERE status = 'completed'""",
+        """CREATE TABLE counted_time (
+            seq INTEGER PRIMARY KEY,
+            now INTEGER NOT NULL,
+            ahead INTEGER NOT NULL,
+            doubted INTEGER,
+            trusted INTEGER
+        )""",
+        # The clock may be wrong now: counted time begins with the latest time that is known.
+        """INSERT INTO counted_time (seq, now, ahead) SELECT 1, latest, 0 FROM (
+            SELECT max(max(createdat, coalesce(startedat, 0), coalesce(completedat, 0))) AS latest
+            FROM tasks
+        ) WHERE latest IS NOT NULL""",
+    ),
 )
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from taskworker_classifyimage.bridge_server.retention import Retention
 from taskworker_classifyimage.bridge_server.store import TaskStore
 from taskworker_classifyimage.bridge_server.uploads import Uploads
 
@@ -14,6 +15,7 @@ _log = logging.getLogger(__name__)
 
 REOPEN_INTERVAL_S: Final = 0.25
 REMOVE_INTERVAL_S: Final = 3600.0
+COUNT_INTERVAL_S: Final = 600.0
 #: How many tasks are removed at once; between two batches the bridge answers calls.
 _BATCH_TASKS: Final = 100
 
@@ -87,10 +89,15 @@ async def reopen_expired(store: TaskStore, leases: LeaseTimes) -> None:
         _log.warning("bridge.leases_run_out reopened=%d", reopened)
 
 
-async def remove_finished(store: TaskStore, uploads: Uploads, age_s: float) -> None:
+async def count_time(retention: Retention) -> None:
+    """Counts the time that has passed; what is completed ages by it."""
+    retention.count()
+
+
+async def remove_finished(retention: Retention, uploads: Uploads, age_s: float) -> None:
     """Removes the tasks that were completed at least `age_s` ago, and their files."""
     count = 0
-    while batch := store.remove_finished(age_s, _BATCH_TASKS):
+    while batch := retention.remove_finished(age_s, _BATCH_TASKS):
         for task_id, has_file in batch:
             if has_file:
                 uploads.remove(task_id)

@@ -5,6 +5,7 @@ import errno
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -55,8 +56,8 @@ class Clocks:
     """The clocks of a server, in seconds.
 
     Attributes:
-        wall: since the epoch; for the times that tasks show and for their age.
-        monotonic: for leases, and for how long workers have been silent.
+        wall: since the epoch; for the times that tasks show.
+        monotonic: for leases, for how long workers have been silent, and for the age of tasks.
     """
 
     wall: Callable[[], float] = time.time
@@ -81,7 +82,9 @@ class BridgeServer:
         self._limits = limits or Limits()
         self._access = access or Access()
         clocks = clocks or Clocks()
-        self._store = TaskStore(data_dir / "tasks.sqlite3", clock=clocks.wall)
+        self._store = TaskStore(
+            data_dir / "tasks.sqlite3", clock=clocks.wall, monotonic=clocks.monotonic
+        )
         self._uploads = Uploads(data_dir / "files")
         self._leases = LeaseTimes(self._limits.lease_s, clock=clocks.monotonic)
         self._roster = WorkerRoster(clock=clocks.monotonic)
@@ -107,9 +110,9 @@ class BridgeServer:
             PortInUse: another program has the port.
             BridgeDataUnusable: the data folder cannot be used.
         """
-        self._store.open()
         runner = web.AppRunner(self._make_app(), shutdown_timeout=_LAST_RESPONSES_S)
         try:
+            self._store.open()
             self._open_uploads()
             for task_id, attempt in self._store.list_leased():
                 self._leases.begin(task_id, attempt)
@@ -138,6 +141,9 @@ class BridgeServer:
         for chore in self._chores:
             chore.cancel()
         await asyncio.gather(*self._chores, return_exceptions=True)
+        if self._chores:
+            with suppress(sqlite3.Error):
+                self._store.retention.count()
         self._chores = []
         self._store.close()
 
@@ -152,12 +158,14 @@ class BridgeServer:
     def _start_chores(self) -> None:
         store, keep_s = self._store, self._limits.keep_s
         reopen = partial(expiry.reopen_expired, store, self._leases)
+        count = partial(expiry.count_time, store.retention)
         chores = [
+            expiry.repeat(count, expiry.COUNT_INTERVAL_S),
             expiry.repeat(reopen, expiry.REOPEN_INTERVAL_S),
             expiry.repeat(self._connections.cut_slow, CHECK_INTERVAL_S),
         ]
         if keep_s is not None:
-            remove = partial(expiry.remove_finished, store, self._uploads, keep_s)
+            remove = partial(expiry.remove_finished, store.retention, self._uploads, keep_s)
             chores.append(expiry.repeat(remove, expiry.REMOVE_INTERVAL_S))
         self._chores = [asyncio.create_task(chore) for chore in chores]
 

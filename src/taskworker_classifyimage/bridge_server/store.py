@@ -25,6 +25,7 @@ from taskworker_classifyimage.bridge_server.records import (
     TaskState,
     is_suited,
 )
+from taskworker_classifyimage.bridge_server.retention import Retention
 
 #: How often a task may be taken whose leases expire; after that, it probably kills its workers.
 MOST_ATTEMPTS: Final = 10
@@ -47,12 +48,6 @@ _TAKE: Final = """
 _REOPEN: Final = """
     UPDATE tasks SET status = 'open', progress = NULL, worker = NULL, startedat = NULL,
         completedat = NULL, result = NULL"""
-
-_REMOVE_FINISHED: Final = """
-    DELETE FROM tasks WHERE seq IN (
-        SELECT seq FROM tasks WHERE status = 'completed' AND completedat < ? LIMIT ?
-    )
-    RETURNING id, has_file"""
 
 #: The fields of `TaskState`, in its order.
 _COLUMNS: Final = (
@@ -80,11 +75,22 @@ class Completion(Enum):
 
 
 class TaskStore:
-    """The tasks of one data folder."""
+    """The tasks of one data folder.
 
-    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
+    Attributes:
+        retention: removes the tasks that were completed long ago.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._database = Database(path)
         self._clock = clock
+        self.retention = Retention(self._database, wall=clock, monotonic=monotonic)
 
     def open(self) -> None:
         """Opens the database and locks out every other process.
@@ -93,6 +99,7 @@ class TaskStore:
             BridgeDataUnusable: it cannot be opened; the message tells the operator why.
         """
         self._database.open()
+        self.retention.open()
 
     def close(self) -> None:
         """Closes the database and lets others in; calling it twice does no harm."""
@@ -161,13 +168,15 @@ class TaskStore:
         return self._database.insist(lambda: self._complete(task_id, result, attempt))
 
     def _complete(self, task_id: str, result: str | None, attempt: int | None) -> Completion:
+        times = {"now": self._now_ms(), "counted": self.retention.now_ms()}
         with self._database.transaction():
             rows = self._database.execute(
-                "UPDATE tasks SET status = 'completed', result = :result, completedat = :now"
+                "UPDATE tasks SET status = 'completed', result = :result, completedat = :now,"
+                " finishedat = :counted"
                 " WHERE id = :id"
                 " AND (:attempt IS NULL OR (attempt = :attempt AND status <> 'completed'))"
                 " RETURNING type, coalesce(worker, '')",
-                {"result": result, "now": self._now_ms(), "id": task_id, "attempt": attempt},
+                times | {"result": result, "id": task_id, "attempt": attempt},
             )
             if rows:
                 self._database.execute(
@@ -215,15 +224,6 @@ class TaskStore:
     def remove(self, task_id: str) -> bool:
         """Deletes a task; the caller deletes its file afterwards."""
         return self._change("DELETE FROM tasks WHERE id = ?", task_id)
-
-    def remove_finished(self, age_s: float, limit: int) -> list[tuple[str, bool]]:
-        """Deletes at most `limit` tasks that were completed at least `age_s` ago.
-
-        Returns:
-            The id of each, and whether it has a file, which the caller deletes.
-        """
-        rows = self._write(_REMOVE_FINISHED, (self._now_ms() - int(age_s * 1000), limit))
-        return [(task_id, bool(has_file)) for task_id, has_file in rows]
 
     def find_state(self, task_id: str) -> TaskState | None:
         """Reads the short columns of a task."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from taskworker_classifyimage.bridge_server import retention
 from taskworker_classifyimage.bridge_server import store as store_module
 from taskworker_classifyimage.bridge_server.records import NewTask, encode_requirements
 from taskworker_classifyimage.bridge_server.store import Completion, TaskStore
@@ -118,7 +119,8 @@ def test_changes_of_unknown_tasks_change_nothing(store: TaskStore) -> None:
 
 
 def test_times_are_milliseconds_of_the_clock(tmp_path: Path) -> None:
-    now_s = iter([1.0015, 2.0, 3.0])
+    # The first is read by the start.
+    now_s = iter([1.0, 1.0015, 2.0, 3.0])
     store = TaskStore(tmp_path / "tasks.sqlite3", clock=lambda: next(now_s))
     store.open()
     task_id = add(store)
@@ -171,9 +173,9 @@ def test_a_take_stays_an_index_search(store: TaskStore) -> None:
 
 
 def test_finished_tasks_are_found_by_their_index(store: TaskStore) -> None:
-    plan = store._database.execute(f"EXPLAIN QUERY PLAN {store_module._REMOVE_FINISHED}", (1, 1))
+    plan = store._database.execute(f"EXPLAIN QUERY PLAN {retention._REMOVE_FINISHED}", (1, 1))
     text = "\n".join(row[3] for row in plan)
-    assert "INDEX finished_tasks (completedat<?)" in text
+    assert "INDEX finished_tasks (finishedat<?)" in text
     assert "SCAN tasks" not in text
 
 
