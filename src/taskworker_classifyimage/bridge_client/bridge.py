@@ -82,9 +82,14 @@ class Bridge:
         Raises:
             BridgeUnavailable: the bridge did not answer; it may have given us a task.
         """
-        return await self._outage.call(
-            lambda: self._client.take(self.task_type, self.worker, abilities)
-        )
+
+        async def take() -> tuple[str, object] | None:
+            taken = await self._client.take(self.task_type, self.worker, abilities)
+            if taken is None:
+                await self._client.check_kind()
+            return taken
+
+        return await self._outage.call(take)
 
     async def file(self, task_id: str, limit_bytes: int, room: Room | None = None) -> bytes:
         """Downloads a task's file, as soon as there is room for it.

@@ -5,6 +5,7 @@ slash (2.2.1 redirects otherwise), and answers to a report are never parsed.
 """
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -48,6 +49,7 @@ class BridgeClient:
         self._is_sturdy = False
         self._lists_workers = False
         self._is_absent = False
+        self._has_root = False
         self._slow = SlowDownloads()
         self.leases = Leases()
 
@@ -70,7 +72,7 @@ class BridgeClient:
     @property
     def url(self) -> str:
         """The bridge's root URL, without credentials."""
-        return self._address.url
+        return self._connection.root
 
     async def __aenter__(self) -> Self:
         self._connection.open()
@@ -96,6 +98,7 @@ class BridgeClient:
 
         Raises only `BridgeUnavailable`: a server that refuses this call has no work for us.
         """
+        await self._find_root()
         try:
             # 3.1.0 gives a task whose requirements are `{}` only to a worker that sends abilities.
             # Only the embedded bridge knows the key `lease`; the releases ignore it.
@@ -202,9 +205,25 @@ class BridgeClient:
 
     async def workers(self) -> list[dict[str, Any]]:
         """The workers that asked for tasks lately; 2.2.1 gives every value as text."""
+        await self._find_root()
         listed = objects(await self._json("GET", "workers/list/"))
         self._lists_workers, self._is_absent = True, False
         return listed
+
+    async def check_kind(self) -> None:
+        """Makes sure, once, that this is a bridge: any server may answer that it has no task.
+
+        Raises:
+            BridgeUnavailable: it has no list of workers, which every release has.
+        """
+        if self._lists_workers:
+            return
+        try:
+            await self.workers()
+        except BridgeRejected as err:
+            raise BridgeUnavailable(
+                f"{err}; is this a TaskBridge?", may_have_done_it=False
+            ) from None
 
     async def version(self) -> str | None:
         """The bridge's release; None where it does not say (2.2.1, 3.1.0)."""
@@ -254,6 +273,22 @@ class BridgeClient:
                 raise BridgeUnavailable(
                     f"{err} and to everything else", may_have_done_it=False
                 ) from None
+
+    async def _find_root(self) -> None:
+        """Finds out, once, whether "/api" at the end of the address belongs to the root.
+
+        Some clients' settings have the address of the API, which lies below the root.
+        """
+        given = self._address.url
+        if self._has_root or not given.endswith("/api"):
+            return
+        for root in (given, given.removesuffix("/api")):
+            self._connection.root = root
+            with contextlib.suppress(BridgeRejected, BridgeUnavailable):
+                if isinstance(await self._json("GET", "workers/list/"), list):
+                    self._has_root = True
+                    return
+        self._connection.root = given
 
     @asynccontextmanager
     async def _change(self) -> AsyncIterator[None]:

@@ -67,6 +67,7 @@ class Connection:
     """Calls one bridge, between `open` and `close`.
 
     Attributes:
+        root: the bridge's root URL.
         date: the header Date of the last answer; empty if it had none.
     """
 
@@ -74,6 +75,7 @@ class Connection:
         self._address = address
         self._limits = limits
         self._session: aiohttp.ClientSession | None = None
+        self.root = address.url
         self.date = ""
 
     def open(self) -> None:
@@ -138,7 +140,9 @@ class Connection:
             data=content if is_form else None,
         ) as response:
             _check_status(response, path[:100])
-            return await _read(response, limit_bytes or self._limits.json_bytes)
+            answer = await _read(response, limit_bytes or self._limits.json_bytes)
+            _check_no_page(answer)
+            return answer
 
     async def download(self, path: str, transfer: FileTransfer) -> bytes:
         """Downloads a file, or what is missing of it; returns all of it.
@@ -176,7 +180,7 @@ class Connection:
         try:
             async with self._session.request(
                 method,
-                URL(f"{self._address.url}/api/{path}", encoded=True),
+                URL(f"{self.root}/api/{path}", encoded=True),
                 # A redirected POST would arrive as a GET, and credentials might go elsewhere.
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(
@@ -253,6 +257,15 @@ async def _read(response: aiohttp.ClientResponse, limit_bytes: int) -> bytes:
         if len(answer) > limit_bytes:
             raise AnswerTooLarge(f"the bridge answers with more than {limit_bytes} bytes")
     return bytes(answer)
+
+
+def _check_no_page(answer: bytes) -> None:
+    """A proxy's login page, for example, is no answer, and acknowledges nothing."""
+    if answer[:200].lstrip().lower().startswith((b"<!doctype", b"<html")):
+        raise BridgeUnavailable(
+            "something answers with a web page, such as a proxy that asks for a login",
+            may_have_done_it=False,
+        )
 
 
 def _check_encoding(response: aiohttp.ClientResponse) -> None:

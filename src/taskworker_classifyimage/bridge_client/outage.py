@@ -20,6 +20,8 @@ _log = logging.getLogger(__name__)
 #: Pause after the first failure, the second and so on; the last one repeats. No second sees more
 #: than five requests, although the HTTP library repeats a GET whose connection was cut.
 _DELAYS_S: Final = (0.25, 1.0, 2.0, 4.0, 8.0, 15.0)
+#: An outage that lasts is logged again after these times, and then each time after the last one.
+_LOG_AGAIN_S: Final = (600.0, 3600.0, 6 * 3600.0)
 
 T = TypeVar("T")
 
@@ -31,7 +33,9 @@ class Outage:
         self._url = url
         self._failures = 0
         self._retry_after_s = 0.0
-        self._logged_at_s: float | None = None
+        self._down_since_s: float | None = None
+        self._log_again_s = iter(_LOG_AGAIN_S)
+        self._next_log_s = 0.0
         self._probing = asyncio.Lock()
         self._limits: set[TimeLimit] = set()
 
@@ -112,18 +116,26 @@ class Outage:
                 limit.stop()
         self._failures += 1
         self._retry_after_s = err.retry_after_s
-        if self._logged_at_s is None and (self._failures > 1 or err.retry_after_s):
-            self._logged_at_s = _now_s()
+        if self._down_since_s is None and (self._failures > 1 or err.retry_after_s):
+            self._down_since_s = _now_s()
+            self._log_again_s = iter(_LOG_AGAIN_S)
+            self._next_log_s = self._down_since_s + next(self._log_again_s)
             _log.warning("%s is unavailable: %s; trying again", self._url, err)
+        elif self._down_since_s is not None and _now_s() >= self._next_log_s:
+            down_s = _now_s() - self._down_since_s
+            self._next_log_s = _now_s() + next(self._log_again_s, _LOG_AGAIN_S[-1])
+            _log.warning(
+                "%s is unavailable for %.0f min: %s; trying again", self._url, down_s / 60, err
+            )
 
     def _note_return(self) -> None:
         if self.is_down:
             for limit in self._limits:
                 limit.start()
         self._failures = 0
-        if self._logged_at_s is not None:
-            _log.warning("%s is back after %.0f s", self._url, _now_s() - self._logged_at_s)
-            self._logged_at_s = None
+        if self._down_since_s is not None:
+            _log.warning("%s is back after %.0f s", self._url, _now_s() - self._down_since_s)
+            self._down_since_s = None
 
 
 def _now_s() -> float:

@@ -1,5 +1,6 @@
 import asyncio
 import logging
+import re
 
 import pytest
 
@@ -138,6 +139,25 @@ def test_a_limit_ends_what_takes_too_long() -> None:
                 await asyncio.sleep(30)
 
     run_in_virtual_time(work())
+
+
+def test_an_outage_that_lasts_is_logged_again(caplog: pytest.LogCaptureFixture) -> None:
+    """After ten minutes, an hour and six hours: a wrong address is no idle night."""
+
+    async def refuse() -> str:
+        raise BridgeUnavailable("nobody is there")
+
+    async def work() -> None:
+        outage = Outage("http://x")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(14 * 3600):
+                await outage.call_until_answered(refuse)
+
+    run_in_virtual_time(work())
+    told = [re.search(r"unavailable for (\d+) min", each.getMessage()) for each in caplog.records]
+    assert told[0] is None
+    minutes = [int(each[1]) for each in told[1:] if each is not None]
+    assert minutes == pytest.approx([10, 70, 430, 790], abs=2)
 
 
 def test_a_clock_that_was_stopped_goes_on_where_it_was() -> None:
