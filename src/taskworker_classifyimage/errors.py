@@ -13,6 +13,7 @@
     |-- BridgeRejected          nobody: this one call can never succeed; it is logged and dropped
     |-- TaskGone                nobody: the task is not ours any more; it is dropped
     |-- TaskLeft                nobody: the task cannot be finished now; it is tried again later
+    |-- MachineShort            nobody: the task is handed back, and the worker pauses
     |-- TransferInterrupted     nobody: the download of a model is resumed
     |-- TransferRefused         becomes a ModelError: the server does not give the file
     `-- TaskError               the client: sent as this task's result, with its `code`
@@ -145,6 +146,10 @@ class TaskGone(TaskworkerError):
 
 class TaskLeft(TaskworkerError):
     """The bridge works and does not let this task be finished now; later it may."""
+
+
+class MachineShort(TaskworkerError):
+    """The machine has no more processes, threads, descriptors or memory to give; later it may."""
 
 
 class TransferInterrupted(TaskworkerError):

@@ -12,6 +12,7 @@ from taskworker_classifyimage.errors import (
     BadRequest,
     BridgeRejected,
     ErrorCode,
+    MachineShort,
     TaskError,
     TaskGone,
     TaskLeft,
@@ -22,6 +23,7 @@ from taskworker_classifyimage.pipeline.fetch import fetch_data, fetch_file
 from taskworker_classifyimage.pipeline.file_room import Waits
 from taskworker_classifyimage.pipeline.report import Reporter
 from taskworker_classifyimage.pipeline.timing import Timing
+from taskworker_classifyimage.shortage import name_shortage
 from taskworker_classifyimage.tasks import (
     ClassifyRequest,
     Runtime,
@@ -93,6 +95,7 @@ class Handler:
 
         Raises:
             TaskLeft: the bridge does not let it come to its end now.
+            MachineShort: the machine does not, so the task is not answered.
             UserError: this installation cannot do any task.
         """
         timing, undelivered = Timing(), self._reporter.undelivered
@@ -129,13 +132,19 @@ class Handler:
             return engine.result(answer, request, task.age_s)
         except TaskError as err:
             return error_json(str(err), err.code, runtime, task.age_s)
-        except (TaskGone, TaskLeft, UserError):
+        except (TaskGone, TaskLeft):
+            raise
+        except UserError as err:
             # Not the client's business: operator errors are no answer to a task.
+            if short_of := name_shortage(err):
+                raise MachineShort(short_of) from err
             raise
         except TimeoutError:
             message = f"the task took more than {self._task_limit_s:.0f} s"
             return error_json(message, ErrorCode.TIMED_OUT, runtime, task.age_s)
-        except Exception:  # noqa: BLE001 - the client gets an answer, the log gets the traceback
+        except Exception as err:
+            if short_of := name_shortage(err):
+                raise MachineShort(short_of) from err
             _log.exception("task %r failed by a fault of this program", task.id)
             return _internal_error(task, runtime, "internal error")
 

@@ -17,6 +17,8 @@ _MAX_IDLE_CPU_S: Final = 1.0
 #: A thread that has ended counts for a moment longer.
 _THREAD_ENDS: Final = 20
 _THREAD_END_S: Final = 1e-3
+#: It has ended, or this process has no descriptor left to look with.
+_UNKNOWN: Final = (psutil.Error, OSError)
 
 
 class Usage:
@@ -35,21 +37,24 @@ class Usage:
         """The usage of a decoder; None where it cannot be told."""
         if pid is None or sys.platform != "linux":
             return None
-        with contextlib.suppress(psutil.Error):
+        with contextlib.suppress(*_UNKNOWN):
             return cls(pid, channel)
         return None
 
     def is_excessive(self) -> bool:
         """Whether it has started more threads than any decoder needs."""
-        with contextlib.suppress(psutil.Error):
+        with contextlib.suppress(*_UNKNOWN):
             return self._process.num_threads() > _MAX_THREADS
         return False
 
     def is_ready(self) -> bool:
         """Whether it waits for its next picture: no more threads than at first, nothing said."""
-        if select.select([self._channel.reader], [], [], 0)[0]:
+        # `select` knows no descriptors from 1024 up.
+        poll = select.poll()
+        poll.register(self._channel.reader, select.POLLIN)
+        if poll.poll(0):
             return False
-        with contextlib.suppress(psutil.Error):
+        with contextlib.suppress(*_UNKNOWN):
             for _ in range(_THREAD_ENDS):
                 if self._process.num_threads() <= self._threads:
                     return True
@@ -58,7 +63,7 @@ class Usage:
 
     def computes_idly(self, pictures: int) -> bool:
         """Whether it has computed since it was first seen idle after that many pictures."""
-        with contextlib.suppress(psutil.Error):
+        with contextlib.suppress(*_UNKNOWN):
             times = self._process.cpu_times()
             cpu_s = times.user + times.system
             if pictures != self._idle_since:

@@ -78,7 +78,7 @@ class WorkerSlot:
         Raises:
             DecodersUnusable: several in a row do not come up.
         """
-        problem = ""
+        problem: Exception | None = None
         for attempt in range(_START_ATTEMPTS):
             if attempt:
                 self._closed.wait(_START_PAUSE_S)
@@ -89,11 +89,14 @@ class WorkerSlot:
                     self.protections = read_ready(process.channel)
                 process.note_ready()
             except (OSError, ChannelBroken, RuntimeError) as err:
-                problem = one_line(err)
+                problem = err
                 self.clear()
             else:
                 return process
-        raise DecodersUnusable(f"the processes that decode pictures do not start: {problem}")
+        assert problem is not None  # noqa: S101 - there was an attempt
+        raise DecodersUnusable(
+            f"the processes that decode pictures do not start: {one_line(problem)}"
+        ) from problem
 
     def check(self) -> None:
         """Kills a decoder that has missed its deadline, or that does what nobody asked for."""

@@ -2,20 +2,29 @@
 
 import asyncio
 import logging
+from typing import Final
 
-from taskworker_classifyimage.errors import TaskLeft, UserError
+from taskworker_classifyimage.bridge_client.bridge import Bridge
+from taskworker_classifyimage.errors import MachineShort, TaskLeft, UserError
 from taskworker_classifyimage.pipeline.handle import Handler
 from taskworker_classifyimage.tasks import Task
+from taskworker_classifyimage.worker.hand_back import hand_back
 from taskworker_classifyimage.worker.recovery import Recovery
 from taskworker_classifyimage.worker.slots import Slots
 
 _log = logging.getLogger(__name__)
 
+#: How long no task is taken after the machine ran short of something; doubled each time.
+_FIRST_PAUSE_S: Final = 1.0
+_LONGEST_PAUSE_S: Final = 60.0
+
 
 class InFlight:
     """Runs tasks; the caller acquires a slot for each, and the task's end releases it."""
 
-    def __init__(self, handler: Handler, slots: Slots, recovery: Recovery) -> None:
+    def __init__(self, bridge: Bridge, handler: Handler, slots: Slots, recovery: Recovery) -> None:
+        self._bridge = bridge
+        self._pause_s = _FIRST_PAUSE_S
         self._handler = handler
         self._slots = slots
         self._recovery = recovery
@@ -66,12 +75,27 @@ class InFlight:
             _log.error("task %r is left until later: %s", task.id, err)
             self._recovery.note_left()
             return
+        except MachineShort as err:
+            await self._hand_back(task, err)
+            return
         except UserError as err:
             self._unanswered.add(task.id)
             self._faults.put_nowait(err)
             return
         if timing is not None:
+            self._pause_s = _FIRST_PAUSE_S
             self._slots.observe(take_s + timing.network_s, timing.compute_s)
+
+    async def _hand_back(self, task: Task, err: MachineShort) -> None:
+        """Pauses, longer each time, and lets another worker, or this one later, do the task."""
+        if self._slots.pause(self._pause_s):
+            _log.warning(
+                "the machine is short of %s; tasks are handed back, the next is taken in %.0f s",
+                err,
+                self._pause_s,
+            )
+            self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
+        await hand_back(self._bridge, {task.id})
 
     def _note_end(self, running: asyncio.Task[None]) -> None:
         task_id = self._running.pop(running)

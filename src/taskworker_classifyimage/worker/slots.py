@@ -36,6 +36,7 @@ class Slots:
         self._fixed = fixed
         self._used = 0
         self._aside = 0
+        self._is_paused = False
         self._freed = asyncio.Event()
         self._network_s: deque[float] = deque(maxlen=_REMEMBERED)
         self._compute_s: deque[float] = deque(maxlen=_REMEMBERED)
@@ -65,7 +66,7 @@ class Slots:
 
     async def acquire(self) -> None:
         """Waits for a free slot and occupies it."""
-        while self._used >= self._most or self._used - self._aside >= self.limit:
+        while self._is_paused or self._used >= self._most or self._used - self._aside >= self.limit:
             self._freed.clear()
             await self._freed.wait()
         self._used += 1
@@ -87,6 +88,19 @@ class Slots:
         finally:
             timer.cancel()
             self._aside -= is_aside
+
+    def pause(self, pause_s: float) -> bool:
+        """Gives no slots for so long; returns whether it was not paused already."""
+        if self._is_paused:
+            return False
+        self._is_paused = True
+        asyncio.get_running_loop().call_later(pause_s, self.resume)
+        return True
+
+    def resume(self) -> None:
+        """Ends a pause."""
+        self._is_paused = False
+        self._freed.set()
 
     def release(self) -> None:
         """Frees a slot."""

@@ -42,7 +42,7 @@ class Worker:
         self._taker = taker
         self._recovery = Recovery(bridge, clock=asyncio.get_running_loop().time)
         self._slots = slots
-        self._in_flight = InFlight(handler, slots, self._recovery)
+        self._in_flight = InFlight(bridge, handler, slots, self._recovery)
         self._left_over: deque[str] = deque()
         self._takes: set[asyncio.Task[None]] = set()
         self._is_busy = False
@@ -66,6 +66,7 @@ class Worker:
         finally:
             for task in (summing, stopping, failing):
                 task.cancel()
+            self._slots.resume()
             await self._end(taking)
             keeping.cancel()
         if not taking.cancelled():

@@ -20,6 +20,7 @@ from taskworker_classifyimage.sandbox.forking import ForkLauncher
 from taskworker_classifyimage.sandbox.lockdown import ProcessLimits
 from taskworker_classifyimage.sandbox.pool import DecoderPool, choose_launcher
 from taskworker_classifyimage.sandbox.spawning import SpawnLauncher
+from taskworker_classifyimage.shortage import name_shortage
 
 LauncherKind = type[ForkLauncher | SpawnLauncher]
 
@@ -172,3 +173,23 @@ def test_a_fault_of_the_program_is_no_error_of_the_picture() -> None:
     """The log names it; the client gets an internal error."""
     with poison_pool() as pool, pytest.raises(RuntimeError, match="ZeroDivisionError"):
         pool.decode(b"fail", poison.SPEC)
+
+
+@on_linux
+def test_a_decoder_that_cannot_start_for_want_of_descriptors_names_them() -> None:
+    """That is no fault of the picture; when there are some again, all goes on."""
+    import resource  # noqa: PLC0415 - not on Windows
+
+    with poison_pool(processes=1) as pool:
+        pool.start()
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (4, hard))
+        try:
+            with pytest.raises(DecodersUnusable) as caught:
+                pool.decode(b"crash", poison.SPEC)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        short_of = name_shortage(caught.value)
+        assert short_of is not None
+        assert "descriptors" in short_of
+        assert outcome(pool, FINE) == ()

@@ -1,5 +1,6 @@
 """One task from fetch to report, with a real model and decoder and a bridge in memory."""
 
+import errno
 import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,7 @@ from taskworker_classifyimage.errors import (
     BridgeRejected,
     BridgeUnavailable,
     DecodersUnusable,
+    MachineShort,
     TaskLeft,
     UserError,
 )
@@ -229,3 +231,25 @@ def test_a_model_without_probabilities_fails_one_task(parts: Parts, colours: Cla
     handler = Handler(bridge, parts.reporter, [engine], task_limit_s=600.0)
     run_in_virtual_time(handler.handle(Task("a", {})))
     assert parts.result["code"] == "internal"
+
+
+@pytest.mark.parametrize(
+    ("error", "short_of"),
+    [
+        (OSError(errno.EMFILE, "Too many open files"), "descriptors"),
+        (BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"), "processes"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "memory"),
+        (RuntimeError("can't start new thread"), "threads"),
+    ],
+)
+def test_a_shortage_of_the_machine_is_no_answer(
+    parts: Parts, error: Exception, short_of: str
+) -> None:
+    """Neither by itself, nor as the reason why no decoder starts."""
+    unusable = DecodersUnusable("no decoder starts")
+    unusable.__cause__ = error
+    for raised in (error, unusable):
+        parts.decoders.error = raised
+        with pytest.raises(MachineShort, match=short_of):
+            parts.handle()
+    assert parts.stored.result is None

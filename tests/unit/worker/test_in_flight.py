@@ -6,9 +6,9 @@ from contextlib import nullcontext
 
 import pytest
 
-from support.memory_bridge import MemoryBridge, bridge_of
+from support.memory_bridge import MemoryBridge, StoredTask, bridge_of
 from support.virtual_time import run_in_virtual_time
-from taskworker_classifyimage.errors import DeviceFailed, TaskLeft
+from taskworker_classifyimage.errors import DeviceFailed, MachineShort, TaskLeft
 from taskworker_classifyimage.pipeline.file_room import Waits
 from taskworker_classifyimage.pipeline.handle import Handler
 from taskworker_classifyimage.pipeline.timing import Timing
@@ -34,8 +34,10 @@ class Parts:
     def __init__(self, how: Callable[[Task], Awaitable[Timing | None]]) -> None:
         self.handler = Handling(how)
         self.slots = Slots(1, fixed=2)
-        self.recovery = Recovery(bridge_of(MemoryBridge()), clock=asyncio.get_running_loop().time)
-        self.in_flight = InFlight(self.handler, self.slots, self.recovery)
+        self.client = MemoryBridge(a=StoredTask(status="inprogress", worker="w"))
+        bridge = bridge_of(self.client)
+        self.recovery = Recovery(bridge, clock=asyncio.get_running_loop().time)
+        self.in_flight = InFlight(bridge, self.handler, self.slots, self.recovery)
 
     async def begin(self, *task_ids: str) -> None:
         for task_id in task_ids:
@@ -117,3 +119,27 @@ def test_a_task_that_is_left_is_a_reason_to_look_later(error: Exception) -> None
         assert parts.recovery._due_s < float("inf")
 
     run_in_virtual_time(run())
+
+
+def test_a_shortage_of_the_machine_hands_the_task_back_and_pauses(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """No slot is given meanwhile, for longer each time; one line names what is short."""
+
+    async def fail(_task: Task) -> Timing | None:
+        raise MachineShort("file descriptors")
+
+    async def run() -> None:
+        parts, loop = Parts(fail), asyncio.get_running_loop()
+        for pause_s in (1.0, 2.0, 4.0):
+            await parts.begin("a")
+            assert await parts.in_flight.end(5.0) == set()
+            assert parts.client.tasks_by_id["a"].status == "open"
+            parts.client.tasks_by_id["a"].status = "inprogress"
+            start_s = loop.time()
+            await parts.slots.acquire()
+            assert loop.time() - start_s == pytest.approx(pause_s)
+            parts.slots.release()
+
+    run_in_virtual_time(run())
+    assert [line.count("short of file descriptors") for line in caplog.messages] == [1] * 3
