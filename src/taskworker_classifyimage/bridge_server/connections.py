@@ -120,13 +120,18 @@ class Connection(web.RequestHandler):
 
         Raises:
             HTTPServiceUnavailable: there are too many large answers in memory.
-            OSError: the answer's file cannot be opened.
+            OSError: the answer's file cannot be opened, or the client has gone.
         """
         if not request.content.is_eof():
             # The rest of a body that was refused would be taken for the next call.
             response.force_close()
         body = response.body if isinstance(response, web.Response) else None
-        with self._connections.hold(self, len(body) if isinstance(body, bytes) else 0):
+        size_bytes = len(body) if isinstance(body, bytes) else 0
+        if isinstance(response, web.Response) and size_bytes <= _LARGE_BYTES:
+            await response.prepare(request)
+            await response.write_eof()
+            return
+        with self._connections.hold(self, size_bytes):
             try:
                 async with asyncio.timeout(most_s):
                     await response.prepare(request)
@@ -207,11 +212,10 @@ class Connections:
         Raises:
             HTTPServiceUnavailable: the others are not old.
         """
-        counted_bytes = size_bytes if size_bytes > _LARGE_BYTES else 0
-        while counted_bytes and self._answers_bytes + counted_bytes > _ANSWERS_BYTES:
+        while size_bytes and self._answers_bytes + size_bytes > _ANSWERS_BYTES:
             self._cut_oldest_answer()
-        self._answers[connection] = (self._clock(), counted_bytes, asyncio.current_task())
-        self._answers_bytes += counted_bytes
+        self._answers[connection] = (self._clock(), size_bytes, asyncio.current_task())
+        self._answers_bytes += size_bytes
         try:
             yield
         finally:

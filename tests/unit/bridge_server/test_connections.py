@@ -11,14 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from support.clock import Clock
 from support.in_process import FORM_LINE, FORM_START, BridgeOnFolder, read_status, serving
 from support.waiting import wait_until
-from taskworker_classifyimage.bridge_server import server
+from taskworker_classifyimage.bridge_server import connections, server
 from taskworker_classifyimage.bridge_server.connections import (
     count_allowed,
     make_error_handler,
 )
 from taskworker_classifyimage.bridge_server.limits import Limits
+from taskworker_classifyimage.bridge_server.server import Clocks
 
 MIB = 2**20
 
@@ -93,6 +95,25 @@ def test_an_answer_that_nobody_reads_is_cut(impatient: BridgeOnFolder) -> None:
         connection.sendall(call.encode())
         wait_until(lambda: is_reset(connection))
     assert len(impatient.get(f"tasks/result/{task_id}").body) > 20 * MIB
+
+
+def test_large_answers_that_nobody_reads_give_way_to_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only old ones: before, another large answer is a 503, and small ones are sent."""
+    monkeypatch.setattr(connections, "_ANSWERS_BYTES", 30 * MIB)
+    clock = Clock()
+    with serving(tmp_path, clocks=Clocks(monotonic=clock)) as bridge, bridge.connect() as stuck:
+        task_id = bridge.add()
+        result = {"result": "x" * (20 * MIB)}
+        assert bridge.post(f"tasks/complete/{task_id}/", result).status == 200
+        call = f"GET /api/tasks/result/{task_id} HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        stuck.sendall(call.encode())
+        wait_until(lambda: bridge.get(f"tasks/result/{task_id}").status == 503)
+        assert bridge.status(task_id) == "completed"
+        clock.now_s += 11
+        assert bridge.get(f"tasks/result/{task_id}").status == 200
+        wait_until(lambda: is_reset(stuck))
 
 
 def is_reset(connection: socket.socket) -> bool:
