@@ -7,6 +7,7 @@
     |   |-- ModelError              a model or label file is missing or wrong  (exit 3)
     |   |   `-- DeviceUnusable          a GPU or runtime does not work; the CPU takes over
     |   |       `-- DeviceMissing           there is none; `auto` then takes the CPU silently
+    |   |-- PortHeld                by a connection that will end            (exit 1)
     |   |-- DecodersUnusable        no decoder process starts                  (exit 1)
     |   `-- DeviceFailed            the device fails with every picture        (exit 1)
     |-- BridgeUnavailable       nobody: the worker waits and tries again

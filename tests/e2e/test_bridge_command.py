@@ -6,11 +6,14 @@ import socket
 import sys
 import time
 import urllib.error
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from support.api import Api
+from support.held_port import HeldPort
+from support.http_client import HttpClient
 from support.multipart import file_part, form_type, json_part, multipart
 from support.packs import colour_network, write_pack
 from support.photos import ESPRESSO
@@ -127,3 +130,25 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def test_the_bridge_starts_when_the_connection_has_ended(tmp_path: Path) -> None:
+    held = HeldPort()
+    flags = ("--bridge-port", str(held.port), "--bridge-data", str(tmp_path))
+    with closing(held), Program("bridge", *flags) as program:
+        program.wait_for(f"bridge.port_busy port={held.port}")
+        held.close()
+        program.wait_for("Stop with Ctrl-C.")
+        assert program.printed.count("port_busy") == 1
+        answer = HttpClient(f"http://127.0.0.1:{held.port}").get("tasks/list/")
+        assert answer.json() == []
+        assert program.stop() == 0
+
+
+def test_a_bridge_that_waits_for_its_port_stops_when_told(tmp_path: Path) -> None:
+    held = HeldPort()
+    flags = ("--bridge-port", str(held.port), "--bridge-data", str(tmp_path))
+    with closing(held), Program("bridge", *flags) as program:
+        program.wait_for("bridge.port_busy")
+        assert program.stop() == 0
+        assert "Stop with" not in program.printed

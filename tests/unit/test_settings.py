@@ -24,7 +24,7 @@ def test_defaults_start_the_embedded_bridge_under_the_hosts_name() -> None:
     settings = load_settings({}, {})
     assert settings.access.address() is None
     assert settings.worker == socket.gethostname()
-    assert (settings.bridge.bridge_host, settings.bridge.bridge_port) == ("127.0.0.1", 42000)
+    assert (settings.bridge.bridge_host, settings.bridge.bridge_port) == ("localhost", 42000)
 
 
 def test_flags_beat_environment_beats_file_beats_default(tmp_path: Path) -> None:

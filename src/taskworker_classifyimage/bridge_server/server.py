@@ -1,7 +1,6 @@
 """The embedded TaskBridge: binds a port, opens a data folder, answers calls until it is stopped."""
 
 import asyncio
-import errno
 import sqlite3
 import time
 from collections.abc import Callable
@@ -24,31 +23,17 @@ from taskworker_classifyimage.bridge_server.database import BridgeDataUnusable
 from taskworker_classifyimage.bridge_server.expiry import LeaseTimes
 from taskworker_classifyimage.bridge_server.guard import Guard
 from taskworker_classifyimage.bridge_server.limits import Limits
+from taskworker_classifyimage.bridge_server.listening import LOCALHOST, bind
 from taskworker_classifyimage.bridge_server.middleware import RunningCalls, add_middleware
 from taskworker_classifyimage.bridge_server.pages import make_page_routes
 from taskworker_classifyimage.bridge_server.routes import TaskRoutes
 from taskworker_classifyimage.bridge_server.store import TaskStore
 from taskworker_classifyimage.bridge_server.uploads import Uploads
 from taskworker_classifyimage.bridge_server.workers import WorkerRoster
-from taskworker_classifyimage.errors import ConfigError
 
 #: How long a stop waits for running calls, and then for their responses to be sent.
 _LAST_CALLS_S: Final = 3.0
 _LAST_RESPONSES_S: Final = 1.0
-
-
-class PortInUse(ConfigError):
-    """Another program listens on the port.
-
-    Attributes:
-        host: the address that could not be bound.
-        port: the port that could not be bound.
-    """
-
-    def __init__(self, host: str, port: int) -> None:
-        super().__init__(f"port {port} on {host} is in use")
-        self.host = host
-        self.port = port
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,23 +76,23 @@ class BridgeServer:
         self._running = RunningCalls()
         self._connections = Connections(self._limits.connections, clock=clocks.monotonic)
         self._runner: web.AppRunner | None = None
-        self._listener: asyncio.Server | None = None
+        self._listeners: list[asyncio.Server] = []
         self._chores: list[asyncio.Task[None]] = []
 
     @property
     def url(self) -> str:
         """The URL for programs on this machine, without a slash at the end."""
-        port = self._listener.sockets[0].getsockname()[1] if self._listener else self._port
-        host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(  # noqa: S104
-            self._host, self._host
-        )
+        port = self._listeners[0].sockets[0].getsockname()[1] if self._listeners else self._port
+        any_v4 = ("", "0.0.0.0", LOCALHOST)  # noqa: S104
+        host = {**dict.fromkeys(any_v4, "127.0.0.1"), "::": "::1"}.get(self._host, self._host)
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     async def start(self) -> None:
         """Opens the data folder and begins to answer calls.
 
         Raises:
-            PortInUse: another program has the port.
+            PortInUse: another program listens on the port.
+            PortHeld: a connection still holds it after a minute.
             BridgeDataUnusable: the data folder cannot be used.
         """
         runner = web.AppRunner(self._make_app(), shutdown_timeout=_LAST_RESPONSES_S)
@@ -117,14 +102,13 @@ class BridgeServer:
             for task_id, attempt in self._store.list_leased():
                 self._leases.begin(task_id, attempt)
             await runner.setup()
-            self._listener = await self._listen(runner)
+            await self._listen(runner)
         except BaseException as err:
+            self._close_listeners()
             await runner.cleanup()
             self._store.close()
             if isinstance(err, sqlite3.Error):
                 raise BridgeDataUnusable(str(err)) from err
-            if isinstance(err, OSError) and err.errno == errno.EADDRINUSE:
-                raise PortInUse(self._host, self._port) from err
             raise
         self._runner = runner
         self._start_chores()
@@ -132,9 +116,7 @@ class BridgeServer:
     async def stop(self) -> None:
         """Finishes the running calls, then closes; a second stop does no harm."""
         if self._runner is not None:
-            if self._listener is not None:
-                self._listener.close()
-                self._listener = None
+            self._close_listeners()
             await self._running.finish(_LAST_CALLS_S)
             await self._runner.cleanup()
             self._runner = None
@@ -147,13 +129,19 @@ class BridgeServer:
         self._chores = []
         self._store.close()
 
-    async def _listen(self, runner: web.AppRunner) -> asyncio.Server:
+    async def _listen(self, runner: web.AppRunner) -> None:
         if runner.server is None:
             raise RuntimeError("the runner is not set up")
         make = partial(self._connections.make, runner.server)
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(make_error_handler())
-        return await loop.create_server(make, self._host, self._port, backlog=128)
+        for each in await bind(self._host, self._port):
+            self._listeners.append(await loop.create_server(make, sock=each, backlog=128))
+
+    def _close_listeners(self) -> None:
+        for listener in self._listeners:
+            listener.close()
+        self._listeners = []
 
     def _start_chores(self) -> None:
         store, keep_s = self._store, self._limits.keep_s

@@ -16,11 +16,12 @@ from taskworker_classifyimage.bridge_server.access import (
 )
 from taskworker_classifyimage.bridge_server.database import BridgeDataUnusable
 from taskworker_classifyimage.bridge_server.limits import Limits
-from taskworker_classifyimage.bridge_server.server import BridgeServer, PortInUse
+from taskworker_classifyimage.bridge_server.listening import PortHeld, PortInUse
+from taskworker_classifyimage.bridge_server.server import BridgeServer
 from taskworker_classifyimage.errors import ConfigError
 from taskworker_classifyimage.machine import allow_many_files
 from taskworker_classifyimage.settings.areas import TOKEN_VARIABLE, EmbeddedBridge, General
-from taskworker_classifyimage.stopping import stop_on_signals
+from taskworker_classifyimage.stopping import stop_on_signals, unless
 
 
 def run(settings: EmbeddedBridge = EmbeddedBridge(), general: General = General()) -> None:
@@ -30,8 +31,12 @@ def run(settings: EmbeddedBridge = EmbeddedBridge(), general: General = General(
 
 
 @asynccontextmanager
-async def embedded_bridge(settings: EmbeddedBridge) -> AsyncIterator[BridgeAddress]:
+async def embedded_bridge(
+    settings: EmbeddedBridge, stop: asyncio.Event
+) -> AsyncIterator[BridgeAddress | None]:
     """Runs the embedded bridge; gives its address for this machine, its token included.
+
+    The address is None if `stop` was set while the bridge waited for its port.
 
     Raises:
         ConfigError: the port is taken, the data folder cannot be used, or other machines could
@@ -47,12 +52,18 @@ async def embedded_bridge(settings: EmbeddedBridge) -> AsyncIterator[BridgeAddre
     server = BridgeServer(host, port, settings.folder(), limits=limits, access=access)
     allow_many_files()
     try:
-        await server.start()
-    except PortInUse:
+        await unless(stop, server.start())
+    except PortInUse as err:
+        shown_host = f"[{err.host}]" if ":" in err.host else err.host
         raise ConfigError(
-            f"port {port} on {host} is taken; '{_who_has(port)}' shows by whom. Stop that one, "
+            f"port {port} on {err.host} is taken; '{_who_has(port)}' shows by whom. Stop that one, "
             f"choose another port with --bridge-port, or if it is a TaskBridge, work for it with "
-            f"--taskbridgeurl http://{host}:{port}/"
+            f"--taskbridgeurl http://{shown_host}:{port}/"
+        ) from None
+    except PortHeld as err:
+        raise PortHeld(
+            f"{err}; '{_who_has(port)}' shows it. Start again later, or choose another port with "
+            "--bridge-port"
         ) from None
     except BridgeDataUnusable as err:
         raise ConfigError(f"{err}; choose another folder with --bridge-data") from None
@@ -60,16 +71,20 @@ async def embedded_bridge(settings: EmbeddedBridge) -> AsyncIterator[BridgeAddre
         reason = err.strerror or err
         raise ConfigError(f"cannot serve on {host}, port {port}: {reason}") from None
     try:
-        yield BridgeAddress(server.url, Credentials.bearer(token) if token else None)
+        if stop.is_set():
+            yield None
+        else:
+            yield BridgeAddress(server.url, Credentials.bearer(token) if token else None)
     finally:
         await server.stop()
 
 
 async def _serve(settings: EmbeddedBridge) -> None:
     with stop_on_signals() as stop:
-        async with embedded_bridge(settings) as address:
-            print(f"The bridge and its page: {address.url}/\nStop with Ctrl-C.", flush=True)
-            await stop.wait()
+        async with embedded_bridge(settings, stop) as address:
+            if address is not None:
+                print(f"The bridge and its page: {address.url}/\nStop with Ctrl-C.", flush=True)
+                await stop.wait()
 
 
 def _token(settings: EmbeddedBridge) -> str | None:
@@ -79,9 +94,9 @@ def _token(settings: EmbeddedBridge) -> str | None:
 
 
 def _who_has(port: int) -> str:
-    """A command of this system that shows which program listens on a port."""
+    """A command of this system that shows which program has a port."""
     if sys.platform == "win32":
         return f"netstat -ano | findstr :{port}"
     if sys.platform == "darwin":
         return f"lsof -i :{port}"
-    return f"ss -ltnp sport = :{port}"
+    return f"ss -tanp sport = :{port}"

@@ -70,9 +70,10 @@ async def _serve(
             return
         from taskworker_classifyimage.commands.bridge import embedded_bridge  # noqa: PLC0415 - else no server
 
-        async with embedded_bridge(settings.bridge) as own:
-            _introduce(own.url, LocalFiles(classifiers[0], decoders))
-            await _work(settings, own, classifiers, decoders, stop)
+        async with embedded_bridge(settings.bridge, stop) as own:
+            if own is not None:
+                _introduce(own.url, LocalFiles(classifiers[0], decoders))
+                await _work(settings, own, classifiers, decoders, stop)
 
 
 async def _work(

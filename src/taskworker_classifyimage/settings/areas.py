@@ -206,7 +206,7 @@ class EmbeddedBridge:
     `allow_remote` is True for "token"; None and False: only this machine may call.
 
     Attributes:
-        bridge_host: address to listen on
+        bridge_host: address to listen on; localhost: 127.0.0.1 and ::1
         bridge_port: port to listen on; 0: any free port
         bridge_data: for the bridge's tasks and files
         bridge_lease: how long a worker may be silent before its tasks are reopened
@@ -216,7 +216,7 @@ class EmbeddedBridge:
         bridge_origins: servers whose pages may call the bridge: A,B or *
     """
 
-    bridge_host: Annotated[str, setting("HOST")] = "127.0.0.1"
+    bridge_host: Annotated[str, setting("HOST")] = "localhost"
     bridge_port: Annotated[int, number("PORT", 0, 65535)] = 42000
     bridge_data: Annotated[Path | None, folder("the user's data folder")] = None
     bridge_lease: Annotated[int, number("SECONDS", 1, 86_400)] = 60

@@ -9,7 +9,8 @@ import pytest
 
 from support.in_process import serving
 from taskworker_classifyimage.bridge_server.database import BridgeDataUnusable
-from taskworker_classifyimage.bridge_server.server import BridgeServer, PortInUse
+from taskworker_classifyimage.bridge_server.listening import PortInUse
+from taskworker_classifyimage.bridge_server.server import BridgeServer
 
 
 def test_the_real_port_is_known_only_after_the_start(tmp_path: Path) -> None:
@@ -34,6 +35,7 @@ def test_the_real_port_is_known_only_after_the_start(tmp_path: Path) -> None:
         ("", "http://127.0.0.1:7"),
         ("::", "http://[::1]:7"),
         ("::1", "http://[::1]:7"),
+        ("localhost", "http://127.0.0.1:7"),
         ("lab.example", "http://lab.example:7"),
     ],
 )
