@@ -36,9 +36,10 @@ def target(tmp_path: Path) -> Path:
     return tmp_path / "models" / "model.onnx"
 
 
-def published(server: FileServer) -> Download:
+def published(server: FileServer, host: str = "127.0.0.1") -> Download:
     """The file, as a publisher describes it who gives length and checksum."""
-    return Download(server.url, hashlib.md5(CONTENT).hexdigest(), len(CONTENT), pauses_s=PAUSES_S)
+    url = server.url.replace("127.0.0.1", host)
+    return Download(url, hashlib.md5(CONTENT).hexdigest(), len(CONTENT), pauses_s=PAUSES_S)
 
 
 def described(url: str, md5: str | None = None, size_bytes: int | None = None) -> Download:

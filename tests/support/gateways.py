@@ -79,6 +79,8 @@ class _ConnectHandler(BaseHTTPRequestHandler):
         if self.server.status != 200:
             return
         host, _, port = self.path.rpartition(":")
+        # Names that only the proxy can resolve, as this machine is never called through one.
+        host = "127.0.0.1" if host.endswith(".example") else host
         with socket.create_connection((host, int(port))) as there:
             back = threading.Thread(target=_copy, args=(there, self.connection))
             back.start()

@@ -70,7 +70,7 @@ def test_only_few_names_are_read_bare_from_the_environment() -> None:
 def test_six_names_are_read_without_prefix_in_lower_case_and_in_capitals(
     bare: str, value: str, shown: str
 ) -> None:
-    """Lower case has precedence, then capitals, then the name with the prefix."""
+    """Lower case has precedence, then other capitals, then the name with the prefix."""
 
     def seen(environ: dict[str, str]) -> str:
         settings = load_settings({}, environ)
@@ -90,6 +90,8 @@ def test_six_names_are_read_without_prefix_in_lower_case_and_in_capitals(
         {bare: value},
         {bare.upper(): value},
         {prefixed: value},
+        {bare.title(): value},
+        {prefixed.title(): value},
         {bare: value, bare.upper(): other.get(bare, "other")},
         {bare.upper(): value, prefixed: other.get(bare, "other")},
     ):
@@ -285,6 +287,8 @@ def test_an_unknown_key_is_refused_by_name(tmp_path: Path) -> None:
         ("log-level", "loud"),
         ("pin-sha256", "abc"),
         ("worker", "two\nlines"),
+        ("worker", "   "),
+        ("worker", "lab-1 "),
         ("model", ""),
         ("bridge-lease", "0"),
         ("bridge-keep-days", "-1"),

@@ -1,12 +1,17 @@
 """The address of a TaskBridge, with what is needed to call it: credentials and TLS settings."""
 
 import dataclasses
+import re
 from dataclasses import dataclass, field
+from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from taskworker_classifyimage.bridge_client.credentials import Credentials
 from taskworker_classifyimage.bridge_client.tls import Tls
 from taskworker_classifyimage.errors import ConfigError
+
+#: A port at the end of a host; without a password in the address it cannot be a part of one.
+_PORT: Final = re.compile(r"^https?://[^/?#@]*:([0-9]+)(?:[/?#]|$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +39,7 @@ class BridgeAddress:
             parts = urlsplit(text.strip())
             port = parts.port
         except ValueError:
-            raise ConfigError(
-                "taskbridgeurl is not a URL; in a password, write / @ : # ? as %2F %40 %3A %23 %3F"
-            ) from None
+            raise ConfigError(_what_is_wrong(text.strip())) from None
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ConfigError(
                 "taskbridgeurl must look like http://127.0.0.1:42000/ or https://host/"
@@ -63,3 +66,11 @@ class BridgeAddress:
                 )
             tls.context()
         return dataclasses.replace(self, tls=tls, credentials=credentials or self.credentials)
+
+
+def _what_is_wrong(text: str) -> str:
+    """Why a text is not a URL; repeats nothing but a number that stands where the port does."""
+    port = _PORT.search(text)
+    if port is not None and "@" not in text:
+        return f"taskbridgeurl has the port {port[1][:10]}; the highest is 65535"
+    return "taskbridgeurl is not a URL; in a password, write / @ : # ? as %2F %40 %3A %23 %3F"

@@ -23,6 +23,7 @@ from taskworker_classifyimage.bridge_client.outage import Outage
 from taskworker_classifyimage.bridge_client.room import NoRoom, Room
 from taskworker_classifyimage.bridge_client.time_limit import TimeLimit
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, TaskGone
+from taskworker_classifyimage.proxy import describe_route
 
 _log = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ class Bridge:
     def __init__(self, client: BridgeClient, worker: str, task_type: str) -> None:
         """Uses a client that the caller opens and closes."""
         self._client = client
-        self._outage = Outage(client.url)
+        self._outage = Outage(describe_route(client.url))
         self.worker = worker
         self.task_type = task_type
 

@@ -28,6 +28,7 @@ from taskworker_classifyimage.errors import (
 )
 from taskworker_classifyimage.local.files import LocalFiles
 from taskworker_classifyimage.machine import processor_flags, usable_cores
+from taskworker_classifyimage.proxy import describe_route
 from taskworker_classifyimage.sample import SAMPLE, SAMPLE_SYNSET
 from taskworker_classifyimage.sandbox import lockdown
 from taskworker_classifyimage.sandbox.pool import DecoderPool
@@ -140,7 +141,7 @@ def _check_model(models: Models, pool: DecoderPool, name: str) -> str:
 
 
 async def _check_bridge(address: BridgeAddress) -> _Finding:
-    subject = f"bridge {address.url}"
+    subject = f"bridge {describe_route(address.url)}"
     try:
         async with BridgeClient(address) as client:
             start_s = time.perf_counter()

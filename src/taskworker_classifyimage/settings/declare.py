@@ -63,6 +63,8 @@ def read_worker_name(given: str) -> str:
     """Reads a name that a bridge and a log can show."""
     if not 1 <= len(given) <= 200 or not given.isprintable():
         raise ValueError("must have 1 to 200 printable characters")
+    if given != given.strip():
+        raise ValueError("must not begin or end with a blank, which nobody sees in a list")
     return given
 
 

@@ -102,8 +102,11 @@ def place_of(token: Token) -> str:
 
 def _add_variable(argument: Argument, environ: Mapping[str, str]) -> None:
     for variable in variables_of(name_of(argument)):
-        if variable in environ and not argument.tokens:
-            argument.append(Token(keyword=variable, value=environ[variable], source=_ENVIRONMENT))
+        # In any capitals, but as it is listed here before all others.
+        same = (each for each in environ if each.lower() == variable.lower())
+        for found in sorted(same, key=lambda each: each != variable):
+            if not argument.tokens:
+                argument.append(Token(keyword=found, value=environ[found], source=_ENVIRONMENT))
 
 
 def _warn_of_unknown_variables(environ: Mapping[str, str]) -> None:

@@ -62,6 +62,15 @@ def test_a_refusal_repeats_no_password(text: str) -> None:
     assert "se" not in str(caught.value).split()
 
 
+@pytest.mark.parametrize(
+    "text", ["http://lab:99999/", "https://lab:65536", "http://[::1]:70000/api"]
+)
+def test_a_port_that_does_not_exist_is_told_as_one(text: str) -> None:
+    """Not as a password that is not quoted."""
+    with pytest.raises(ConfigError, match=r"the port \d+; the highest is 65535"):
+        BridgeAddress.parse(text)
+
+
 @given(st.text())
 def test_any_text_is_an_address_or_refused(text: str) -> None:
     """No text, however odd, raises anything else."""

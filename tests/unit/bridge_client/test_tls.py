@@ -15,12 +15,22 @@ from taskworker_classifyimage.bridge_client.credentials import Credentials
 from taskworker_classifyimage.bridge_client.tls import Tls, parse_pin
 from taskworker_classifyimage.errors import BridgeUnavailable, ConfigError
 
+#: Known to no resolver but the proxy's.
+REMOTE = "bridge.example"
 TOKEN = Credentials.parse("Bearer s3cr3t-t0k3n", "test")
 
 
 @pytest.fixture
 def authority(tmp_path: Path) -> Authority:
     return Authority(tmp_path)
+
+
+@pytest.fixture
+def remote(authority: Authority) -> Iterator[CannedServer]:
+    """A bridge that only the proxy can reach."""
+    with CannedServer(authority.server(REMOTE)) as server:
+        server.answer = http(404)
+        yield server
 
 
 @pytest.fixture
@@ -154,16 +164,16 @@ def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[ConnectProxy]:
 
 
 def test_a_proxy_sees_neither_token_nor_a_lesser_check(
-    proxy: ConnectProxy, own_ca: CannedServer, authority: Authority
+    proxy: ConnectProxy, remote: CannedServer, authority: Authority
 ) -> None:
     """In a tunnel the bridge is checked as without one, and only the bridge gets the token."""
-    assert take(own_ca.url, Tls(ca_file=authority.file)) is None
-    own_ca.connections = 0
-    own_ca.requests.clear()
-    assert "not the pinned one" in refused(own_ca, Tls(pin=bytes(32)))
+    assert take(remote.url, Tls(ca_file=authority.file), REMOTE) is None
+    remote.connections = 0
+    remote.requests.clear()
+    assert "not the pinned one" in refused(remote, Tls(pin=bytes(32)), REMOTE)
     assert len(proxy.heads) == 2
     for head in proxy.heads:
-        assert head.startswith("CONNECT 127.0.0.1:")
+        assert head.startswith(f"CONNECT {REMOTE}:")
         assert "Proxy-Authorization: Basic" in head
         assert "s3cr3t" not in head
 
@@ -172,42 +182,38 @@ def test_a_proxy_that_refuses_is_told_without_its_password(proxy: ConnectProxy) 
     """The message names the proxy as the one who refuses."""
     proxy.status = 407
     with pytest.raises(BridgeUnavailable, match="the proxy refuses us") as caught:
-        take("https://127.0.0.1:9", Tls())
+        take("https://127.0.0.1:9", Tls(), REMOTE)
     assert "pr0xy-pw" not in str(caught.value)
 
 
 def test_a_proxy_may_be_named_without_http(
     proxy: ConnectProxy,
-    own_ca: CannedServer,
+    remote: CannedServer,
     authority: Authority,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """As curl and many an administrator's environment have it."""
     monkeypatch.setenv("https_proxy", proxy.url.replace("http://", "me:pr0xy-pw@"))
-    assert take(own_ca.url, Tls(ca_file=authority.file)) is None
+    assert take(remote.url, Tls(ca_file=authority.file), REMOTE) is None
     assert "Proxy-Authorization: Basic" in proxy.heads[0]
 
 
 @pytest.mark.parametrize("named", ["http://me:pr0xy/pw@h:1", "http://me:pr0xy-pw@", "socks5://h:1"])
 def test_a_proxy_that_is_no_url_is_told_without_its_password(
-    named: str, own_ca: CannedServer, monkeypatch: pytest.MonkeyPatch
+    named: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Trying again helps nobody, so the one who set it hears of it at once."""
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.setenv("https_proxy", named)
     with pytest.raises(ConfigError, match="https_proxy must look like") as caught:
-        take(own_ca.url, Tls())
+        take("https://127.0.0.1:9", Tls(), REMOTE)
     assert "pr0xy" not in str(caught.value)
 
 
-def test_no_proxy_goes_straight(
-    proxy: ConnectProxy,
-    own_ca: CannedServer,
-    authority: Authority,
-    monkeypatch: pytest.MonkeyPatch,
+def test_this_machine_is_never_called_through_a_proxy(
+    proxy: ConnectProxy, own_ca: CannedServer, authority: Authority
 ) -> None:
-    """A bridge in the lab is not asked for by way of the proxy to the outside."""
-    monkeypatch.setenv("no_proxy", "localhost,127.0.0.1")
+    """The proxy would call itself, and the log would say that no bridge runs here."""
     assert take(own_ca.url, Tls(ca_file=authority.file)) is None
     assert proxy.heads == []
 

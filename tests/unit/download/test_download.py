@@ -23,7 +23,7 @@ from support.downloads import (
 )
 from support.file_server import FileServer
 from support.gateways import ConnectProxy
-from taskworker_classifyimage.download.download import download
+from taskworker_classifyimage.download.download import Download, download
 
 
 def test_a_download_tells_how_far_it_is(server: FileServer, target: Path) -> None:
@@ -251,6 +251,15 @@ def tls_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[File
         yield running
 
 
+@pytest.fixture
+def remote(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Download]:
+    """A file of an https server that only a proxy can reach."""
+    authority = Authority(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", os.fspath(authority.file))
+    with FileServer(CONTENT, authority.server("publisher.example")) as running:
+        yield published(running, "publisher.example")
+
+
 def test_https_never_falls_back_to_http(
     tls_server: FileServer, server: FileServer, target: Path
 ) -> None:
@@ -283,28 +292,17 @@ def test_the_proxy_of_the_environment_is_used(
 
 
 def test_https_goes_through_a_tunnel_of_the_proxy(
-    tls_server: FileServer, target: Path, monkeypatch: pytest.MonkeyPatch
+    remote: Download, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the password of the proxy's address; the message says so if the proxy wants another."""
     with ConnectProxy() as proxy:
         monkeypatch.setenv("https_proxy", proxy.url.replace("//", "//user:secret@"))
         proxy.status = 407
-        message = refused(published(tls_server), target)
+        message = refused(remote, target)
         assert "the proxy wants a password; put user:password@ into https_proxy" in message
         assert "secret" not in message
         proxy.status = 200
-        download(published(tls_server), target, ignore)
+        download(remote, target, ignore)
     assert_complete(target)
     password = base64.b64encode(b"user:secret").decode()
     assert all(f"Proxy-Authorization: Basic {password}" in head for head in proxy.heads)
-
-
-def test_no_proxy_is_honoured(
-    server: FileServer, target: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Hosts in no_proxy are reached without the proxy."""
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9/")
-    assert "cannot be reached" in refused(published(server), target)
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    download(published(server), target, ignore)
-    assert_complete(target)
