@@ -3,6 +3,7 @@
 import asyncio
 import platform
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -18,6 +19,7 @@ from taskworker_classifyimage.classify.labels import find_label_files
 from taskworker_classifyimage.classify.loader import load_classifier
 from taskworker_classifyimage.commands.output import print_table
 from taskworker_classifyimage.commands.parts import decoder_pool, model_options
+from taskworker_classifyimage.commands.protections import find_refused
 from taskworker_classifyimage.decode import decoders
 from taskworker_classifyimage.errors import (
     BridgeRejected,
@@ -30,11 +32,13 @@ from taskworker_classifyimage.local.files import LocalFiles
 from taskworker_classifyimage.machine import processor_flags, usable_cores
 from taskworker_classifyimage.proxy import describe_route
 from taskworker_classifyimage.sample import SAMPLE, SAMPLE_SYNSET
-from taskworker_classifyimage.sandbox import lockdown
 from taskworker_classifyimage.sandbox.pool import DecoderPool
 from taskworker_classifyimage.settings.areas import Access, LocalSettings, Models
 from taskworker_classifyimage.tasks import ClassifyRequest
 
+#: What a check can find; a protection that is missing leaves everything usable.
+_OK, _WEAK, _FAIL = "ok", "WEAK", "FAIL"
+_STYLES: Final = {_OK: "", _WEAK: "bold yellow", _FAIL: "bold red"}
 _COLUMNS: Final = (Column(min_width=4), Column(min_width=24), Column(overflow="fold"))
 
 
@@ -42,20 +46,27 @@ _COLUMNS: Final = (Column(min_width=4), Column(min_width=24), Column(overflow="f
 class _Finding:
     subject: str
     text: str
-    is_ok: bool = True
+    word: str = _OK
 
 
 def run(access: Access = Access(), settings: LocalSettings = LocalSettings()) -> int:
-    """Prints one line for each check; returns 1 if a check failed."""
+    """Prints one line for each check; returns 1 if a check failed, 0 if only protections lack."""
     settings.general.set_up_logging()
-    address, failed = access.address(), 0
+    address, words = access.address(), Counter[str]()
     for finding in _findings(settings, address):
-        word, style = ("ok", "") if finding.is_ok else ("FAIL", "bold red")
-        print_table(_COLUMNS, (word, finding.subject, finding.text), style=style)
-        failed += not finding.is_ok
-    problems = f"{failed} problem{'' if failed == 1 else 's'} found."
-    print(f"\n{problems if failed else 'Everything is in order.'}")
-    return ExitCode.FAILED if failed else ExitCode.DONE
+        row = (finding.word, finding.subject, finding.text)
+        print_table(_COLUMNS, row, style=_STYLES[finding.word])
+        words[finding.word] += 1
+    print(f"\n{_sum_up(words[_FAIL], words[_WEAK])}")
+    return ExitCode.FAILED if words[_FAIL] else ExitCode.DONE
+
+
+def _sum_up(failed: int, weak: int) -> str:
+    if failed:
+        return f"{failed} problem{'' if failed == 1 else 's'} found."
+    if weak:
+        return f"Everything works, with {weak} protection{'' if weak == 1 else 's'} less."
+    return "Everything is in order."
 
 
 def _findings(settings: LocalSettings, address: BridgeAddress | None) -> Iterator[_Finding]:
@@ -70,7 +81,7 @@ def _findings(settings: LocalSettings, address: BridgeAddress | None) -> Iterato
     )
     yield _check("labels", _check_labels)
     with decoder_pool(settings.decoding) as pool:
-        yield _check("isolation", _check_isolation, pool)
+        yield from _check_isolation(pool)
         yield from _check_models(settings.models, pool)
     if address is not None:
         yield asyncio.run(_check_bridge(address))
@@ -80,7 +91,7 @@ def _check_models(models: Models, pool: DecoderPool) -> Iterator[_Finding]:
     try:
         packs = built_in_packs()
     except ModelError as err:
-        yield _Finding("models", str(err), is_ok=False)
+        yield _Finding("models", str(err), _FAIL)
         return
     built_in = [pack.name for pack in packs]
     named = [model for model in models.model if model not in built_in]
@@ -101,7 +112,7 @@ def _check(subject: str, check: Callable[..., str], *arguments: object) -> _Find
     try:
         return _Finding(subject, check(*arguments))
     except TaskworkerError as err:
-        return _Finding(subject, str(err), is_ok=False)
+        return _Finding(subject, str(err), _FAIL)
 
 
 def _check_labels() -> str:
@@ -110,12 +121,17 @@ def _check_labels() -> str:
     return f"1000 names in each of {', '.join(labels.languages)}"
 
 
-def _check_isolation(pool: DecoderPool) -> str:
-    holds, limits = pool.start(), pool.process_limits
-    lacks = [means for means in lockdown.ALL if not any(held.startswith(means) for held in holds)]
+def _check_isolation(pool: DecoderPool) -> Iterator[_Finding]:
+    try:
+        holds, limits = pool.start(), pool.process_limits
+    except TaskworkerError as err:
+        yield _Finding("isolation", str(err), _FAIL)
+        return
     text = f"{pool.processes} decoding processes, {limits.time_s:g} s a picture; "
     text += f"{', '.join(holds)} in force" if holds else "only time limits in force"
-    return text + (f"; not on this machine: {', '.join(lacks)}" if lacks else "")
+    yield _Finding("isolation", text)
+    for name, reason in find_refused(holds):
+        yield _Finding(f"without {name}", reason, _WEAK)
 
 
 def _check_model(models: Models, pool: DecoderPool, name: str) -> str:
@@ -150,7 +166,7 @@ async def _check_bridge(address: BridgeAddress) -> _Finding:
             answer_ms = (time.perf_counter() - start_s) * 1000
             release = await client.version() or "not stated"
     except BridgeRejected as err:
-        return _Finding(subject, f"{err}; is this a TaskBridge?", is_ok=False)
+        return _Finding(subject, f"{err}; is this a TaskBridge?", _FAIL)
     except BridgeUnavailable as err:
-        return _Finding(subject, f"{err}; start it, or check the address", is_ok=False)
+        return _Finding(subject, f"{err}; start it, or check the address", _FAIL)
     return _Finding(subject, f"answers in {answer_ms:.0f} ms, release {release}")

@@ -32,6 +32,16 @@ class _Ruleset(ctypes.Structure):
     )
 
 
+def find_abi() -> int:
+    """The kernel's Landlock ABI, 1 or more; changes nothing.
+
+    Raises:
+        OSError: ENOSYS: the kernel has no Landlock; EOPNOTSUPP: it is switched off; EPERM: an
+            outer system call filter forbids it.
+    """
+    return syscall(_CREATE_RULESET, None, 0, _GET_VERSION)
+
+
 def deny_files_and_network() -> int:
     """Denies permanently all that this kernel's Landlock can deny; needs `no_new_privs`.
 
@@ -41,7 +51,7 @@ def deny_files_and_network() -> int:
     Raises:
         OSError: the kernel has no Landlock, or it is disabled.
     """
-    abi = syscall(_CREATE_RULESET, None, 0, _GET_VERSION)
+    abi = find_abi()
     # A kind of access that is handled and that no rule allows is denied; there are no rules.
     ruleset = _Ruleset((1 << _FILE_ACCESSES[min(abi, max(_FILE_ACCESSES))]) - 1)
     size = 8

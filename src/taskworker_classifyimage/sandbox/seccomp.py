@@ -114,6 +114,11 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
 
 
+def suits(machine: str) -> bool:
+    """Whether there is a filter for this process on such a processor."""
+    return machine in _MACHINES and sys.maxsize >= 2**32
+
+
 def install_filter() -> None:
     """Installs the filter permanently; needs `no_new_privs`.
 
@@ -121,7 +126,7 @@ def install_filter() -> None:
         OSError: the kernel has no seccomp filters, or we have none for this processor.
     """
     machine = os.uname().machine
-    if machine not in _MACHINES or sys.maxsize < 2**32:
+    if not suits(machine):
         raise OSError(f"there is no filter for {machine}")
     steps = build_filter(machine, os.getpid())
     pointer = ctypes.byref(_Program(len(steps), b"".join(steps)))
