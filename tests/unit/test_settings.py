@@ -139,6 +139,23 @@ def test_a_misspelt_variable_is_warned_about(caplog: pytest.LogCaptureFixture) -
     assert warning == "TASKWORKER_BRIGE_PORT is not a setting; did you mean TASKWORKER_BRIDGE_PORT?"
 
 
+@pytest.mark.parametrize("variable", ["TASKWORKER_BRIDGE_PORt", "taskworker_bridge_port"])
+def test_a_variable_that_is_read_is_not_warned_about(
+    variable: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In whatever capitals."""
+    assert load_settings({}, {variable: "8080"}).bridge.bridge_port == 8080
+    assert caplog.messages == []
+
+
+def test_a_misspelt_variable_in_lower_case_is_warned_about(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    load_settings({}, {"taskworker_brige_port": "1"})
+    [warning] = caplog.messages
+    assert warning == "taskworker_brige_port is not a setting; did you mean TASKWORKER_BRIDGE_PORT?"
+
+
 def test_the_last_one_of_repeated_flags_counts() -> None:
     """Scripts append flags to a command line that has some."""
     arguments = ["--worker", "a", "--model", "a", "--worker", "b", "--model", "b,c", "--offline"]

@@ -24,7 +24,7 @@ _PREFIX: Final = "TASKWORKER_"
 _ENVIRONMENT: Final = "the environment"
 
 #: Variables that are read without the prefix too, in lower case, as the sibling workers' containers
-#: have them, or in capitals. Other names may have another meaning: `LANGUAGE` is gettext's.
+#: have them, or in any capitals. Other names may have another meaning: `LANGUAGE` is gettext's.
 _BARE: Final = {
     "taskbridgeurl": "taskbridgeurl",
     "worker": "worker",
@@ -111,9 +111,10 @@ def _add_variable(argument: Argument, environ: Mapping[str, str]) -> None:
 
 def _warn_of_unknown_variables(environ: Mapping[str, str]) -> None:
     for variable in environ:
+        capitals = variable.upper()
         # Others may use the prefix as well, as Kubernetes does for services of this name.
-        if variable.startswith(_PREFIX) and variable not in VARIABLES:
-            for meant in difflib.get_close_matches(variable, VARIABLES, n=1, cutoff=0.9):
+        if capitals.startswith(_PREFIX) and capitals not in VARIABLES:
+            for meant in difflib.get_close_matches(capitals, VARIABLES, n=1, cutoff=0.9):
                 _log.warning("%s is not a setting; did you mean %s?", variable, meant)
 
 
