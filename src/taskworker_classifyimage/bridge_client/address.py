@@ -10,8 +10,12 @@ from taskworker_classifyimage.bridge_client.credentials import Credentials
 from taskworker_classifyimage.bridge_client.tls import Tls
 from taskworker_classifyimage.errors import ConfigError
 
-#: A port at the end of a host; without a password in the address it cannot be a part of one.
-_PORT: Final = re.compile(r"^https?://[^/?#@]*:([0-9]+)(?:[/?#]|$)", re.IGNORECASE)
+_HIGHEST_PORT: Final = 65535
+#: User and password, host and port, if none of them can be a part of another one.
+_AUTHORITY: Final = re.compile(
+    r"https?://(?:[^/?#@]*@)?(?:\[[^]/?#@]*\]|[^]/?#@:[]*)(?::(?P<port>[^/?#@:]*))?(?:[/?#][^@]*)?",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +42,17 @@ class BridgeAddress:
         try:
             parts = urlsplit(text.strip())
             port = parts.port
+            # An "@" in the path follows a password with a "/", which the URL would show.
+            if port == 0 or "@" in parts.path:
+                raise ValueError
         except ValueError:
             raise ConfigError(_what_is_wrong(text.strip())) from None
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ConfigError(
                 "taskbridgeurl must look like http://127.0.0.1:42000/ or https://host/"
             )
+        if any(letter.isspace() for letter in parts.hostname):
+            raise ConfigError("taskbridgeurl has a blank in the name of the host")
         if parts.query or parts.fragment:
             raise ConfigError("taskbridgeurl must not have a '?' or '#' part")
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
@@ -69,8 +78,13 @@ class BridgeAddress:
 
 
 def _what_is_wrong(text: str) -> str:
-    """Why a text is not a URL; repeats nothing but a number that stands where the port does."""
-    port = _PORT.search(text)
-    if port is not None and "@" not in text:
-        return f"taskbridgeurl has the port {port[1][:10]}; the highest is 65535"
+    """Why a text is not an address; repeats nothing but a number where the port has to be."""
+    found = _AUTHORITY.fullmatch(text)
+    if found is not None and found["port"]:
+        digits = found["port"]
+        if digits.isascii() and digits.isdigit() and int(digits[:10]) > _HIGHEST_PORT:
+            return f"taskbridgeurl has the port {digits[:10]}; the highest is {_HIGHEST_PORT}"
+        return f"taskbridgeurl has a port that is not a number from 1 to {_HIGHEST_PORT}"
+    if found is None and "@" not in text:
+        return "taskbridgeurl needs brackets around an IPv6 address, as in http://[::1]:42000/"
     return "taskbridgeurl is not a URL; in a password, write / @ : # ? as %2F %40 %3A %23 %3F"

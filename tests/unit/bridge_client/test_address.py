@@ -71,6 +71,32 @@ def test_a_port_that_does_not_exist_is_told_as_one(text: str) -> None:
         BridgeAddress.parse(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("http://lab:abc/", "a port that is not a number from 1 to 65535"),
+        ("http://lab:-1/", "a port that is not a number from 1 to 65535"),
+        ("http://lab:0/", "a port that is not a number from 1 to 65535"),
+        ("http://user:secret@lab:99999/", "the port 99999; the highest is 65535"),
+        ("http://user:secret@lab:abc/", "a port that is not a number from 1 to 65535"),
+        ("http://[::1/", "brackets"),
+        ("http://::1:42000/", "brackets"),
+        ("http://::1/", "brackets"),
+        ("http://la b/", "a blank in the name of the host"),
+        ("http://user:12345/secret@lab/", "in a password, write"),
+        ("http://user:12345@secret@lab:abc/", "in a password, write"),
+        ("http://user:[secret/@lab/", "in a password, write"),
+    ],
+)
+def test_a_malformed_address_is_told_with_its_reason(text: str, reason: str) -> None:
+    """And with nothing that may be a part of a password."""
+    with pytest.raises(ConfigError) as caught:
+        BridgeAddress.parse(text)
+    assert reason in str(caught.value)
+    assert "secret" not in str(caught.value)
+    assert "12345" not in str(caught.value)
+
+
 @given(st.text())
 def test_any_text_is_an_address_or_refused(text: str) -> None:
     """No text, however odd, raises anything else."""
