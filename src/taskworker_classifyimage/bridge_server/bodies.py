@@ -11,17 +11,29 @@ from collections.abc import Callable
 from typing import Annotated, Any, Final, NoReturn, TypeVar
 
 import msgspec
-from aiohttp import BodyPartReader, web
+import multipart
+from aiohttp import HttpVersion11, web
 from aiohttp.http_exceptions import HttpProcessingError
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, Raw, UnsetType
 
 from taskworker_classifyimage.bridge_server.limits import Limits, RequestMemory, too_large
-from taskworker_classifyimage.bridge_server.records import NewTask, encode_requirements
+from taskworker_classifyimage.bridge_server.records import (
+    NO_REQUIREMENTS,
+    NewTask,
+    encode_requirements,
+)
 from taskworker_classifyimage.bridge_server.uploads import Upload
+from taskworker_classifyimage.tasks import TASK_TYPE
 
 _Body = TypeVar("_Body")
 
-_CHUNK_BYTES: Final = 2**18
+#: A task needs two parts; browsers' forms may send a few more. Their headers are short.
+_MOST_PARTS: Final = 16
+_MOST_HEADERS: Final = 8
+_HEADER_BYTES: Final = 4096
+#: Values of a large body with half surrogate pairs, which only Python's own parser reads.
+_MOST_VALUES: Final = 100_000
+_HALF_PAIR: Final = b"\\ud"
 
 
 def _refuse_constant(constant: str) -> NoReturn:
@@ -32,18 +44,12 @@ _DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant)
 #: ASCII, so that every string a client can write comes back, half surrogate pairs too.
 _ENCODER: Final = json.JSONEncoder(allow_nan=False)
 
-#: What aiohttp raises for a multipart body that is cut off or malformed.
-_BROKEN_FORM: Final = (
-    AssertionError,
-    HttpProcessingError,
-    RuntimeError,
-    ValueError,
-    web.RequestPayloadError,
-)
+#: What is raised for a body that is cut off, or a form that is malformed.
+_BROKEN: Final = (HttpProcessingError, web.RequestPayloadError, multipart.MultipartError)
 
 #: Types and worker names are shown in lists and counted in statistics. SQLite stores UTF-8, which
 #: has no surrogates.
-_Name = Annotated[str, Meta(min_length=1, max_length=1000, pattern=r"^[^\ud800-\udfff]*\Z")]
+_Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\ud800-\udfff]*\Z")]
 #: JSON may write 3 as 3.0; SQLite's integers have 64 bits.
 _Attempt = (
     Annotated[int, Meta(ge=1, le=2**63 - 1)] | Annotated[float, Meta(ge=1, lt=2**63, multiple_of=1)]
@@ -78,12 +84,25 @@ class _AddRequest(msgspec.Struct, frozen=True):
     requirements: dict[str, Any] | None = None
 
 
+class _LargeAddRequest(msgspec.Struct, frozen=True):
+    """The same, of a large body: what is not looked into stays text."""
+
+    type: _Name
+    data: Raw | UnsetType = UNSET
+    requirements: Raw | UnsetType = UNSET
+
+
 class _ProgressRequest(msgspec.Struct, frozen=True):
     progress: _Progress
 
 
 class _CompleteRequest(msgspec.Struct, frozen=True):
     result: Any = UNSET
+    attempt: _Attempt | UnsetType = UNSET
+
+
+class _LargeCompleteRequest(msgspec.Struct, frozen=True):
+    result: Raw | UnsetType = UNSET
     attempt: _Attempt | UnsetType = UNSET
 
 
@@ -105,18 +124,26 @@ async def read_add(request: web.Request, upload: Upload, memory: RequestMemory) 
     _check_length(request, limits.upload_bytes + 2 * limits.json_bytes)
     try:
         with memory.hold() as count:
+            await let_body_come(request)
             async with _limit_arrival(request, limits):
                 text = await _read_parts(request, upload, limits, count)
-    except _BROKEN_FORM as err:
+    except multipart.ParserLimitReached as err:
+        raise _bad_request(
+            f"the form has more than {_MOST_PARTS} parts, or a part too many or too long headers"
+        ) from err
+    except _BROKEN as err:
         raise _bad_request("the multipart form is broken or cut off") from err
     if text is None:
         raise _bad_request("the form has no field 'json'")
-    form = _parse(text, _AddRequest)
-    requirements = _encode(form.requirements or {}, encode_requirements)
-    if len(requirements) > limits.other_bytes:
-        raise too_large(limits.other_bytes)
-    data = _encode_given(form.data)
-    return NewTask(upload.task_id, form.type, data, requirements, upload.has_begun)
+    task_type, data, requirements = _parse_add(text, limits)
+    if task_type == TASK_TYPE and len(data or "") > limits.picture_data_bytes:
+        raise web.HTTPRequestEntityTooLarge(
+            max_size=limits.picture_data_bytes,
+            actual_size=len(data or ""),
+            text=f"data has more than {limits.picture_data_bytes} bytes; the picture belongs into "
+            "the part 'file'",
+        )
+    return NewTask(upload.task_id, task_type, data, requirements, upload.has_begun)
 
 
 async def read_take(request: web.Request, memory: RequestMemory) -> TakeRequest:
@@ -132,9 +159,16 @@ async def read_progress(request: web.Request, memory: RequestMemory) -> int:
 
 async def read_result(request: web.Request, memory: RequestMemory) -> tuple[str | None, int | None]:
     """Reads ``{"result", "attempt"}``: the result as JSON text; each None if it is missing."""
-    body = await _read(request, _CompleteRequest, memory, memory.limits.json_bytes)
+    text = await _read_text(request, memory, memory.limits.json_bytes)
+    body: _CompleteRequest | _LargeCompleteRequest
+    if len(text) <= memory.limits.other_bytes or _needs_python(text):
+        body = _parse(text, _CompleteRequest)
+        result = _encode_given(body.result)
+    else:
+        body = _parse_large(text, _LargeCompleteRequest)
+        result = None if isinstance(body.result, UnsetType) else _to_text(body.result)
     attempt = None if isinstance(body.attempt, UnsetType) else int(body.attempt)
-    return _encode_given(body.result), attempt
+    return result, attempt
 
 
 async def read_renewal(request: web.Request, memory: RequestMemory) -> int:
@@ -145,55 +179,128 @@ async def read_renewal(request: web.Request, memory: RequestMemory) -> int:
 async def _read(
     request: web.Request, kind: type[_Body], memory: RequestMemory, limit_bytes: int
 ) -> _Body:
+    return _parse(await _read_text(request, memory, limit_bytes), kind)
+
+
+async def _read_text(request: web.Request, memory: RequestMemory, limit_bytes: int) -> bytearray:
     if request.content_type != "application/json":
         raise _bad_request("send Content-Type: application/json")
     _check_length(request, limit_bytes)
     body = bytearray()
     try:
         with memory.hold() as count:
+            await let_body_come(request)
             async with _limit_arrival(request, memory.limits):
                 async for chunk in request.content.iter_any():
                     _append(body, chunk, limit_bytes, count)
-    except (HttpProcessingError, web.RequestPayloadError) as err:
+    except _BROKEN as err:
         raise _bad_request("the body is broken or cut off") from err
-    return _parse(body, kind)
+    return body
+
+
+async def check_expectation(request: web.Request) -> None:
+    """Refuses expectations that nobody can meet; `let_body_come` meets the usual one."""
+    if request.headers.get("Expect", "").lower() != "100-continue":
+        raise web.HTTPExpectationFailed
+
+
+def check_encoding(request: web.Request) -> None:
+    """Refuses packed bodies, which no client sends: a small one may unpack to gigabytes."""
+    if request.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
+        raise web.HTTPUnsupportedMediaType(text="send the body without Content-Encoding")
+
+
+async def let_body_come(request: web.Request) -> None:
+    """Answers a client that waits with its body until the call has passed all checks."""
+    if "Expect" in request.headers and request.version == HttpVersion11:
+        transport = request.transport
+        if transport is not None:
+            transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
+def _find_boundary(request: web.Request) -> str:
+    content_type = request.headers.get("Content-Type", "")
+    _, options = multipart.parse_options_header(content_type)  # type: ignore[no-untyped-call]
+    boundary = str(options.get("boundary", ""))
+    if not boundary.isascii():
+        # Bytes that are not UTF-8 arrive as surrogates.
+        raise _bad_request("the form's boundary must be of ASCII characters")
+    return boundary
 
 
 async def _read_parts(
     request: web.Request, upload: Upload, limits: Limits, count: Callable[[int], None]
 ) -> bytearray | None:
-    text: bytearray | None = None
-    reader = await request.multipart()
-    while (part := await reader.next()) is not None:
-        if not isinstance(part, BodyPartReader):
-            raise _bad_request("a part of the form is itself multipart")
-        if part.name == "json":
-            text = await _read_field(part, limits.json_bytes, count)
-        elif part.name == "file" and part.filename != "":
-            await _receive(part, upload)
-        elif part.filename:
-            raise _bad_request("the part with the file must be called 'file'")
-        else:
-            # A browser's form sends its other fields, and an empty part if no file was chosen.
-            await _read_field(part, limits.other_bytes, count)
-    return text
+    """Reads the parts of a form as they arrive; returns the field `json`."""
+    fields: dict[str, bytearray] = {}
+    write: Callable[[bytes], None] = upload.write
+    with multipart.PushMultipartParser(
+        _find_boundary(request),
+        max_header_size=_HEADER_BYTES,
+        max_header_count=_MOST_HEADERS,
+        max_segment_count=_MOST_PARTS,
+    ) as parser:
+        async for chunk in request.content.iter_any():
+            for event in parser.parse(chunk):
+                if isinstance(event, multipart.MultipartSegment):
+                    write = _open_part(event, upload, fields, limits, count)
+                elif event is not None:
+                    write(bytes(event))
+    return fields.get("json")
 
 
-async def _receive(part: BodyPartReader, upload: Upload) -> None:
-    if upload.has_begun:
-        raise _bad_request("a task has one file")
-    upload.begin()
-    while not part.at_eof():
-        upload.write(await part.read_chunk(_CHUNK_BYTES))
+def _open_part(
+    part: multipart.MultipartSegment,
+    upload: Upload,
+    fields: dict[str, bytearray],
+    limits: Limits,
+    count: Callable[[int], None],
+) -> Callable[[bytes], None]:
+    """Returns what takes the bytes of a part."""
+    if part.name == "file" and part.filename != "":
+        if upload.has_begun:
+            raise _bad_request("a task has one file")
+        upload.begin()
+        return upload.write
+    if part.name != "json" and part.filename:
+        raise _bad_request("the part with the file must be called 'file'")
+    # A browser's form sends its other fields, and an empty part if no file was chosen.
+    limit_bytes = limits.json_bytes if part.name == "json" else limits.other_bytes
+    field = fields[str(part.name)] = bytearray()
+    return lambda chunk: _append(field, chunk, limit_bytes, count)
 
 
-async def _read_field(
-    part: BodyPartReader, limit_bytes: int, count: Callable[[int], None]
-) -> bytearray:
-    field = bytearray()
-    while not part.at_eof():
-        _append(field, await part.read_chunk(_CHUNK_BYTES), limit_bytes, count)
-    return field
+def _parse_add(text: bytearray, limits: Limits) -> tuple[str, str | None, str]:
+    """The type, the data as JSON text, and the requirements in the form of the store."""
+    if len(text) <= limits.other_bytes or _needs_python(text):
+        form = _parse(text, _AddRequest)
+        return form.type, _encode_given(form.data), _encode_requirements(form.requirements, limits)
+    large = _parse_large(text, _LargeAddRequest)
+    data = None if isinstance(large.data, UnsetType) else _to_text(large.data)
+    if isinstance(large.requirements, UnsetType):
+        return large.type, data, NO_REQUIREMENTS
+    requirements = bytearray(large.requirements)
+    if len(requirements) > limits.other_bytes:
+        raise _too_large_requirements(limits)
+    parsed: dict[str, Any] | None = _parse(requirements, dict[str, Any] | None)  # type: ignore[arg-type]
+    return large.type, data, _encode_requirements(parsed, limits)
+
+
+def _encode_requirements(requirements: dict[str, Any] | None, limits: Limits) -> str:
+    encoded = _encode(requirements or {}, encode_requirements)
+    most_keys = limits.requirements_keys
+    if len(encoded) > limits.requirements_bytes or len(requirements or {}) > most_keys:
+        raise _too_large_requirements(limits)
+    return encoded
+
+
+def _too_large_requirements(limits: Limits) -> web.HTTPRequestEntityTooLarge:
+    return web.HTTPRequestEntityTooLarge(
+        max_size=limits.requirements_bytes,
+        actual_size=limits.requirements_bytes + 1,
+        text=f"requirements have more than {limits.requirements_bytes} bytes or "
+        f"{limits.requirements_keys} keys",
+    )
 
 
 def _append(body: bytearray, chunk: bytes, limit_bytes: int, count: Callable[[int], None]) -> None:
@@ -220,6 +327,29 @@ def _parse(text: bytearray, kind: type[_Body]) -> _Body:
         return msgspec.convert(_DECODER.decode(text.decode()), kind)
     except msgspec.ValidationError as err:
         raise _bad_request(f"wrong JSON: {err}") from err
+    except ValueError as err:
+        raise _bad_request(f"not valid JSON: {err}") from err
+
+
+def _needs_python(text: bytearray) -> bool:
+    """Whether a large body has half surrogate pairs, which msgspec refuses, and few values."""
+    values = text.count(b",") + text.count(b"[") + text.count(b"{")
+    return values <= _MOST_VALUES and _HALF_PAIR in text.lower()
+
+
+def _parse_large(text: bytearray, kind: type[_Body]) -> _Body:
+    """Parses a large body without making objects of what is not looked into."""
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except msgspec.ValidationError as err:
+        raise _bad_request(f"wrong JSON: {err}") from err
+    except (ValueError, RecursionError) as err:
+        raise _bad_request(f"not valid JSON: {err}") from err
+
+
+def _to_text(value: Raw) -> str:
+    try:
+        return bytes(value).decode()
     except ValueError as err:
         raise _bad_request(f"not valid JSON: {err}") from err
 

@@ -178,6 +178,8 @@ class Connections:
             server,
             loop=asyncio.get_running_loop(),
             access_log=None,
+            # Packed bodies are refused; what is skipped of them must not be unpacked either.
+            auto_decompress=False,
             keepalive_timeout=_IDLE_S,
             # `skip_body` does it, with a limit on the bytes.
             lingering_time=0,

@@ -80,6 +80,11 @@ _MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
             FROM tasks
         ) WHERE latest IS NOT NULL""",
     ),
+    (
+        # Of a release that took requirements of any size; each take would parse them again.
+        """UPDATE tasks SET requirements = '{"(requirements were too large)": true}'
+            WHERE length(requirements) > 4096""",
+    ),
 )
 
 

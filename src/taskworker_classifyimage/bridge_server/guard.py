@@ -87,7 +87,11 @@ class Guard:
             return site not in ("same-origin", "none")
         # Browsers before 2023 do not send Sec-Fetch-Site.
         origin = request.headers.get("Origin")
-        return origin is not None and urlsplit(origin).netloc != request.host
+        try:
+            return origin is not None and urlsplit(origin).netloc != request.host
+        except ValueError:
+            # Such as "http://[".
+            return True
 
 
 def _parse_token(authorization: str) -> bytes:

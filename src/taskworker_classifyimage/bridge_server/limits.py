@@ -14,7 +14,11 @@ class Limits:
     Attributes:
         upload_bytes: the file of a task.
         json_bytes: the JSON of a new task, and of a result.
-        other_bytes: every other JSON body, and the requirements of a task.
+        other_bytes: every other JSON body.
+        requirements_bytes: the requirements of a task; and `requirements_keys` of them.
+        requirements_sets: different requirements of open tasks of one type.
+        picture_data_bytes: the data of a task of type `classifyimage`, which its worker must be
+            able to read.
         held_bytes: JSON of all calls that is in memory while the rest of each call arrives. The
             first `other_bytes` of a call are not counted. A call that exceeds it gets 503.
         free_bytes: disk space that files leave free, so that results can still be written.
@@ -27,7 +31,11 @@ class Limits:
     upload_bytes: int = 512 * 2**20
     json_bytes: int = 50 * 2**20
     other_bytes: int = 100 * 2**10
-    held_bytes: int = 256 * 2**20
+    requirements_bytes: int = 4096
+    requirements_keys: int = 32
+    requirements_sets: int = 256
+    picture_data_bytes: int = 15 * 2**20
+    held_bytes: int = 128 * 2**20
     free_bytes: int = 256 * 2**20
     arrival_s: float = 3600.0
     connections: int | None = None

@@ -8,6 +8,7 @@ from typing import Final, cast
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from taskworker_classifyimage.bridge_server.bodies import check_encoding
 from taskworker_classifyimage.bridge_server.connections import Connection
 from taskworker_classifyimage.bridge_server.failures import Failures
 from taskworker_classifyimage.bridge_server.guard import Guard
@@ -93,6 +94,7 @@ def add_middleware(
         """Checks the caller and turns every error into JSON that shows no internals."""
         try:
             guard.check(request)
+            check_encoding(request)
             if request.method == "OPTIONS":
                 return guard.answer_preflight(request)
             return await handler(request)

@@ -111,7 +111,7 @@ def is_suited(abilities: Mapping[str, object], requirements: str) -> bool:
         return False
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _parse_requirements(requirements: str) -> dict[str, Any]:
     """The requirements as values; cached, as many tasks share few sets."""
     parsed: dict[str, Any] = json.loads(requirements)

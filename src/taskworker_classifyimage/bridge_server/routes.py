@@ -72,7 +72,7 @@ class TaskRoutes:
             ("GET", "/api/version", self.version),
         )
         return [
-            web.route(method, path + slash, handler)
+            web.route(method, path + slash, handler, expect_handler=bodies.check_expectation)
             for method, path, handler in calls
             for slash in ("", "/")
         ]
@@ -84,6 +84,10 @@ class TaskRoutes:
             task = await bodies.read_add(request, upload, self._memory)
             # The data is written twice, into SQLite's log and from there into the database.
             await self._require_space(2 * len(task.data or ""))
+            if not self._store.may_add(task, self._limits.requirements_sets):
+                raise web.HTTPServiceUnavailable(
+                    text="open tasks of this type have too many different requirements"
+                )
             upload.finish()
             self._store.add(task)
         return _to_response({"id": task.id})

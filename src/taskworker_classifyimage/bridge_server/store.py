@@ -7,9 +7,10 @@ The store is called on the event loop: each statement is short and uses an index
 than handing it to a thread.
 """
 
+import itertools
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Any, Final
@@ -108,6 +109,17 @@ class TaskStore:
     def free_space(self) -> None:
         """Gives the disk some of what removed tasks occupied."""
         self._database.free_space()
+
+    def may_add(self, task: NewTask, most_sets: int) -> bool:
+        """Whether open tasks of its type would still have few enough different requirements.
+
+        A take looks at each of them.
+        """
+        if task.requirements == NO_REQUIREMENTS:
+            return True
+        known = itertools.islice(self._iterate_requirements(task.type), most_sets)
+        others = sum(requirements != task.requirements for requirements in known)
+        return others < most_sets
 
     def add(self, task: NewTask) -> None:
         """Appends an open task."""
@@ -273,15 +285,18 @@ class TaskStore:
 
     def _list_suited(self, task_type: str, abilities: Mapping[str, object]) -> list[str]:
         """Lists the requirements of open tasks that the abilities meet, one query for each set."""
-        suited = [NO_REQUIREMENTS]
+        found = self._iterate_requirements(task_type)
+        return [NO_REQUIREMENTS, *(each for each in found if is_suited(abilities, each))]
+
+    def _iterate_requirements(self, task_type: str) -> Iterator[str]:
+        """The different requirements of open tasks of a type, in the order of their texts."""
         requirements = NO_REQUIREMENTS
         while True:
             [(following,)] = self._database.execute(_NEXT_REQUIREMENTS, (task_type, requirements))
             if following is None:
-                return suited
+                return
             requirements = following
-            if is_suited(abilities, requirements):
-                suited.append(requirements)
+            yield requirements
 
     def _change(self, statement: str, *parameters: object) -> bool:
         """Changes a task; False if there is no such task."""

@@ -8,6 +8,8 @@ import msgspec
 
 #: A worker that has not asked for this long is no longer listed.
 SILENCE_S: Final = 30 * 60.0
+#: Beyond that, the one that has been silent longest is no longer listed: one that works asks soon.
+MOST_WORKERS: Final = 1000
 
 
 class ListedWorker(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -40,6 +42,8 @@ class WorkerRoster:
         # Removed first: a key that is set again would keep its old place in the order.
         self._pings.pop((name, task_type), None)
         self._pings[name, task_type] = (self._clock(), task_id)
+        if len(self._pings) > MOST_WORKERS:
+            del self._pings[next(iter(self._pings))]
         self._drop_silent()
 
     def list_recent(self) -> list[ListedWorker]:

@@ -118,18 +118,13 @@ def test_an_aborted_upload_leaves_no_file(
 
 
 @pytest.mark.parametrize("path", ["add", "take"])
-@pytest.mark.parametrize("sent_as", ["Transfer-Encoding: chunked", "Content-Encoding: gzip"])
-def test_a_body_that_breaks_the_rules_of_http_is_a_400(
-    bridge: BridgeOnFolder, path: str, sent_as: str
-) -> None:
+def test_a_body_that_breaks_the_rules_of_http_is_a_400(bridge: BridgeOnFolder, path: str) -> None:
     content_type = (FORM_TYPE if path == "add" else JSON_TYPE)["Content-Type"]
     body = b"5\r\n--b\r\n\r\nnot a size\r\n"
     head = (
         f"POST /api/tasks/{path}/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: {content_type}\r\n"
     )
-    head += f"{sent_as}\r\n"
-    if "chunked" not in sent_as:
-        head += f"Content-Length: {len(body)}\r\n"
+    head += "Transfer-Encoding: chunked\r\n"
     with bridge.connect() as client:
         client.sendall(head.encode() + b"\r\n" + body)
         assert b" 400 " in client.recv(1000).splitlines()[0]
@@ -177,5 +172,5 @@ def test_a_form_without_a_boundary_is_a_400(bridge: BridgeOnFolder, content_type
 @pytest.mark.parametrize("key", ["type", "worker"])
 def test_names_have_a_limit(bridge: BridgeOnFolder, key: str) -> None:
     wanted = {"type": "t", "worker": "w"}
-    assert bridge.post("tasks/take/", {**wanted, key: "x" * 1000}).status == 404
-    assert bridge.post("tasks/take/", {**wanted, key: "x" * 1001}).status == 400
+    assert bridge.post("tasks/take/", {**wanted, key: "x" * 200}).status == 404
+    assert bridge.post("tasks/take/", {**wanted, key: "x" * 201}).status == 400
