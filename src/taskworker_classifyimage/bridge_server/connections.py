@@ -106,6 +106,10 @@ class Connection(web.RequestHandler):
         self._connections.drop(self)
         super().connection_lost(exc)
 
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """Logs an error of the HTTP library once a minute: clients can cause some at will."""
+        self._connections.note_fault(kw.get("exc_info") or args)
+
     def cut(self) -> None:
         """Closes the connection without another byte."""
         if self.transport is not None:
@@ -170,6 +174,11 @@ class Connections:
         #: Those that send an answer, the oldest first: since when, its size, and the task.
         self._answers: dict[Connection, tuple[float, int, asyncio.Task[Any] | None]] = {}
         self._answers_bytes = 0
+        self._faults = RareLog(_log, logging.ERROR)
+
+    def note_fault(self, err: object) -> None:
+        """Logs an error that is in none of our handlers."""
+        self._faults.write(f"bridge.failed_call error={err!r:.300}")
 
     def make(self, server: web.Server) -> Connection:
         """Makes the handler of a new connection."""

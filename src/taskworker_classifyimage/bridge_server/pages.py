@@ -9,6 +9,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from taskworker_classifyimage import __version__
+from taskworker_classifyimage.bridge_server.bodies import check_expectation
 
 #: Hosts that are safe to show: the pages put them into commands to be copied.
 _HOST: Final = re.compile(r"[A-Za-z0-9.\-]+(:[0-9]+)?|\[[0-9A-Fa-f:.]+\](:[0-9]+)?")
@@ -17,12 +18,15 @@ _HOST: Final = re.compile(r"[A-Za-z0-9.\-]+(:[0-9]+)?|\[[0-9A-Fa-f:.]+\](:[0-9]+
 def make_page_routes() -> list[web.RouteDef]:
     """Reads the pages from the package and returns their routes."""
     calls = _make_handler("api.html", "text/html")
+    pages = {
+        "/": _make_handler("index.html", "text/html"),
+        "/doc/api": calls,
+        "/doc/api/": calls,
+        "/style.css": _make_handler("style.css", "text/css"),
+        "/openapi.json": _make_handler("openapi.json", "application/json"),
+    }
     return [
-        web.get("/", _make_handler("index.html", "text/html")),
-        web.get("/doc/api", calls),
-        web.get("/doc/api/", calls),
-        web.get("/style.css", _make_handler("style.css", "text/css")),
-        web.get("/openapi.json", _make_handler("openapi.json", "application/json")),
+        web.get(path, handler, expect_handler=check_expectation) for path, handler in pages.items()
     ]
 
 

@@ -221,6 +221,20 @@ def test_no_other_expectation_is_met(bridge: BridgeOnFolder) -> None:
     assert bridge.call("POST", "/api/tasks/take/", body, headers).status == 417
 
 
+def test_an_error_of_the_http_library_is_one_short_line_a_minute(
+    bridge: BridgeOnFolder, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its traceback for each call would let anybody fill the disk with the log."""
+    for _ in range(20):
+        with bridge.connect() as connection:
+            # The library puts the value, which is no UTF-8, into its answer.
+            connection.sendall(b"GET /nothing HTTP/1.1\r\nHost: localhost\r\nExpect: \x80\r\n\r\n")
+            assert read_status(connection) == 500
+    assert len(caplog.records) == 1
+    assert caplog.records[0].exc_info is None
+    assert len(caplog.text) < 1000
+
+
 HEADERS = [
     *("Host", "Origin", "Content-Type", "Content-Encoding", "Authorization", "Range", "If-Range"),
     *("Expect", "Sec-Fetch-Site", "Accept", "X-Forwarded-For", "X-Forwarded-Host", "Forwarded"),
