@@ -13,10 +13,13 @@ from itertools import takewhile
 
 from taskworker_classifyimage import PROGRAM, __version__
 from taskworker_classifyimage.errors import ExitCode, UserError, printable
+from taskworker_classifyimage.standard_streams import open_standard_streams
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns the exit code; prints one line for an error of the user's."""
+    # First: whatever is opened before would take the place of a stream that is closed.
+    open_standard_streams()
     arguments = sys.argv[1:] if arguments is None else arguments
     flags = set(takewhile(lambda argument: argument != "--", arguments))
     if not flags.isdisjoint(("-v", "--version")):
