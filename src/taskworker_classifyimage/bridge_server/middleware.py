@@ -9,6 +9,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from taskworker_classifyimage.bridge_server.bodies import check_encoding
+from taskworker_classifyimage.bridge_server.call_log import CallLog
 from taskworker_classifyimage.bridge_server.connections import Connection
 from taskworker_classifyimage.bridge_server.failures import Failures
 from taskworker_classifyimage.bridge_server.guard import Guard
@@ -72,7 +73,7 @@ def add_middleware(
     app: web.Application, guard: Guard, running: RunningCalls, limits: Limits
 ) -> None:
     """Makes every call of an application pass through this module."""
-    guesses, failures = Guesses(), Failures()
+    guesses, failures, calls = Guesses(), Failures(), CallLog()
 
     @web.middleware
     async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -81,6 +82,7 @@ def add_middleware(
         connection.call = request
         with running.count():
             response = await respond(request, handler)
+            calls.note(request, response, connection.address)
             if guard.needs_token:
                 await _slow_down(guesses, request, response, connection)
             try:
@@ -104,11 +106,21 @@ def add_middleware(
     async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
         response.headers.update(_HEADERS)
         guard.add_headers(request, response)
-        if running.is_stopping:
+        if running.is_stopping or _waits_for_end(request):
             response.force_close()
+            # The headers are complete already.
+            response.headers["Connection"] = "close"
 
     app.middlewares.append(answer)
     app.on_response_prepare.append(add_headers)
+
+
+def _waits_for_end(request: web.Request) -> bool:
+    """Whether the client may read until the connection ends, as X-Ways' X-Tensions do.
+
+    Every HTTP library sends one of these headers.
+    """
+    return "User-Agent" not in request.headers and "Accept" not in request.headers
 
 
 async def _slow_down(
