@@ -16,7 +16,12 @@ from aiohttp import HttpVersion11, web
 from aiohttp.http_exceptions import HttpProcessingError
 from msgspec import UNSET, Meta, Raw, UnsetType
 
-from taskworker_classifyimage.bridge_server.limits import Limits, RequestMemory, too_large
+from taskworker_classifyimage.bridge_server.limits import (
+    HeldJson,
+    Limits,
+    RequestMemory,
+    too_large,
+)
 from taskworker_classifyimage.bridge_server.records import (
     NO_REQUIREMENTS,
     NewTask,
@@ -110,23 +115,22 @@ class _RenewRequest(msgspec.Struct, frozen=True):
     attempt: _Attempt
 
 
-async def read_add(request: web.Request, upload: Upload, memory: RequestMemory) -> NewTask:
+async def read_add(request: web.Request, upload: Upload, held: HeldJson) -> NewTask:
     """Reads a form with a field `json` and an optional part `file`, in any order.
 
     Args:
         request: the call.
         upload: stores the file while it arrives; the name of its file becomes the task's id.
-        memory: counts the JSON.
+        held: counts the JSON.
     """
-    limits = memory.limits
+    limits = held.limits
     if request.content_type != "multipart/form-data":
         raise _bad_request("send multipart/form-data with a field 'json' and perhaps a file 'file'")
     _check_length(request, limits.upload_bytes + 2 * limits.json_bytes)
     try:
-        with memory.hold() as count:
-            await let_body_come(request)
-            async with _limit_arrival(request, limits):
-                text = await _read_parts(request, upload, limits, count)
+        await let_body_come(request)
+        async with _limit_arrival(request, limits):
+            text = await _read_parts(request, upload, limits, held.count)
     except multipart.ParserLimitReached as err:
         raise _bad_request(
             f"the form has more than {_MOST_PARTS} parts, or a part too many or too long headers"
@@ -135,6 +139,7 @@ async def read_add(request: web.Request, upload: Upload, memory: RequestMemory) 
         raise _bad_request("the multipart form is broken or cut off") from err
     if text is None:
         raise _bad_request("the form has no field 'json'")
+    await held.wait_for_turn()
     task_type, data, requirements = _parse_add(text, limits)
     if task_type == TASK_TYPE and len(data or "") > limits.picture_data_bytes:
         raise web.HTTPRequestEntityTooLarge(
@@ -157,11 +162,12 @@ async def read_progress(request: web.Request, memory: RequestMemory) -> int:
     return int(body.progress)
 
 
-async def read_result(request: web.Request, memory: RequestMemory) -> tuple[str | None, int | None]:
+async def read_result(request: web.Request, held: HeldJson) -> tuple[str | None, int | None]:
     """Reads ``{"result", "attempt"}``: the result as JSON text; each None if it is missing."""
-    text = await _read_text(request, memory, memory.limits.json_bytes)
+    text = await _read_text(request, held, held.limits.json_bytes)
+    await held.wait_for_turn()
     body: _CompleteRequest | _LargeCompleteRequest
-    if len(text) <= memory.limits.other_bytes or _needs_python(text):
+    if len(text) <= held.limits.other_bytes or _needs_python(text):
         body = _parse(text, _CompleteRequest)
         result = _encode_given(body.result)
     else:
@@ -179,20 +185,20 @@ async def read_renewal(request: web.Request, memory: RequestMemory) -> int:
 async def _read(
     request: web.Request, kind: type[_Body], memory: RequestMemory, limit_bytes: int
 ) -> _Body:
-    return _parse(await _read_text(request, memory, limit_bytes), kind)
+    async with memory.hold() as held:
+        return _parse(await _read_text(request, held, limit_bytes), kind)
 
 
-async def _read_text(request: web.Request, memory: RequestMemory, limit_bytes: int) -> bytearray:
+async def _read_text(request: web.Request, held: HeldJson, limit_bytes: int) -> bytearray:
     if request.content_type != "application/json":
         raise _bad_request("send Content-Type: application/json")
     _check_length(request, limit_bytes)
     body = bytearray()
     try:
-        with memory.hold() as count:
-            await let_body_come(request)
-            async with _limit_arrival(request, memory.limits):
-                async for chunk in request.content.iter_any():
-                    _append(body, chunk, limit_bytes, count)
+        await let_body_come(request)
+        async with _limit_arrival(request, held.limits):
+            async for chunk in request.content.iter_any():
+                _append(body, chunk, limit_bytes, held.count)
     except _BROKEN as err:
         raise _bad_request("the body is broken or cut off") from err
     return body

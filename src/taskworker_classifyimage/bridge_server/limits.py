@@ -1,10 +1,18 @@
 """How much a client may send, how much JSON may be in memory, and how long things last."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from aiohttp import web
+
+#: A body of this size takes some milliseconds to parse and to store.
+_LARGE_BYTES: Final = 2**20
+#: How long nothing large is worked on, by the time that the last one took.
+_REST: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +52,10 @@ class Limits:
 
 
 class RequestMemory:
-    """Counts the JSON of all calls that are still arriving, and refuses too much of it.
+    """Counts the JSON of all calls that are in memory, refuses too much of it, and slows it down.
+
+    Parsing and storing a large body keeps all other calls waiting. So one is worked on at a time,
+    and after it nothing large is worked on for twice as long.
 
     Attributes:
         limits: of the server.
@@ -52,31 +63,59 @@ class RequestMemory:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self._held_bytes = 0
+        self.held_bytes = 0
+        self.one_large = asyncio.Lock()
 
-    @contextmanager
-    def hold(self) -> Iterator[Callable[[int], None]]:
-        """Gives a function that counts a call's next bytes; they count until the block ends.
-
-        The function raises the HTTP error 503 if they are too many.
-        """
-        arrived_bytes = held_bytes = 0
-
-        def count(size_bytes: int) -> None:
-            nonlocal arrived_bytes, held_bytes
-            arrived_bytes += size_bytes
-            if arrived_bytes <= self.limits.other_bytes:
-                return
-            if self._held_bytes + size_bytes > self.limits.held_bytes:
-                # If calls waited here, they could wait for each other's memory forever.
-                raise web.HTTPServiceUnavailable(text="too much large JSON at once; try again")
-            held_bytes += size_bytes
-            self._held_bytes += size_bytes
-
+    @asynccontextmanager
+    async def hold(self) -> AsyncIterator["HeldJson"]:
+        """Counts the JSON of one call until the block ends."""
+        held = HeldJson(self)
         try:
-            yield count
+            yield held
         finally:
-            self._held_bytes -= held_bytes
+            self.held_bytes -= held.counted_bytes
+            await held.rest()
+
+
+class HeldJson:
+    """The JSON of one call.
+
+    Attributes:
+        limits: of the server.
+        counted_bytes: what counts of it: not the first `Limits.other_bytes`.
+    """
+
+    def __init__(self, memory: RequestMemory) -> None:
+        self.limits = memory.limits
+        self.counted_bytes = 0
+        self._memory = memory
+        self._arrived_bytes = 0
+        self._begun_s: float | None = None
+
+    def count(self, size_bytes: int) -> None:
+        """Counts the call's next bytes; raises the HTTP error 503 if they are too many."""
+        self._arrived_bytes += size_bytes
+        if self._arrived_bytes <= self.limits.other_bytes:
+            return
+        if self._memory.held_bytes + size_bytes > self.limits.held_bytes:
+            # If calls waited here, they could wait for each other's memory forever.
+            raise web.HTTPServiceUnavailable(text="too much large JSON at once; try again")
+        self.counted_bytes += size_bytes
+        self._memory.held_bytes += size_bytes
+
+    async def wait_for_turn(self) -> None:
+        """Waits until a large body may be worked on; a small one never waits."""
+        if self._arrived_bytes > _LARGE_BYTES:
+            await self._memory.one_large.acquire()
+            self._begun_s = time.perf_counter()
+
+    async def rest(self) -> None:
+        """Ends the turn, if there was one."""
+        if self._begun_s is not None:
+            try:
+                await asyncio.sleep(_REST * (time.perf_counter() - self._begun_s))
+            finally:
+                self._memory.one_large.release()
 
 
 def too_large(limit_bytes: int) -> web.HTTPRequestEntityTooLarge:

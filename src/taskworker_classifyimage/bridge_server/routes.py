@@ -81,15 +81,16 @@ class TaskRoutes:
         """POST tasks/add: a new task, with its file if it has one."""
         await self._require_space(request.content_length or 0)
         with self._uploads.receive(str(uuid.uuid4()), self._limits) as upload:
-            task = await bodies.read_add(request, upload, self._memory)
-            # The data is written twice, into SQLite's log and from there into the database.
-            await self._require_space(2 * len(task.data or ""))
-            if not self._store.may_add(task, self._limits.requirements_sets):
-                raise web.HTTPServiceUnavailable(
-                    text="open tasks of this type have too many different requirements"
-                )
-            upload.finish()
-            self._store.add(task)
+            async with self._memory.hold() as held:
+                task = await bodies.read_add(request, upload, held)
+                # The data is written twice, into SQLite's log and from there into the database.
+                await self._require_space(2 * len(task.data or ""))
+                if not self._store.may_add(task, self._limits.requirements_sets):
+                    raise web.HTTPServiceUnavailable(
+                        text="open tasks of this type have too many different requirements"
+                    )
+                upload.finish()
+                self._store.add(task)
         return _to_response({"id": task.id})
 
     async def take(self, request: web.Request) -> web.Response:
@@ -136,9 +137,10 @@ class TaskRoutes:
 
     async def complete(self, request: web.Request) -> web.Response:
         """POST tasks/complete/:id: the result."""
-        result, attempt = await bodies.read_result(request, self._memory)
         task_id = _parse_task_id(request)
-        completion = self._store.complete(task_id, result, attempt)
+        async with self._memory.hold() as held:
+            result, attempt = await bodies.read_result(request, held)
+            completion = self._store.complete(task_id, result, attempt)
         if completion is Completion.TAKEN_OVER:
             raise web.HTTPConflict(text="another worker has taken the task since")
         self._leases.end(task_id)

@@ -1,5 +1,6 @@
 """Limits: of files, JSON, the disk, the memory of all calls and the time of arrival."""
 
+import asyncio
 import json
 import uuid
 from contextlib import ExitStack
@@ -17,7 +18,7 @@ from support.in_process import (
     serving,
 )
 from support.waiting import wait_until
-from taskworker_classifyimage.bridge_server.limits import Limits
+from taskworker_classifyimage.bridge_server.limits import Limits, RequestMemory
 
 MIB = 2**20
 FULL = "the bridge's disk is full: make room on it, or remove tasks"
@@ -105,3 +106,34 @@ def test_large_json_of_many_calls_does_not_fill_the_memory(tmp_path: Path, is_fo
         for connection in slow:
             connection.close()
         wait_until(lambda: send().status == 200)
+
+
+def test_large_json_is_worked_on_one_at_a_time() -> None:
+    """Parsing and storing it keeps all calls waiting; what is small does not wait for its turn."""
+
+    async def run() -> None:
+        memory, order = RequestMemory(Limits()), []
+
+        async def call(name: str, size_bytes: int, work: asyncio.Event) -> None:
+            async with memory.hold() as held:
+                held.count(size_bytes)
+                await held.wait_for_turn()
+                order.append(name)
+                await work.wait()
+            order.append(f"{name} has rested")
+
+        first, others = asyncio.Event(), asyncio.Event()
+        others.set()
+        calls = [
+            asyncio.create_task(call("first", 2 * MIB, first)),
+            asyncio.create_task(call("second", 2 * MIB, others)),
+            asyncio.create_task(call("small", 1000, others)),
+        ]
+        await asyncio.sleep(0.01)
+        assert order == ["first", "small", "small has rested"]
+        first.set()
+        await asyncio.gather(*calls)
+        assert order[3:] == ["first has rested", "second", "second has rested"]
+        assert memory.held_bytes == 0
+
+    asyncio.run(run())
