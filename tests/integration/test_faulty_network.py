@@ -108,3 +108,30 @@ def slow_down(_: Exchange) -> Fault | None:
     """A round trip that is long enough for many tasks to be in flight."""
     time.sleep(0.02)
     return None
+
+
+def test_slow_downloads_keep_no_other_task_waiting(
+    tmp_path: Path, colours: list[Classifier]
+) -> None:
+    """Six held all slots, and good tasks waited until they were given up."""
+    slow: set[str] = set()
+
+    def stall(exchange: Exchange) -> Fault | None:
+        return send_a_part_and_hang if exchange.task_id in slow else None
+
+    def send_a_part_and_hang(exchange: Exchange) -> None:
+        if exchange.step != "file":
+            exchange.answer(exchange.forward())
+            return
+        exchange.answer(exchange.forward()[:-1])
+        exchange.hang()
+
+    with serving(tmp_path / "bridge") as served, FaultyProxy(served.url, stall) as proxy:
+        api = Api(served.url)
+        slow.update(add_pictures(api, 8, seed=2))
+        good = add_pictures(api, 30, seed=3)
+        with working(proxy.url, colours, results=tmp_path / "results"):
+            wait_until(lambda: good.keys() <= proxy.completed.keys())
+            assert not slow & proxy.completed.keys()
+            slow.clear()
+        assert wrong_answers(api, good) == {}

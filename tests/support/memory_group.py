@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from support.waiting import wait_until
+
 _VERSION_1 = Path("/sys/fs/cgroup/memory")
 _VERSION_2 = Path("/sys/fs/cgroup")
 
@@ -55,4 +57,6 @@ def memory_group(limit_bytes: int) -> Iterator[MemoryGroup]:
     try:
         yield MemoryGroup(folder)
     finally:
+        # A worker's decoders may end a moment after it.
+        wait_until(lambda: not (folder / "cgroup.procs").read_text(encoding="ascii"))
         folder.rmdir()
