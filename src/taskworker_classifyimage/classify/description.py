@@ -235,6 +235,8 @@ def _lines(pack: ModelPack) -> Iterator[str]:
     if (pack.tensor.subtract, pack.tensor.divide) == (TensorSpec().subtract, TensorSpec().divide):
         yield f"scaling = {_quote('none')}"
     else:
+        order = f"by channel in the order of colours: {pack.tensor.colours}"
+        yield f"# (value - subtract) / divide, {order}"
         yield f"scaling.subtract = {list(pack.tensor.subtract)!r}"
         yield f"scaling.divide = {list(pack.tensor.divide)!r}"
     yield from ("", "[output]", f"kind = {_quote(pack.output)}")

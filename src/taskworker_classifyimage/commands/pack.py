@@ -84,7 +84,9 @@ class Described(PackOptions):
     scaling: Annotated[
         Scaling | None,
         setting(
-            "HOW", _read_scaling, help=f"{', '.join(SCALINGS)} (signed: -1 to 1), or R,G,B/R,G,B"
+            "HOW",
+            _read_scaling,
+            help=f"{', '.join(SCALINGS)} (signed: -1 to 1), or R,G,B/R,G,B, for --colours BGR too",
         ),
     ] = None
     colours: Annotated[Literal["RGB", "BGR"] | None, choice("ORDER", default="RGB")] = None
@@ -120,7 +122,8 @@ def run(
     compared = make_pack(network, output, described, photos, model_options(files))
     print(
         f"Compared on {compared.pictures} pictures: largest difference of probabilities "
-        f"{compared.largest:.1e}, the same best class on {compared.same_best}.\n"
+        f"{compared.largest:.1e} (allowed: {compared.allowed:g}), the same best class on "
+        f"{compared.same_best}.\n"
         f"Done; try it: {PROGRAM} doctor --model {output}"
     )
 

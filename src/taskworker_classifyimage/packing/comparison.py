@@ -42,11 +42,13 @@ class Comparison:
         pictures: how many were compared.
         largest: the largest difference between two probabilities of the same class.
         same_best: for how many pictures both have the same best class.
+        allowed: what `largest` may be.
     """
 
     pictures: int
     largest: float
     same_best: int
+    allowed: float
 
 
 def load_pictures(spec: InputSpec, photos: Sequence[Path]) -> Images:
@@ -106,7 +108,7 @@ def guess_kind(scores: Scores) -> Literal["logits", "probabilities"]:
     )
 
 
-def compare(pack: ModelPack, scores: Scores, pictures: Images) -> Comparison:
+def compare(pack: ModelPack, scores: Scores, pictures: Images, allowed: float) -> Comparison:
     """Runs a pack as a worker does, on the (N, S, S, 3) uint8 RGB behind the source's scores.
 
     Raises:
@@ -124,6 +126,7 @@ def compare(pack: ModelPack, scores: Scores, pictures: Images) -> Comparison:
         pictures=len(pictures),
         largest=float(np.abs(found - expected).max()),
         same_best=int((found.argmax(axis=1) == expected.argmax(axis=1)).sum()),
+        allowed=allowed,
     )
 
 

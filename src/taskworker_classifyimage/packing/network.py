@@ -20,7 +20,7 @@ Scores = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """(value - subtract) / divide, by channel in the network's order, value from 0 to 255."""
+    """(value - subtract) / divide, for red, green and blue, value from 0 to 255."""
 
     subtract: Triple
     divide: Triple
@@ -109,8 +109,8 @@ class PackOptions:
         if self.scaling is None:
             raise ConfigError(
                 "--scaling is needed, for the file does not say what the network was trained to "
-                f"see in place of 0 to 255: {', '.join(SCALINGS)}, or SUBTRACT,../DIVIDE,.. by "
-                "channel"
+                f"see in place of 0 to 255: {', '.join(SCALINGS)}, or R,G,B/R,G,B: what is "
+                "subtracted and divided by"
             )
         return self.scaling
 
@@ -122,6 +122,7 @@ class Network:
     Attributes:
         onnx: a whole ONNX file that reads pictures as `tensor` says.
         scores: the source's own answer, by its own library: (N, S, S, 3) uint8 RGB to (N, C).
+        has_8_bits: whether it computes with numbers of 8 bits, which each library rounds otherwise.
         classes: None where the source does not name them.
     """
 
@@ -134,6 +135,7 @@ class Network:
     licence: str = "not stated"
     published_top1: float | None = None
     classes: OwnClasses | None = None
+    has_8_bits: bool = False
 
 
 def name_after(path: Path) -> str:

@@ -1,15 +1,20 @@
 """A network in an ONNX file, which goes into the pack unchanged."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from taskworker_classifyimage.classify.base import Images
 from taskworker_classifyimage.classify.model_pack import MODEL_LIMIT_BYTES, TensorSpec, read_member
 from taskworker_classifyimage.classify.onnx_runtime import import_onnxruntime, session_options
 from taskworker_classifyimage.errors import ModelError, one_line
 from taskworker_classifyimage.packing.network import Network, PackOptions, Scores, name_after
+
+#: Names of operators on whole numbers of 8 bits, and of those that convert to and from them.
+_OF_INTEGERS: Final = (b"QLinear", b"MatMulInteger", b"ConvInteger")
+_OF_8_BITS: Final = (*_OF_INTEGERS, b"QuantizeLinear")
 
 
 def open_onnx(path: Path, options: PackOptions) -> Network:
@@ -28,7 +33,8 @@ def open_onnx(path: Path, options: PackOptions) -> Network:
     tensor = _describe_tensor(path, inputs[0].type, layout, options)
 
     def scores(images: Images) -> Scores:
-        (answer,) = session.run(None, {inputs[0].name: tensor.convert(images)})
+        tensors = _prepare(images, layout, options)
+        (answer,) = session.run(None, {inputs[0].name: tensors})
         return np.asarray(answer)
 
     return Network(
@@ -38,6 +44,7 @@ def open_onnx(path: Path, options: PackOptions) -> Network:
         onnx=content,
         scores=scores,
         tensor=tensor,
+        has_8_bits=any(name in content for name in _OF_8_BITS),
     )
 
 
@@ -45,7 +52,7 @@ def _open_session(path: Path, content: bytes) -> Any:
     runtime, settings = import_onnxruntime(), session_options()
     levels = runtime.GraphOptimizationLevel
     settings.graph_optimization_level = levels.ORT_DISABLE_ALL
-    if any(name in content for name in (b"QLinear", b"MatMulInteger", b"ConvInteger")):
+    if any(name in content for name in _OF_INTEGERS):
         # Sums of 8-bit products overflow on x86 CPUs without VNNI, unless an optimisation of this
         # level makes signed weights unsigned.
         settings.graph_optimization_level = levels.ORT_ENABLE_EXTENDED
@@ -81,4 +88,25 @@ def _describe_tensor(
     if kind != "tensor(float)":
         raise ModelError(f"{path} takes {kind}, not uint8 or float")
     scaling = options.require_scaling()
-    return TensorSpec("float32", layout, colours, scaling.subtract, scaling.divide)
+    subtract, divide = scaling.subtract, scaling.divide
+    if colours == "BGR":
+        # A pack states them in the order of the network's channels.
+        subtract, divide = subtract[::-1], divide[::-1]
+    return TensorSpec("float32", layout, colours, subtract, divide)
+
+
+def _prepare(
+    images: Images, layout: Literal["NHWC", "NCHW"], options: PackOptions
+) -> npt.NDArray[Any]:
+    """What the network takes of (N, S, S, 3) uint8 RGB, by the options alone.
+
+    Not by the pack's description, or a mistake there would be on both sides of the comparison.
+    """
+    prepared: npt.NDArray[Any] = images
+    if options.scaling is not None:
+        subtract = np.array(options.scaling.subtract, np.float32)
+        divide = np.array(options.scaling.divide, np.float32)
+        prepared = (images.astype(np.float32) - subtract) / divide
+    if options.colours == "BGR":
+        prepared = prepared[..., ::-1]
+    return np.ascontiguousarray(prepared if layout == "NHWC" else prepared.transpose(0, 3, 1, 2))

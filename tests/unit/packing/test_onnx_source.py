@@ -1,6 +1,6 @@
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import onnx
@@ -9,10 +9,13 @@ from onnx import TensorProto, helper, numpy_helper
 
 from support.packs import IDS, SIZE, colour_network
 from taskworker_classifyimage.classify.base import OwnClasses
+from taskworker_classifyimage.classify.catalogue import built_in_packs
 from taskworker_classifyimage.classify.loader import load_classifier
+from taskworker_classifyimage.classify.model_pack import ModelPack
 from taskworker_classifyimage.errors import ConfigError, ModelError
 from taskworker_classifyimage.packing import make_pack
-from taskworker_classifyimage.packing.network import SCALINGS, PackOptions
+from taskworker_classifyimage.packing.network import SCALINGS, PackOptions, Scaling
+from taskworker_classifyimage.packing.onnx_source import open_onnx
 
 CLASSES = OwnClasses(tuple(IDS), {"de": ("Rotes", "Grünes", "Blaues")})
 OURS = PackOptions(classes=CLASSES)
@@ -65,6 +68,35 @@ def test_floats_channels_first_blue_first_are_described_so(tmp_path: Path) -> No
     blue = np.full((1, SIZE, SIZE, 3), (0, 0, 255), dtype=np.uint8)
     expected = np.exp([0, 0, 1]) / np.exp([0, 0, 1]).sum()
     assert np.abs(classifier.probabilities(blue)[0] - expected).max() < 1e-6
+
+
+@pytest.mark.parametrize("colours", ["RGB", "BGR"])
+def test_scaling_is_of_red_green_and_blue_whatever_the_order(
+    tmp_path: Path, colours: Literal["RGB", "BGR"]
+) -> None:
+    """A mean of red that is taken off blue makes wrong answers, and nobody would see it."""
+    network = colour_network(dtype="float32", layout="NCHW", colours=colours)
+    scaling = Scaling((100.0, 50.0, 0.0), (1.0, 2.0, 4.0))
+    options = PackOptions(classes=CLASSES, scaling=scaling, colours=colours, kind="logits")
+    path = saved(tmp_path, network)
+    red, green, blue = 110, 60, 40
+    picture = np.full((4, SIZE, SIZE, 3), (red, green, blue), dtype=np.uint8)
+    shades = np.array([(red - 100) / 1, (green - 50) / 2, (blue - 0) / 4], np.float64)
+    # The source's own answer, with which the pack's is compared.
+    assert np.abs(open_onnx(path, options).scores(picture)[0] - shades).max() < 1e-3
+    make_pack(str(path), tmp_path / "pack", options, [])
+    found = load_classifier(str(tmp_path / "pack")).probabilities(picture)[0]
+    assert np.abs(found - np.exp(shades) / np.exp(shades).sum()).max() < 1e-3
+    written = (tmp_path / "pack" / "model.toml").read_text("utf-8")
+    assert f"by channel in the order of colours: {colours}" in written
+
+
+@pytest.mark.parametrize("pack", built_in_packs(), ids=lambda pack: str(pack.name))
+def test_a_network_of_8_bits_has_a_tolerance_of_its_own(tmp_path: Path, pack: ModelPack) -> None:
+    """Each library and processor rounds it differently; all three built-in ones were refused."""
+    compared = make_pack(str(pack.path / "model.onnx"), tmp_path / "pack", PackOptions(), [])
+    assert (compared.allowed, compared.pictures) == (0.1, 20)
+    assert compared.largest < 0.1
 
 
 def test_a_zip_is_made_where_the_name_says_so(tmp_path: Path) -> None:
