@@ -29,7 +29,14 @@ FLAGS_OF_WORK = (
     *("insecure", "worker", "in-flight", "task-limit", "rescue-after", "state", "provenance"),
     *("model", "device", "models-dir", "offline", "preprocessing", "decoder-processes"),
     *("decode-timeout", "bridge-host", "bridge-port", "bridge-data", "bridge-lease"),
-    *("bridge-keep-days", "bridge-token-file", "allow-remote", "bridge-origins", "config"),
+    *(
+        "bridge-keep-days",
+        "bridge-token-file",
+        "allow-remote",
+        "bridge-origins",
+        "bridge-proxies",
+        "config",
+    ),
     "log-level",
 )
 
@@ -168,7 +175,7 @@ def test_a_script_for_completion_is_printed_for_each_shell(
         (["m"], ["models"]),
         (["models", ""], ["list", "pack"]),
         (["work", "--log-level", ""], ["debug", "info", "warning", "error"]),
-        (["work", "--verbose", "--bridge-p"], ["--bridge-port"]),
+        (["work", "--verbose", "--bridge-po"], ["--bridge-port"]),
         (["classify", "--lang"], ["--language"]),
     ],
     ids=" ".join,

@@ -310,6 +310,8 @@ def test_an_unknown_key_is_refused_by_name(tmp_path: Path) -> None:
         ("bridge-lease", "0"),
         ("bridge-keep-days", "-1"),
         ("bridge-origins", "lab.example"),
+        ("bridge-proxies", "lab.example"),
+        ("bridge-proxies", "10.0.0.0/33"),
         ("bridge-origins", "https://lab.example/"),
         ("bridge-origins", "https://lab.example,null"),
         ("allow-remote", "yes"),

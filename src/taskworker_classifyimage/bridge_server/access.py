@@ -2,12 +2,15 @@
 
 import re
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Final
 
 from taskworker_classifyimage.errors import ConfigError
 from taskworker_classifyimage.loopback import is_loopback
 
+#: An address or a network, as settings name those of proxies.
+Network = IPv4Network | IPv6Network
 #: The values of `--allow-remote`.
 WITH_TOKEN: Final = "token"  # noqa: S105 - a flag's value, not a secret
 OPEN: Final = "open"
@@ -25,15 +28,22 @@ class Access:
         token: what every call must send; None: nothing.
         origins: other servers ("https://lab.example") whose pages may call; "*" means all.
         is_local: whether the bridge listens on a loopback address only.
+        proxies: addresses of reverse proxies whose X-Forwarded-* headers count, besides those of
+            this machine.
     """
 
     token: str | None = field(default=None, repr=False)
     origins: tuple[str, ...] = ()
     is_local: bool = True
+    proxies: tuple[Network, ...] = ()
 
 
 def settle_access(
-    host: str, allow_remote: str | None, token: str | None, origins: tuple[str, ...]
+    host: str,
+    allow_remote: str | None,
+    token: str | None,
+    origins: tuple[str, ...],
+    proxies: tuple[Network, ...] = (),
 ) -> Access:
     """Decides what callers need on a bridge that binds `host`.
 
@@ -42,6 +52,7 @@ def settle_access(
         allow_remote: `WITH_TOKEN`, `OPEN`, or None if the flag is not set.
         token: None for a bridge without one.
         origins: see `Access`.
+        proxies: see `Access`.
 
     Raises:
         ConfigError: other machines could call, and the settings do not allow it.
@@ -58,7 +69,7 @@ def settle_access(
                 "--allow-remote needs a token: name the file that holds it with "
                 "--bridge-token-file, or use --allow-remote open to let everybody in"
             )
-    return Access(token, origins, is_local)
+    return Access(token, origins, is_local, proxies)
 
 
 def read_token(path: Path) -> str:

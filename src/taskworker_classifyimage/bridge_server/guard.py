@@ -9,16 +9,21 @@ import base64
 import hmac
 import re
 from typing import Final
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from taskworker_classifyimage.bridge_server.access import ANY_ORIGIN, Access
+from taskworker_classifyimage.bridge_server.forwarded import find_caller
+from taskworker_classifyimage.bridge_server.origins import is_of_host, parse_origin
 
 _LOCAL_HOST: Final = re.compile(
     r"(localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE
 )
 _FOREIGN_PAGE: Final = "pages of other servers may not call; --bridge-origins names those that may"
+_FOREIGN_NAME: Final = (
+    "call this bridge as localhost or 127.0.0.1, name its address behind a proxy with"
+    " --bridge-origins, or give it a token"
+)
 _PREFLIGHT: Final = {
     "Access-Control-Allow-Methods": "GET, HEAD, POST, DELETE, OPTIONS",
     "Access-Control-Allow-Headers": "Content-Type, Authorization",
@@ -33,7 +38,9 @@ class Guard:
 
     def __init__(self, access: Access) -> None:
         self._token = access.token.encode() if access.token is not None else None
-        self._origins = frozenset(access.origins)
+        self._proxies = access.proxies
+        self._allows_any = ANY_ORIGIN in access.origins
+        self._origins = frozenset(filter(None, map(parse_origin, access.origins)))
         # A page that rebinds a name to this machine does not know the token.
         self._checks_host = access.is_local and access.token is None
 
@@ -45,10 +52,8 @@ class Guard:
     def check(self, request: web.Request) -> None:
         """Lets a call pass, or raises the HTTP error that answers it."""
         headers = request.headers
-        if self._checks_host and not _LOCAL_HOST.fullmatch(headers.get("Host", "localhost")):
-            raise web.HTTPMisdirectedRequest(
-                text="call this bridge as localhost or 127.0.0.1, or give it a token"
-            )
+        if self._checks_host and not self._is_own_name(headers.get("Host", "localhost")):
+            raise web.HTTPMisdirectedRequest(text=_FOREIGN_NAME)
         if request.path.startswith("/api/") and self._is_foreign(request):
             raise web.HTTPForbidden(text=_FOREIGN_PAGE)
         if self._token is not None and request.method != "OPTIONS":
@@ -66,17 +71,26 @@ class Guard:
 
     def add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
         """Tells the browser which other server's page may read the response."""
-        if self._origins:
+        if self._allows_any or self._origins:
             response.headers["Vary"] = "Origin"
             origin = self._find_allowed_origin(request)
             if origin is not None:
                 response.headers["Access-Control-Allow-Origin"] = origin
 
     def _find_allowed_origin(self, request: web.Request) -> str | None:
-        if ANY_ORIGIN in self._origins:
+        if self._allows_any:
             return ANY_ORIGIN
         origin = request.headers.get("Origin")
-        return origin if origin in self._origins else None
+        return origin if origin and parse_origin(origin) in self._origins else None
+
+    def _is_own_name(self, host: str) -> bool:
+        """Whether `Host` is a name of this machine or, behind a proxy, one that was named.
+
+        Never `X-Forwarded-Host`: a page that rebinds its name can send it.
+        """
+        if _LOCAL_HOST.fullmatch(host):
+            return True
+        return any(is_of_host(origin, host) for origin in self._origins)
 
     def _is_foreign(self, request: web.Request) -> bool:
         """Whether the call comes from a page of a server that is not allowed to call."""
@@ -86,12 +100,13 @@ class Guard:
         if site is not None:
             return site not in ("same-origin", "none")
         # Browsers before 2023 do not send Sec-Fetch-Site.
-        origin = request.headers.get("Origin")
-        try:
-            return origin is not None and urlsplit(origin).netloc != request.host
-        except ValueError:
-            # Such as "http://[".
-            return True
+        sent = request.headers.get("Origin")
+        if sent is None:
+            return False
+        origin = parse_origin(sent)
+        # A page of another server cannot send X-Forwarded-Host without a preflight.
+        hosts = (request.host, find_caller(request, self._proxies).host)
+        return origin is None or not any(is_of_host(origin, host) for host in hosts)
 
 
 def _parse_token(authorization: str) -> bytes:

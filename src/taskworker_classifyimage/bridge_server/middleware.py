@@ -8,10 +8,12 @@ from typing import Final, cast
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from taskworker_classifyimage.bridge_server.access import Access
 from taskworker_classifyimage.bridge_server.bodies import check_encoding
 from taskworker_classifyimage.bridge_server.call_log import CallLog
 from taskworker_classifyimage.bridge_server.connections import Connection
 from taskworker_classifyimage.bridge_server.failures import Failures
+from taskworker_classifyimage.bridge_server.forwarded import find_caller
 from taskworker_classifyimage.bridge_server.guard import Guard
 from taskworker_classifyimage.bridge_server.guesses import Guesses
 from taskworker_classifyimage.bridge_server.limits import Limits
@@ -70,9 +72,10 @@ class RunningCalls:
 
 
 def add_middleware(
-    app: web.Application, guard: Guard, running: RunningCalls, limits: Limits
+    app: web.Application, access: Access, running: RunningCalls, limits: Limits
 ) -> None:
     """Makes every call of an application pass through this module."""
+    guard = Guard(access)
     guesses, failures, calls = Guesses(), Failures(), CallLog()
 
     @web.middleware
@@ -80,11 +83,12 @@ def add_middleware(
         """Answers a call, which is running until its client has read the answer."""
         connection = cast("Connection", request.protocol)
         connection.call = request
+        address = find_caller(request, access.proxies).address
         with running.count():
             response = await respond(request, handler)
-            calls.note(request, response, connection.address)
+            calls.note(request, response, address)
             if guard.needs_token:
-                await _slow_down(guesses, request, response, connection)
+                await _slow_down(guesses, address, request, response, connection)
             try:
                 await connection.send(request, response, limits.arrival_s)
             except (web.HTTPException, OSError) as err:
@@ -124,12 +128,16 @@ def _waits_for_end(request: web.Request) -> bool:
 
 
 async def _slow_down(
-    guesses: Guesses, request: web.Request, response: web.StreamResponse, connection: Connection
+    guesses: Guesses,
+    address: str,
+    request: web.Request,
+    response: web.StreamResponse,
+    connection: Connection,
 ) -> None:
     """Lets a caller with a wrong token wait; a caller without one has not guessed."""
     if response.status != web.HTTPUnauthorized.status_code:
-        guesses.note_right(connection.address)
+        guesses.note_right(address)
     elif "Authorization" in request.headers:
         response.force_close()
-        if not await guesses.wait(connection.address):
+        if not await guesses.wait(address):
             connection.cut()

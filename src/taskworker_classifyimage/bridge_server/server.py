@@ -21,7 +21,6 @@ from taskworker_classifyimage.bridge_server.connections import (
 )
 from taskworker_classifyimage.bridge_server.database import BridgeDataUnusable
 from taskworker_classifyimage.bridge_server.expiry import LeaseTimes
-from taskworker_classifyimage.bridge_server.guard import Guard
 from taskworker_classifyimage.bridge_server.limits import Limits
 from taskworker_classifyimage.bridge_server.listening import LOCALHOST, bind
 from taskworker_classifyimage.bridge_server.middleware import RunningCalls, add_middleware
@@ -159,10 +158,10 @@ class BridgeServer:
 
     def _make_app(self) -> web.Application:
         app = web.Application()
-        add_middleware(app, Guard(self._access), self._running, self._limits)
+        add_middleware(app, self._access, self._running, self._limits)
         routes = TaskRoutes(self._store, self._uploads, self._leases, self._roster, self._limits)
         app.add_routes(routes.table())
-        app.add_routes(make_page_routes())
+        app.add_routes(make_page_routes(self._access.proxies))
         return app
 
     def _open_uploads(self) -> None:

@@ -45,7 +45,9 @@ async def embedded_bridge(
     host, port = settings.bridge_host, settings.bridge_port
     token = _token(settings)
     allow_remote = WITH_TOKEN if settings.allow_remote is True else settings.allow_remote or None
-    access = settle_access(host, allow_remote, token, settings.bridge_origins)
+    access = settle_access(
+        host, allow_remote, token, settings.bridge_origins, settings.bridge_proxies
+    )
     # 0 days: completed tasks are kept permanently.
     keep_s = settings.bridge_keep_days * 86_400.0 or None
     limits = Limits(lease_s=settings.bridge_lease, keep_s=keep_s)

@@ -19,6 +19,7 @@ from taskworker_classifyimage import PROGRAM
 from taskworker_classifyimage.bridge_client.address import BridgeAddress
 from taskworker_classifyimage.bridge_client.credentials import Credentials
 from taskworker_classifyimage.bridge_client.tls import Tls, parse_pin
+from taskworker_classifyimage.bridge_server.access import Network
 from taskworker_classifyimage.classify.device import DEVICES, Device
 from taskworker_classifyimage.classify.options import DEFAULT_MODEL, Preprocessing
 from taskworker_classifyimage.errors import ConfigError
@@ -214,6 +215,7 @@ class EmbeddedBridge:
         token: token that callers must send, in a file or in the variable bridgetoken
         allow_remote: other machines may call the bridge with the token; open: without it
         bridge_origins: servers whose pages may call the bridge: A,B or *
+        bridge_proxies: reverse proxies whose X-Forwarded-* headers count, besides this machine
     """
 
     bridge_host: Annotated[str, setting("HOST")] = "localhost"
@@ -228,6 +230,9 @@ class EmbeddedBridge:
     allow_remote: Annotated[Literal["token", "open"] | bool | None, choice("[=open]")] = None
     bridge_origins: Annotated[
         tuple[str, ...], setting("URL", declare.read_origins, default="none")
+    ] = ()
+    bridge_proxies: Annotated[
+        tuple[Network, ...], setting("NETWORK", declare.read_networks, default="none")
     ] = ()
 
     def folder(self) -> Path:

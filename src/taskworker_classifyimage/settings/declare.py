@@ -6,12 +6,13 @@ from 0 to 65535". The text for help stands in the docstring of the class that ha
 
 import re
 from collections.abc import Callable, Sequence
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, get_args
 
 from cyclopts import Parameter, Token
 
-from taskworker_classifyimage.bridge_server.access import ANY_ORIGIN
+from taskworker_classifyimage.bridge_server.access import ANY_ORIGIN, Network
 from taskworker_classifyimage.errors import BadRequest
 from taskworker_classifyimage.tasks import parse_request
 
@@ -75,6 +76,14 @@ def read_origins(given: str) -> tuple[str, ...]:
         if origin != ANY_ORIGIN and not _ORIGIN.fullmatch(origin):
             raise ValueError("must look like https://lab.example or http://10.0.0.5:8080, or be *")
     return origins
+
+
+def read_networks(given: str) -> tuple[Network, ...]:
+    """Reads addresses and networks, such as 10.0.0.0/8, separated by commas."""
+    try:
+        return tuple(ip_network(text, strict=False) for text in read_list(given))
+    except ValueError:
+        raise ValueError("must be addresses or networks such as 172.18.0.0/16") from None
 
 
 def setting(
