@@ -22,7 +22,7 @@ from cyclopts import (
     UnusedCliTokensError,
 )
 
-from taskworker_classifyimage import PROGRAM
+from taskworker_classifyimage import PROGRAM, REPOSITORY
 from taskworker_classifyimage.errors import ConfigError, ExitCode, printable
 
 _COMMANDS: Final = {
@@ -93,6 +93,7 @@ def build_app(environ: Mapping[str, str]) -> App:
         name=PROGRAM,
         help="Classifies pictures into the 1000 classes of ILSVRC2012, for a TaskBridge.",
         help_format="plaintext",
+        help_epilogue=f"docs/... are at {REPOSITORY}/tree/main/docs",
         help_flags=_HELP,
         version_flags=("--version", "-v"),
         group_parameters=Group("Flags", sort_key=0),

@@ -1,6 +1,8 @@
 """`bridge` and `work` as programs: who may call them, how they stop and start again."""
 
 import http.client
+import os
+import shutil
 import signal
 import socket
 import sys
@@ -17,9 +19,9 @@ from support.http_client import HttpClient
 from support.multipart import file_part, form_type, json_part, multipart
 from support.packs import colour_network, write_pack
 from support.photos import ESPRESSO
-from support.programs import Program, free_port, worker
+from support.programs import COMMAND, Program, free_port, worker
 from support.same_process import RunHere
-from support.waiting import wait_until
+from support.waiting import LONG_S, wait_until
 
 TOKEN = "a-token-of-thirty-two-characters"
 
@@ -43,6 +45,27 @@ def test_wrong_access_settings_are_one_line_and_start_nothing(
     assert says in ended.stderr
     assert ended.stderr.count("\n") == 1
     assert not (tmp_path / "b").exists()
+
+
+def test_a_port_that_needs_more_rights_is_told_in_a_sentence(tmp_path: Path) -> None:
+    """Not with the words of Python's event loop."""
+    first = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+    if not first.exists() or int(first.read_text(encoding="ascii")) <= 80:
+        pytest.skip("here, everybody may have that port")
+    command = [*COMMAND]
+    if os.geteuid() == 0:
+        if shutil.which("setpriv") is None:
+            pytest.skip("setpriv, which takes the right away, is not installed")
+        command = ["setpriv", "--bounding-set", "-net_bind_service", *COMMAND]
+    with Program(
+        "bridge", "--bridge-port", "80", "--bridge-data", str(tmp_path), command=command
+    ) as program:
+        assert program.process.wait(LONG_S) == 2
+    assert (
+        "this user may not serve on port 80; take one from 1024 up with --bridge-port"
+        in program.printed
+    )
+    assert program.printed.count("\n") == 1
 
 
 def test_other_machines_may_call_an_open_bridge(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def test_a_folder_is_evaluated(tmp_path: Path, run_here: RunHere) -> None:
     assert "top-5  100.0%" in ended.stdout
     assert "expected calibration error 0." in ended.stdout
     assert "1  blue blue thing  ->  red red thing" in ended.stdout
-    assert "1 files left out" in ended.stdout
+    assert "1 file left out" in ended.stdout
     assert "not classified: 1 (unsupported_format)" in ended.stdout
     with Image.open(plot) as drawn:
         assert len(set(drawn.convert("L").tobytes())) > 10

@@ -35,6 +35,7 @@ from taskworker_classifyimage.sample import SAMPLE
 from taskworker_classifyimage.sandbox.pool import DecoderPool
 from taskworker_classifyimage.settings.areas import Access, LocalSettings, Url
 from taskworker_classifyimage.settings.sources import VARIABLES
+from taskworker_classifyimage.words import counted
 from taskworker_classifyimage.worker.slots import Slots
 from taskworker_classifyimage.worker.worker import Worker
 
@@ -65,7 +66,8 @@ def run(
     classifier = load_first(settings.models)
     threads = classifier.threads
     print(
-        f"{classifier.model.name}, {classifier.library}, {classifier.device}, {threads} threads\n"
+        f"{classifier.model.name}, {classifier.library}, {classifier.device}, "
+        f"{counted(threads, 'thread')}\n"
     )
     print_table(_COLUMNS, _TITLES, style="bold")
     with contextlib.ExitStack() as stack:

@@ -1,6 +1,7 @@
 """`bridge`: serves the embedded TaskBridge alone, for workers that run elsewhere."""
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -70,8 +71,12 @@ async def embedded_bridge(
     except BridgeDataUnusable as err:
         raise ConfigError(f"{err}; choose another folder with --bridge-data") from None
     except OSError as err:
-        reason = err.strerror or err
-        raise ConfigError(f"cannot serve on {host}, port {port}: {reason}") from None
+        if isinstance(err, PermissionError):
+            raise ConfigError(
+                f"this user may not serve on port {port}; take one from 1024 up with "
+                "--bridge-port, or a reverse proxy for lower ones (docs/bridge.md)"
+            ) from None
+        raise ConfigError(f"cannot serve on {host}, port {port}: {_reason(err)}") from None
     try:
         if stop.is_set():
             yield None
@@ -102,3 +107,8 @@ def _who_has(port: int) -> str:
     if sys.platform == "darwin":
         return f"lsof -i :{port}"
     return f"ss -tanp sport = :{port}"
+
+
+def _reason(err: OSError) -> str:
+    # asyncio puts its own text around the system's, with the address once more.
+    return os.strerror(err.errno) if err.errno and err.errno > 0 else str(err)

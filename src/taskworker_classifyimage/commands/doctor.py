@@ -35,6 +35,7 @@ from taskworker_classifyimage.sample import SAMPLE, SAMPLE_SYNSET
 from taskworker_classifyimage.sandbox.pool import DecoderPool
 from taskworker_classifyimage.settings.areas import Access, LocalSettings, Models
 from taskworker_classifyimage.tasks import ClassifyRequest
+from taskworker_classifyimage.words import counted
 
 #: What a check can find; a protection that is missing leaves everything usable.
 _OK, _WEAK, _FAIL = "ok", "WEAK", "FAIL"
@@ -71,7 +72,7 @@ def _sum_up(failed: int, weak: int) -> str:
 
 def _findings(settings: LocalSettings, address: BridgeAddress | None) -> Iterator[_Finding]:
     python = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
-    yield _Finding("machine", f"{python}, {usable_cores()} cores; version {__version__}")
+    yield _Finding("machine", f"{python}, {counted(usable_cores(), 'core')}; version {__version__}")
     flags = processor_flags()
     if platform.machine() in ("x86_64", "AMD64") and flags:
         yield _Finding("processor", _speed_by(flags))
@@ -127,7 +128,7 @@ def _check_isolation(pool: DecoderPool) -> Iterator[_Finding]:
     except TaskworkerError as err:
         yield _Finding("isolation", str(err), _FAIL)
         return
-    text = f"{pool.processes} decoding processes, {limits.time_s:g} s a picture; "
+    text = f"{counted(pool.processes, 'decoding process')}, {limits.time_s:g} s a picture; "
     text += f"{', '.join(holds)} in force" if holds else "only time limits in force"
     yield _Finding("isolation", text)
     for name, reason in find_refused(holds):

@@ -25,6 +25,7 @@ from taskworker_classifyimage.local.folders import classify_all, walk
 from taskworker_classifyimage.settings.areas import LocalSettings
 from taskworker_classifyimage.settings.declare import File
 from taskworker_classifyimage.tasks import ClassifyRequest
+from taskworker_classifyimage.words import counted
 
 _BEST = 5
 
@@ -60,7 +61,7 @@ def run(
     with decoder_pool(settings.decoding) as decoders:
         outcomes, failed = _classify(LocalFiles(classifier, decoders), known)
     if unknown := len(truths) - len(known):
-        print(f"{unknown} files left out: neither name nor folder tells their class")
+        print(f"{counted(unknown, 'file')} left out: neither name nor folder tells the class")
     if not outcomes:
         raise ConfigError(f"none of the files in {folder} could be classified: {dict(failed)}")
     _print_accuracy(classifier, outcomes)
@@ -68,7 +69,7 @@ def run(
         print(f"not classified: {count} ({code})")
     _print_confusions(outcomes, names)
     if plot:
-        _draw(outcomes, plot, f"{classifier.model.name}, {len(outcomes)} pictures")
+        _draw(outcomes, plot, f"{classifier.model.name}, {counted(len(outcomes), 'picture')}")
         print(f"\n{plot} shows confidence against accuracy")
 
 
@@ -92,7 +93,8 @@ def _print_accuracy(classifier: Classifier, outcomes: Sequence[Outcome]) -> None
         f"{classifier.model.name} ({classifier.library}) on {classifier.device}: "
         f"{spec.size}x{spec.size}, {crop}, {spec.resize}"
     )
-    print(f"{count} pictures of {len({outcome.truth for outcome in outcomes})} classes")
+    classes = {outcome.truth for outcome in outcomes}
+    print(f"{counted(count, 'picture')} of {counted(len(classes), 'class')}")
     rights = {k: top_k(outcomes, k) for k in (1, _BEST)}
     for k, right in rights.items():
         low, high = interval(right, count)

@@ -18,6 +18,7 @@ from taskworker_classifyimage.packing import make_pack
 from taskworker_classifyimage.packing.network import SCALINGS, PackOptions, Scaling
 from taskworker_classifyimage.settings.areas import General, ModelFiles
 from taskworker_classifyimage.settings.declare import File, Text, choice, folder, number, setting
+from taskworker_classifyimage.words import counted
 
 
 def _read_crop(given: str) -> float | Literal["none"]:
@@ -121,7 +122,7 @@ def run(
     print(f"Packing {network}; this takes from seconds to minutes.", flush=True)
     compared = make_pack(network, output, described, photos, model_options(files))
     print(
-        f"Compared on {compared.pictures} pictures: largest difference of probabilities "
+        f"Compared on {counted(compared.pictures, 'picture')}: largest difference of probabilities "
         f"{compared.largest:.1e} (allowed: {compared.allowed:g}), the same best class on "
         f"{compared.same_best}.\n"
         f"Done; try it: {PROGRAM} doctor --model {output}"

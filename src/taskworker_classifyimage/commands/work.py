@@ -31,6 +31,7 @@ from taskworker_classifyimage.sandbox.pool import DecoderPool
 from taskworker_classifyimage.settings.areas import WorkSettings
 from taskworker_classifyimage.stopping import exit_on_sigterm, stop_on_signals, unless
 from taskworker_classifyimage.tasks import TASK_TYPE, ClassifyRequest
+from taskworker_classifyimage.words import counted
 from taskworker_classifyimage.worker.own_name import wait_for_own_name
 from taskworker_classifyimage.worker.rescue import Rescuer
 from taskworker_classifyimage.worker.slots import Slots
@@ -86,7 +87,7 @@ async def _work(
     # One more than the device needs, as one thread usually waits for a decoder process.
     threads = 1 + max(classifier.threads for classifier in classifiers)
     models = (f"{each.model.name} ({each.library}) on {each.device}" for each in classifiers)
-    description = f"{', '.join(models)}, {threads} threads"
+    description = f"{', '.join(models)}, {counted(threads, 'thread')}"
     compute = ThreadPoolExecutor(threads, thread_name_prefix="compute")
     # Measured when all is up, so that what the program itself takes does not count.
     budget = MemoryBudget(picture_memory_bytes(decoders.processes))

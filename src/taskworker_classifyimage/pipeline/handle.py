@@ -31,6 +31,7 @@ from taskworker_classifyimage.tasks import (
     error_json,
     parse_request,
 )
+from taskworker_classifyimage.words import counted
 
 _log = logging.getLogger(__name__)
 
@@ -115,7 +116,7 @@ class Handler:
         """Drops undelivered results, except those of the given tasks."""
         dropped = await self._reporter.undelivered.drop_all_but(task_ids)
         if dropped:
-            _log.info("%d undelivered results are obsolete and dropped", dropped)
+            _log.info("dropped as obsolete: %s", counted(dropped, "undelivered result"))
 
     async def _classify(self, task: Task, timing: Timing, aside: Waits) -> dict[str, object]:
         runtime = self._default.engine.runtime

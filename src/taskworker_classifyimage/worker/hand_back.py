@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from taskworker_classifyimage.bridge_client.bridge import Bridge
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable
+from taskworker_classifyimage.words import counted
 
 _log = logging.getLogger(__name__)
 
@@ -14,7 +15,7 @@ async def hand_back(bridge: Bridge, task_ids: Iterable[str]) -> None:
     """Reopens those tasks that are still in progress with this worker; tries each at most once."""
     waiting = set(task_ids)
     if bridge.is_down and waiting and not await _hand_back_one(bridge, waiting.pop()):
-        _log.warning("%d more tasks could not be handed back either", len(waiting))
+        _log.warning("%s could not be handed back either", counted(len(waiting), "more task"))
         return
     await asyncio.gather(*(_hand_back_one(bridge, task_id) for task_id in waiting))
 

@@ -17,6 +17,7 @@ from taskworker_classifyimage.errors import BridgeUnavailable
 from taskworker_classifyimage.pipeline.handle import Handler
 from taskworker_classifyimage.pipeline.take import Taker
 from taskworker_classifyimage.tasks import Task
+from taskworker_classifyimage.words import counted
 from taskworker_classifyimage.worker.hand_back import hand_back
 from taskworker_classifyimage.worker.in_flight import InFlight
 from taskworker_classifyimage.worker.recovery import Recovery
@@ -150,16 +151,16 @@ class Worker:
             if now != before:
                 done, failed, repeated = (new - old for new, old in zip(now, before, strict=True))
                 _log.info(
-                    "in the last %.0f s: %d pictures classified, %d of them seen before; %d failed",
+                    "in the last %.0f s: %s classified, %d of them seen before; %d failed",
                     _SUMMARY_INTERVAL_S,
-                    done,
+                    counted(done, "picture"),
                     repeated,
                     failed,
                 )
             before = now
 
     async def _end(self, taking: asyncio.Task[None]) -> None:
-        _log.info("stopping, %d tasks are in flight", len(self.in_hand()))
+        _log.info("stopping, %s in flight", counted(len(self.in_hand()), "task"))
         loop = asyncio.get_running_loop()
         deadline_s = loop.time() + _DRAIN_S
         takes = {taking, *self._takes}
