@@ -63,7 +63,8 @@ def test_a_task_that_its_client_removes_is_dropped(running_bridge: RunningBridge
     api = running_bridge.api
     buffer = io.BytesIO()
     Image.effect_noise((3000, 2000), 50).save(buffer, "PNG", compress_level=1)
-    ids = [api.add({}, buffer.getvalue()) for _ in range(4)]
+    # So many that some are still in progress when that is seen.
+    ids = [api.add({}, buffer.getvalue() + bytes([number])) for number in range(16)]
     with small_worker(running_bridge.url) as program:
         wait_until(lambda: api.statuses().get("inprogress", 0) >= 2)
         for task_id in ids:
