@@ -175,3 +175,15 @@ def test_a_bridge_that_waits_for_its_port_stops_when_told(tmp_path: Path) -> Non
         program.wait_for("bridge.port_busy")
         assert program.stop() == 0
         assert "Stop with" not in program.printed
+
+
+def test_the_log_tells_start_and_stop_and_at_debug_calls(tmp_path: Path) -> None:
+    port = free_port()
+    flags = ("--bridge-port", str(port), "--bridge-data", str(tmp_path), "--log-level", "debug")
+    with Program("bridge", *flags) as program:
+        program.wait_for("Stop with Ctrl-C.")
+        Api(f"http://127.0.0.1:{port}").tasks()
+        program.wait_for("bridge.call call='GET /api/tasks/list/'")
+        assert program.stop() == 0
+    assert f"bridge.started url=http://127.0.0.1:{port} folder={tmp_path}" in program.printed
+    assert "bridge.stopped" in program.printed

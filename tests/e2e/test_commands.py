@@ -216,6 +216,19 @@ def test_doctor_finds_a_sound_installation_and_a_living_bridge(
     assert running_bridge.api.tasks() == []
 
 
+def test_doctor_finds_tasks_of_a_misspelt_type(
+    running_bridge: RunningBridge, run_here: RunHere
+) -> None:
+    """A client that writes the type in other letters waits for ever."""
+    added = [running_bridge.api.add(type=kind) for kind in ("classifyImage", "translate")]
+    ended = run_here("doctor", "--taskbridgeurl", running_bridge.url)
+    for task_id in added:
+        running_bridge.api.remove(task_id)
+    assert ended.returncode == 1
+    assert "1 of type 'classifyImage', which nobody asks for" in ended.stdout
+    assert "translate" not in ended.stdout
+
+
 def test_doctor_tries_the_device_that_is_asked_for(run_here: RunHere) -> None:
     """One that is not there fails the check of every model, with the reason beside it."""
     ended = run_here("doctor", "--device", "openvino:NPU.9")

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import json
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from email.utils import parsedate_to_datetime
@@ -202,6 +203,12 @@ class BridgeClient:
         path, limit_bytes = "tasks/list/?status=inprogress", self._limits.list_bytes
         listed = await self._json("GET", path, limit_bytes=limit_bytes)
         return [entry for entry in objects(listed) if is_id(entry.get("id"))]
+
+    async def open_types(self) -> dict[str, int]:
+        """How many open tasks there are of each type."""
+        listed = await self._json("GET", "tasks/list/", limit_bytes=self._limits.list_bytes)
+        is_open = (entry for entry in objects(listed) if entry.get("status") == "open")
+        return dict(Counter(str(entry.get("type")) for entry in is_open))
 
     async def workers(self) -> list[dict[str, Any]]:
         """The workers that asked for tasks lately; 2.2.1 gives every value as text."""

@@ -5,6 +5,7 @@ Every path also works with a slash at its end, as some clients write it.
 
 import asyncio
 import errno
+import logging
 import os
 import uuid
 from functools import partial
@@ -17,6 +18,7 @@ from aiohttp.typedefs import Handler
 from taskworker_classifyimage.bridge_server import bodies
 from taskworker_classifyimage.bridge_server.expiry import LeaseTimes
 from taskworker_classifyimage.bridge_server.limits import Limits, RequestMemory
+from taskworker_classifyimage.bridge_server.rarely import RareLog
 from taskworker_classifyimage.bridge_server.records import TASK_ID, TaskState
 from taskworker_classifyimage.bridge_server.store import Completion, TaskStore
 from taskworker_classifyimage.bridge_server.uploads import Uploads
@@ -24,6 +26,11 @@ from taskworker_classifyimage.bridge_server.workers import WorkerRoster
 
 _Record = TypeVar("_Record")
 
+_log = logging.getLogger(__name__)
+
+#: How many types a line of the log names, and how much of each.
+_SHOWN_TYPES: Final = 5
+_SHOWN_TYPE: Final = 100
 #: The TaskBridge release whose protocol this server implements; clients ask for it.
 PROTOCOL_VERSION: Final = "1.3.0"
 _JSON_TYPE: Final = {"Content-Type": "application/json; charset=utf-8"}
@@ -50,6 +57,7 @@ class TaskRoutes:
         self._roster = roster
         self._limits = limits
         self._memory = RequestMemory(limits)
+        self._hints = RareLog(_log, logging.WARNING)
 
     def table(self) -> list[web.RouteDef]:
         """All routes."""
@@ -91,6 +99,7 @@ class TaskRoutes:
                     )
                 upload.finish()
                 self._store.add(task)
+        self._hint_at_type(task.type)
         return _to_response({"id": task.id})
 
     async def take(self, request: web.Request) -> web.Response:
@@ -226,6 +235,15 @@ class TaskRoutes:
                 # Clients that try again at once would leave little time for those who work.
                 await asyncio.sleep(_FULL_DISK_S)
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def _hint_at_type(self, task_type: str) -> None:
+        """Logs that nobody asks for such tasks, though workers ask for others."""
+        if others := self._roster.list_other_types(task_type):
+            shown = ", ".join(repr(other[:_SHOWN_TYPE]) for other in others[:_SHOWN_TYPES])
+            self._hints.write(
+                f"bridge.type_nobody_asks_for type={task_type[:_SHOWN_TYPE]!r}: workers ask for"
+                f" {shown}"
+            )
 
     def _find_state(self, request: web.Request) -> TaskState:
         return _require(self._store.find_state(_parse_task_id(request)))

@@ -1,6 +1,7 @@
 """The embedded TaskBridge: binds a port, opens a data folder, answers calls until it is stopped."""
 
 import asyncio
+import logging
 import sqlite3
 import time
 from collections.abc import Callable
@@ -29,6 +30,8 @@ from taskworker_classifyimage.bridge_server.routes import TaskRoutes
 from taskworker_classifyimage.bridge_server.store import TaskStore
 from taskworker_classifyimage.bridge_server.uploads import Uploads
 from taskworker_classifyimage.bridge_server.workers import WorkerRoster
+
+_log = logging.getLogger(__name__)
 
 #: How long a stop waits for running calls, and then for their responses to be sent.
 _LAST_CALLS_S: Final = 3.0
@@ -63,6 +66,7 @@ class BridgeServer:
     ) -> None:
         self._host = host
         self._port = port
+        self._folder = data_dir
         self._limits = limits or Limits()
         self._access = access or Access()
         clocks = clocks or Clocks()
@@ -111,6 +115,7 @@ class BridgeServer:
             raise
         self._runner = runner
         self._start_chores()
+        _log.info("bridge.started url=%s folder=%s", self.url, self._folder)
 
     async def stop(self) -> None:
         """Finishes the running calls, then closes; a second stop does no harm."""
@@ -125,6 +130,7 @@ class BridgeServer:
         if self._chores:
             with suppress(sqlite3.Error):
                 self._store.retention.count()
+            _log.info("bridge.stopped folder=%s", self._folder)
         self._chores = []
         self._store.close()
 

@@ -46,6 +46,12 @@ class WorkerRoster:
             del self._pings[next(iter(self._pings))]
         self._drop_silent()
 
+    def list_other_types(self, task_type: str) -> list[str]:
+        """Lists the types that workers ask for; none if one of them asks for this type."""
+        self._drop_silent()
+        types = {asked for _, asked in self._pings}
+        return [] if task_type in types else sorted(types)
+
     def list_recent(self) -> list[ListedWorker]:
         """Lists the workers that have asked within `SILENCE_S`."""
         self._drop_silent()

@@ -5,6 +5,7 @@ import platform
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,6 +28,7 @@ from taskworker_classifyimage.errors import (
     ExitCode,
     ModelError,
     TaskworkerError,
+    printable,
 )
 from taskworker_classifyimage.local.files import LocalFiles
 from taskworker_classifyimage.machine import processor_flags, usable_cores
@@ -34,12 +36,14 @@ from taskworker_classifyimage.proxy import describe_route
 from taskworker_classifyimage.sample import SAMPLE, SAMPLE_SYNSET
 from taskworker_classifyimage.sandbox.pool import DecoderPool
 from taskworker_classifyimage.settings.areas import Access, LocalSettings, Models
-from taskworker_classifyimage.tasks import ClassifyRequest
+from taskworker_classifyimage.tasks import TASK_TYPE, ClassifyRequest
 from taskworker_classifyimage.words import counted
 
 #: What a check can find; a protection that is missing leaves everything usable.
 _OK, _WEAK, _FAIL = "ok", "WEAK", "FAIL"
 _STYLES: Final = {_OK: "", _WEAK: "bold yellow", _FAIL: "bold red"}
+#: How much of a type is shown.
+_SHOWN: Final = 100
 _COLUMNS: Final = (Column(min_width=4), Column(min_width=24), Column(overflow="fold"))
 
 
@@ -85,7 +89,7 @@ def _findings(settings: LocalSettings, address: BridgeAddress | None) -> Iterato
         yield from _check_isolation(pool)
         yield from _check_models(settings.models, pool)
     if address is not None:
-        yield asyncio.run(_check_bridge(address))
+        yield from asyncio.run(_check_bridge(address))
 
 
 def _check_models(models: Models, pool: DecoderPool) -> Iterator[_Finding]:
@@ -157,17 +161,39 @@ def _check_model(models: Models, pool: DecoderPool, name: str) -> str:
     return f"{checked}, sample right in {result['duration']} s, {runtime}"
 
 
-async def _check_bridge(address: BridgeAddress) -> _Finding:
+async def _check_bridge(address: BridgeAddress) -> list[_Finding]:
     subject = f"bridge {describe_route(address.url)}"
     try:
         async with BridgeClient(address) as client:
             start_s = time.perf_counter()
             # Every release has this short list, and the call changes nothing.
-            await client.workers()
+            workers = await client.workers()
             answer_ms = (time.perf_counter() - start_s) * 1000
             release = await client.version() or "not stated"
+            waiting: dict[str, int] = {}
+            # A list may be too long to be read.
+            with suppress(BridgeRejected):
+                waiting = await client.open_types()
     except BridgeRejected as err:
-        return _Finding(subject, f"{err}; is this a TaskBridge?", _FAIL)
+        return [_Finding(subject, f"{err}; is this a TaskBridge?", _FAIL)]
     except BridgeUnavailable as err:
-        return _Finding(subject, f"{err}; start it, or check the address", _FAIL)
-    return _Finding(subject, f"answers in {answer_ms:.0f} ms, release {release}")
+        return [_Finding(subject, f"{err}; start it, or check the address", _FAIL)]
+    asked = {str(worker.get("type")) for worker in workers}
+    return [
+        _Finding(subject, f"answers in {answer_ms:.0f} ms, release {release}"),
+        *(
+            _Finding(
+                "open tasks",
+                f"{count} of type {printable(repr(kind[:_SHOWN]))}, which nobody asks for: this"
+                f" worker asks for {TASK_TYPE!r}; correct the client that adds them",
+                _FAIL,
+            )
+            for kind, count in waiting.items()
+            if kind not in asked and _is_misspelt(kind)
+        ),
+    ]
+
+
+def _is_misspelt(kind: str) -> bool:
+    """Whether a type of task is this worker's in other letters, such as "classifyImage"."""
+    return kind != TASK_TYPE and "".join(filter(str.isalnum, kind)).lower() == TASK_TYPE

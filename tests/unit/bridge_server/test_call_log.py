@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from support.in_process import BridgeOnFolder, serving
+from support.in_process import BridgeOnFolder, form, serving
 from taskworker_classifyimage.bridge_server.access import Access
 
 TOKEN = "a:secret_with-signs~"
@@ -113,3 +113,19 @@ def test_a_client_with_an_http_library_keeps_its_connection(
                 assert chunk
                 answer += chunk
             assert b"close" not in answer
+
+
+def test_a_type_that_nobody_asks_for_is_hinted_at_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with serving(tmp_path) as bridge:
+        bridge.add_form(form(b'{"type": "classifyImage"}'))
+        assert caplog.messages == []
+        bridge.post("tasks/take/", {"type": "classifyimage", "worker": "w"})
+        bridge.add_form(form(b'{"type": "classifyimage"}'))
+        assert caplog.messages == []
+        for _ in range(3):
+            bridge.add_form(form(b'{"type": "classifyImage"}'))
+    assert caplog.messages == [
+        "bridge.type_nobody_asks_for type='classifyImage': workers ask for 'classifyimage'"
+    ]
