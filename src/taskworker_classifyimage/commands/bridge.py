@@ -23,6 +23,7 @@ from taskworker_classifyimage.errors import ConfigError
 from taskworker_classifyimage.machine import allow_many_files
 from taskworker_classifyimage.settings.areas import TOKEN_VARIABLE, EmbeddedBridge, General
 from taskworker_classifyimage.stopping import stop_on_signals, unless
+from taskworker_classifyimage.worker.systemd import Systemd
 
 
 def run(settings: EmbeddedBridge = EmbeddedBridge(), general: General = General()) -> None:
@@ -91,7 +92,8 @@ async def _serve(settings: EmbeddedBridge) -> None:
         async with embedded_bridge(settings, stop) as address:
             if address is not None:
                 print(f"The bridge and its page: {address.url}/\nStop with Ctrl-C.", flush=True)
-                await stop.wait()
+                # Until `stop` is set.
+                await Systemd(os.environ).keep_notifying(lambda: f"serving {address.url}/", stop)
 
 
 def _token(settings: EmbeddedBridge) -> str | None:
