@@ -17,6 +17,7 @@ from aiohttp.typedefs import Handler
 
 from taskworker_classifyimage.bridge_server import bodies
 from taskworker_classifyimage.bridge_server.expiry import LeaseTimes
+from taskworker_classifyimage.bridge_server.file_answer import FileAnswer
 from taskworker_classifyimage.bridge_server.limits import Limits, RequestMemory
 from taskworker_classifyimage.bridge_server.rarely import RareLog
 from taskworker_classifyimage.bridge_server.records import TASK_ID, TaskState
@@ -129,7 +130,7 @@ class TaskRoutes:
             content = self._uploads.read_small(file_id)
             if content is not None:
                 return web.Response(body=content, headers=headers)
-        return web.FileResponse(self._uploads.path(file_id), headers=headers)
+        return FileAnswer(self._uploads.path(file_id), headers=headers)
 
     async def renew(self, request: web.Request) -> web.Response:
         """POST tasks/renew/:id: the worker is alive and keeps the task."""
