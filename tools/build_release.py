@@ -45,7 +45,7 @@ def main() -> None:
         sys.exit(f"build_release: {folder} is not empty")
     # Both builders write this time into their archives.
     if "SOURCE_DATE_EPOCH" not in os.environ:
-        os.environ["SOURCE_DATE_EPOCH"] = _commit_time()
+        os.environ["SOURCE_DATE_EPOCH"] = commit_time()
     os.chdir(ROOT)
     buildapi.build_sdist(str(folder))
     buildapi.build_wheel(str(folder))
@@ -77,7 +77,7 @@ def bill_of_materials(lock: str) -> str:
     bom = Bom(serial_number=uuid5(NAMESPACE_URL, f"{REPOSITORY}/{__version__}/{lock}"))
     bom.metadata.component = product
     bom.metadata.timestamp = datetime.fromtimestamp(int(os.environ["SOURCE_DATE_EPOCH"]), UTC)
-    packages = [_component(found) for found in _locked(lock) if found.name not in build_only]
+    packages = [_component(found) for found in locked(lock) if found.name not in build_only]
     bom.components.update(packages)
     bom.register_dependency(product, packages)
     return JsonV1Dot6(bom).output_as_string(indent=2) + "\n"
@@ -96,7 +96,7 @@ def release_notes() -> str:
     return section[1].strip() + "\n"
 
 
-def _locked(lock: str) -> Iterator[Requirement]:
+def locked(lock: str) -> Iterator[Requirement]:
     """The requirements of a lock file; a hash stands on a line of its own, which is indented."""
     for line in lock.splitlines():
         if line and not line.startswith((" ", "#")):
@@ -121,7 +121,7 @@ def _checksums(folder: Path) -> Iterator[str]:
         yield f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n"
 
 
-def _commit_time() -> str:
+def commit_time() -> str:
     """In seconds since 1970, as a text."""
     command = ["git", "-C", str(ROOT), "log", "-1", "--format=%ct"]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
