@@ -193,6 +193,9 @@ class FaultyProxy:
             worker.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self._lock:
                 self._sockets.add(worker)
+                if self.is_down:
+                    # It was accepted a moment before.
+                    worker.shutdown(socket.SHUT_RDWR)
             try:
                 while (request := read_request(worker)) and not self._is_over:
                     exchange = Exchange(self, worker, request)
