@@ -257,7 +257,7 @@ def measure(name: str, seconds: float, folder: Path) -> None:
     data, log = folder / "data", folder / "log"
     data.mkdir()
     if name == "fill_the_disk":
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400m", "none", data], check=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1600m", "none", data], check=True)
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     processes = [start_bridge(port, data, log)]

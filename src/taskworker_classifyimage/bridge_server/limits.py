@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -13,6 +13,7 @@ from aiohttp import web
 _LARGE_BYTES: Final = 2**20
 #: How long nothing large is worked on, by the time that the last one took.
 _REST: Final = 2.0
+_REMEMBERED: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,8 @@ class RequestMemory:
         self.limits = limits
         self.held_bytes = 0
         self.one_large = asyncio.Lock()
+        #: Ids of tasks that were read and had much JSON.
+        self._large_tasks: dict[str, None] = {}
 
     @asynccontextmanager
     async def hold(self) -> AsyncIterator["HeldJson"]:
@@ -75,6 +78,27 @@ class RequestMemory:
         finally:
             self.held_bytes -= held.counted_bytes
             await held.rest()
+
+    @asynccontextmanager
+    async def read(self, task_id: str) -> AsyncIterator[Callable[[int], None]]:
+        """Around the reading of a task's JSON; one that is known to be large waits for its turn.
+
+        Gives a function that takes down the JSON's size in bytes.
+        """
+
+        def note(size_bytes: int) -> None:
+            if size_bytes > _LARGE_BYTES:
+                self._large_tasks[task_id] = None
+                if len(self._large_tasks) > _REMEMBERED:
+                    del self._large_tasks[next(iter(self._large_tasks))]
+
+        if task_id not in self._large_tasks:
+            yield note
+            return
+        async with self.one_large:
+            begun_s = time.perf_counter()
+            yield note
+            await asyncio.sleep(_REST * (time.perf_counter() - begun_s))
 
 
 class HeldJson:

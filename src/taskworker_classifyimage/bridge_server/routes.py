@@ -8,6 +8,7 @@ import errno
 import logging
 import os
 import uuid
+from collections.abc import Callable
 from functools import partial
 from typing import Final, TypeVar
 
@@ -183,15 +184,19 @@ class TaskRoutes:
 
     async def result(self, request: web.Request) -> web.Response:
         """GET tasks/result/:id: the result, or {} while there is none."""
-        result = _require(self._store.find_details(_parse_task_id(request))).result
-        return _to_response({} if result is None else {"result": result})
+        task_id = _parse_task_id(request)
+        async with self._memory.read(task_id) as note:
+            result = _require(self._store.find_details(task_id)).result
+            return _note_size({} if result is None else {"result": result}, note)
 
     async def details(self, request: web.Request) -> web.Response:
         """GET tasks/details/:id: everything about a task."""
-        details = _require(self._store.find_details(_parse_task_id(request)))
-        if details.attempt:
-            details = msgspec.structs.replace(details, lease=self._leases.length_s)
-        return _to_response(details)
+        task_id = _parse_task_id(request)
+        async with self._memory.read(task_id) as note:
+            details = _require(self._store.find_details(task_id))
+            if details.attempt:
+                details = msgspec.structs.replace(details, lease=self._leases.length_s)
+            return _note_size(details, note)
 
     async def list(self, request: web.Request) -> web.StreamResponse:
         """GET tasks/list: all tasks, oldest first, without data and results.
@@ -272,6 +277,12 @@ def _confirm(is_known: bool) -> web.Response:
     if not is_known:
         raise _unknown_task()
     return web.Response()
+
+
+def _note_size(value: object, note: Callable[[int], None]) -> web.Response:
+    body = msgspec.json.encode(value)
+    note(len(body))
+    return web.Response(body=body, headers=_JSON_TYPE)
 
 
 def _to_response(value: object) -> web.Response:

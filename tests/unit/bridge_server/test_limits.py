@@ -137,3 +137,27 @@ def test_large_json_is_worked_on_one_at_a_time() -> None:
         assert memory.held_bytes == 0
 
     asyncio.run(run())
+
+
+def test_large_json_that_is_read_again_waits_for_its_turn() -> None:
+    """Reading it keeps all calls waiting; whoever asks again and again has only his turns."""
+
+    async def run() -> None:
+        memory, order = RequestMemory(Limits()), []
+
+        async def read(name: str, task_id: str, size_bytes: int) -> None:
+            async with memory.read(task_id) as note:
+                note(size_bytes)
+                order.append(name)
+
+        await read("large, not known yet", "a", 2 * MIB)
+        await memory.one_large.acquire()
+        waiting = asyncio.create_task(read("large again", "a", 2 * MIB))
+        await asyncio.sleep(0)
+        await read("small", "b", 1000)
+        await read("small again", "b", 1000)
+        memory.one_large.release()
+        await waiting
+        assert order == ["large, not known yet", "small", "small again", "large again"]
+
+    asyncio.run(run())
