@@ -148,6 +148,8 @@ class Connection(web.RequestHandler):
 
     async def skip_body(self, request: web.Request, *, is_known: bool) -> None:
         """Reads a little of a body that was refused: closing at once would destroy the answer."""
+        if request.content.is_eof():
+            return
         left_bytes = _REFUSED_BYTES
         errors = (TimeoutError, ConnectionError, ValueError, web.RequestPayloadError)
         with suppress(*errors):

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from taskworker_classifyimage.bridge_server.access import Network
 
+_HEADERS: Final = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Prefix")
 _PREFIX: Final = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 
 
@@ -37,7 +38,8 @@ def find_caller(request: web.Request, proxies: tuple[Network, ...]) -> Caller:
         proxies: whose headers count; so do those of programs on this machine.
     """
     address = request.remote or ""
-    if not _is_trusted(address, proxies):
+    is_direct = not any(name in request.headers for name in _HEADERS)
+    if is_direct or not _is_trusted(address, proxies):
         return Caller(address, "http", request.host)
     # The last of several values is that of the nearest proxy.
     scheme = _read_last(request, "X-Forwarded-Proto")

@@ -20,9 +20,9 @@ from taskworker_classifyimage.decode.picture import Maker
 from taskworker_classifyimage.errors import NeedsMemory
 from taskworker_classifyimage.pipeline.answer_cache import AnswerCache
 from taskworker_classifyimage.pipeline.decode import Decoders
-from taskworker_classifyimage.pipeline.file_room import FileRoom, Waits
+from taskworker_classifyimage.pipeline.file_room import FileRoom
 from taskworker_classifyimage.pipeline.infer import infer, name_best
-from taskworker_classifyimage.pipeline.memory_budget import Hold, MemoryBudget
+from taskworker_classifyimage.pipeline.memory_budget import Hold, MemoryBudget, Waits
 from taskworker_classifyimage.pipeline.timing import Timing
 from taskworker_classifyimage.tasks import ClassifyRequest, Runtime, result_json
 
@@ -170,8 +170,7 @@ class ConcurrentEngine:
         while True:
             if is_alone or next(trials) >= _MOST_TRIALS:
                 wanted_bytes = None
-            with waits():
-                hold = await budget.acquire_decoding(wanted_bytes, file_bytes)
+            hold = await budget.acquire_decoding(wanted_bytes, file_bytes, waits)
             try:
                 return await self._run(work, hold)
             except NeedsMemory as err:

@@ -1,13 +1,9 @@
 """The memory of one task's file: taken when its size is known, held until there is an answer."""
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Self
 
-from taskworker_classifyimage.pipeline.memory_budget import Hold, MemoryBudget
-
-#: Makes a context that is entered while a task waits.
-Waits = Callable[[], AbstractContextManager[None]]
+from taskworker_classifyimage.pipeline.memory_budget import Hold, MemoryBudget, Waits
 
 
 class FileRoom:

@@ -20,7 +20,7 @@ from taskworker_classifyimage.errors import (
 )
 from taskworker_classifyimage.pipeline.engine import Answer, ConcurrentEngine
 from taskworker_classifyimage.pipeline.fetch import fetch_data, fetch_file
-from taskworker_classifyimage.pipeline.file_room import Waits
+from taskworker_classifyimage.pipeline.memory_budget import Waits
 from taskworker_classifyimage.pipeline.report import Reporter
 from taskworker_classifyimage.pipeline.timing import Timing
 from taskworker_classifyimage.shortage import name_shortage

@@ -12,10 +12,14 @@ order; small files and small pictures pass by.
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Final
 
 from taskworker_classifyimage.errors import NeedsMemory, TooLarge
+
+#: Makes a context that is entered while a task waits.
+Waits = Callable[[], AbstractContextManager[None]]
 
 _MIB: Final = 2**20
 #: Files need no more than this to keep decoders busy, however slow the network.
@@ -106,12 +110,15 @@ class MemoryBudget:
         hold.release()
         return None
 
-    async def acquire_decoding(self, size_bytes: int | None, file_bytes: int) -> Hold:
-        """Waits for memory to decode a picture.
+    async def acquire_decoding(
+        self, size_bytes: int | None, file_bytes: int, waits: Waits = nullcontext
+    ) -> Hold:
+        """Takes memory to decode a picture, as soon as there is enough.
 
         Args:
             size_bytes: what is needed; None: all that there is, while nothing else decodes.
             file_bytes: size of its file, which is held already.
+            waits: entered if it has to wait.
 
         Raises:
             TooLarge: there is never so much.
@@ -122,7 +129,10 @@ class MemoryBudget:
             raise NeedsMemory(wanted_bytes, most_bytes)
         is_alone = size_bytes is None or wanted_bytes > _unkept(most_bytes)
         hold = self._request(wanted_bytes, self._waiting_decoding, is_alone=is_alone)
-        return await _wait(hold)
+        if hold.granted.done():
+            return hold
+        with waits():
+            return await _wait(hold)
 
     def _request_file(self, size_bytes: int | None) -> Hold:
         if size_bytes is None:

@@ -9,8 +9,8 @@ import pytest
 from support.memory_bridge import MemoryBridge, StoredTask, bridge_of
 from support.virtual_time import run_in_virtual_time
 from taskworker_classifyimage.errors import DeviceFailed, MachineShort, TaskLeft
-from taskworker_classifyimage.pipeline.file_room import Waits
 from taskworker_classifyimage.pipeline.handle import Handler
+from taskworker_classifyimage.pipeline.memory_budget import Waits
 from taskworker_classifyimage.pipeline.timing import Timing
 from taskworker_classifyimage.tasks import Task
 from taskworker_classifyimage.worker.in_flight import InFlight

@@ -16,8 +16,8 @@ from taskworker_classifyimage.errors import (
     DecodersUnusable,
     UserError,
 )
-from taskworker_classifyimage.pipeline.file_room import Waits
 from taskworker_classifyimage.pipeline.handle import Handler, Tally
+from taskworker_classifyimage.pipeline.memory_budget import Waits
 from taskworker_classifyimage.pipeline.report import Reporter
 from taskworker_classifyimage.pipeline.take import Taker
 from taskworker_classifyimage.pipeline.timing import Timing
