@@ -26,7 +26,6 @@ class Row:
         size_bytes: of the file; None if it cannot be read.
         modified_ns: when the file was changed last, in nanoseconds since 1970; None if unknown.
         sha256: of the file, in hexadecimal; None if it was not read.
-        same_as: path of an equal file whose answer this is.
     """
 
     path: str
@@ -34,7 +33,6 @@ class Row:
     size_bytes: int | None = None
     modified_ns: int | None = None
     sha256: str | None = None
-    same_as: str | None = None
 
     @property
     def status(self) -> Status:
@@ -52,8 +50,6 @@ class Row:
             head["modified"] = to_text(self.modified_ns)
         if self.sha256 is not None:
             head["sha256"] = self.sha256
-        if self.same_as is not None:
-            head["same_as"] = self.same_as
         line = json.dumps({**head, **self.result}, ensure_ascii=False)
         return line.encode("utf-8", "backslashreplace")
 
@@ -72,7 +68,6 @@ class Row:
             size_bytes=result.pop("size", None),
             modified_ns=None if modified is None else from_text(modified),
             sha256=result.pop("sha256", None),
-            same_as=result.pop("same_as", None),
             result=result,
         )
 

@@ -1,0 +1,168 @@
+"""Finds the rows of a checkpoint without reading it, by the file's path and by its content.
+
+An index lies on disk, so that a million rows take no memory, and can be made again from its
+checkpoint; only the thumbnails are nowhere else.
+"""
+
+import contextlib
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final
+
+from taskworker_classifyimage.local.rows import Row
+
+_KEY_BYTES: Final = 16
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS indexed (until INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS files (
+    key BLOB PRIMARY KEY, start INTEGER NOT NULL, size INTEGER, modified INTEGER, code TEXT
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS contents (sha256 BLOB PRIMARY KEY, start INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS thumbnails (sha256 BLOB PRIMARY KEY, picture BLOB NOT NULL);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where a file's row is, and what the file was like.
+
+    Attributes:
+        start: offset of the row in the checkpoint, in bytes.
+    """
+
+    start: int
+    size_bytes: int | None
+    modified_ns: int | None
+
+
+class Index:
+    """The index of one checkpoint; used by one thread at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._database: sqlite3.Connection | None = None
+
+    def open(self) -> None:
+        """Opens it, or makes it anew if it is damaged."""
+        try:
+            self._connect()
+        except sqlite3.DatabaseError:
+            self.remove()
+            self._connect()
+
+    def close(self) -> None:
+        """Closes it."""
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+    def remove(self) -> None:
+        """Closes and deletes it."""
+        self.close()
+        for end in ("", "-wal", "-shm"):
+            Path(f"{self._path}{end}").unlink(missing_ok=True)
+
+    @property
+    def until(self) -> int:
+        """Offset in the checkpoint up to which rows are in the index, in bytes."""
+        found = self._open_database.execute("SELECT until FROM indexed").fetchone()
+        return int(found[0]) if found else 0
+
+    def add(self, rows: Iterable[tuple[int, Row]], until: int) -> None:
+        """Adds rows and where they start; a later row of a file takes the place of an earlier one."""
+        with self._open_database as database:
+            for start, row in rows:
+                code = None if row.status == "ok" else str(row.result["code"])
+                database.execute(
+                    "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)",
+                    (_key(row.path), start, row.size_bytes, row.modified_ns, code),
+                )
+                if row.sha256 is not None and row.status == "ok":
+                    database.execute(
+                        "INSERT OR REPLACE INTO contents VALUES (?, ?)",
+                        (bytes.fromhex(row.sha256), start),
+                    )
+            database.execute("DELETE FROM indexed")
+            database.execute("INSERT INTO indexed VALUES (?)", (until,))
+
+    def find(self, path: str) -> Entry | None:
+        """The latest row of a file."""
+        found = self._open_database.execute(
+            "SELECT start, size, modified FROM files WHERE key = ?", (_key(path),)
+        ).fetchone()
+        return Entry(*found) if found else None
+
+    def find_equal(self, sha256: str) -> int | None:
+        """Where the row of a classified file with this content starts."""
+        found = self._open_database.execute(
+            "SELECT start FROM contents WHERE sha256 = ?", (bytes.fromhex(sha256),)
+        ).fetchone()
+        return int(found[0]) if found else None
+
+    def count(self) -> Counter[str | None]:
+        """How many files have which code; None: classified."""
+        counted = self._open_database.execute("SELECT code, count(*) FROM files GROUP BY code")
+        return Counter(dict(counted))
+
+    def add_thumbnails(self, thumbnails: Iterable[tuple[str, bytes]]) -> None:
+        """Adds thumbnails by the SHA-256 of their files."""
+        with self._open_database as database:
+            database.executemany(
+                "INSERT OR REPLACE INTO thumbnails VALUES (?, ?)",
+                ((bytes.fromhex(sha256), picture) for sha256, picture in thumbnails),
+            )
+
+    def find_thumbnail(self, sha256: str) -> bytes | None:
+        """The thumbnail of a file with this content."""
+        found = self._open_database.execute(
+            "SELECT picture FROM thumbnails WHERE sha256 = ?", (bytes.fromhex(sha256),)
+        ).fetchone()
+        return bytes(found[0]) if found else None
+
+    @property
+    def _open_database(self) -> sqlite3.Connection:
+        if self._database is None:
+            raise RuntimeError("the index is not open")
+        return self._database
+
+    def _connect(self) -> None:
+        database = sqlite3.connect(self._path, check_same_thread=False)
+        try:
+            # After a power cut it is made again, so nothing waits for the disk.
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute("PRAGMA synchronous = OFF")
+            database.executescript(_SCHEMA)
+            database.execute("SELECT until FROM indexed").fetchone()
+        except sqlite3.DatabaseError:
+            database.close()
+            raise
+        self._database = database
+
+
+class SeenPaths:
+    """The paths that have come in this run, on disk; two of a kind are one file."""
+
+    def __init__(self, path: Path | str = "") -> None:
+        """Uses a temporary file of the system's if no path is given."""
+        self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        with contextlib.suppress(sqlite3.DatabaseError):
+            self._database.execute("PRAGMA synchronous = OFF")
+        self._database.execute("CREATE TABLE seen (key BLOB PRIMARY KEY) WITHOUT ROWID")
+        self._database.execute("BEGIN")
+
+    def add(self, path: str) -> bool:
+        """Whether this path is new."""
+        added = self._database.execute("INSERT OR IGNORE INTO seen VALUES (?)", (_key(path),))
+        return added.rowcount == 1
+
+    def close(self) -> None:
+        """Deletes it."""
+        self._database.close()
+
+
+def _key(path: str) -> bytes:
+    return blake2b(path.encode("utf-8", "surrogatepass"), digest_size=_KEY_BYTES).digest()
