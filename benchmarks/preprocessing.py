@@ -5,6 +5,7 @@
 PHOTOGRAPHS is a folder as the command `evaluate` takes it. Prints one Markdown table.
 """
 
+import asyncio
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +16,12 @@ from taskworker_classifyimage.classify.model_pack import ModelPack
 from taskworker_classifyimage.classify.onnx_runtime import OnnxClassifier
 from taskworker_classifyimage.commands.parts import decoder_pool
 from taskworker_classifyimage.input_spec import InputSpec, Resize
+from taskworker_classifyimage.local.engine import LocalEngine
 from taskworker_classifyimage.local.evaluation import Outcome, calibration_error, top_k, truth_of
-from taskworker_classifyimage.local.files import LocalFiles
-from taskworker_classifyimage.local.folders import classify_all, walk
+from taskworker_classifyimage.local.filters import Filters
+from taskworker_classifyimage.local.found import Found
+from taskworker_classifyimage.local.run import collect
+from taskworker_classifyimage.local.walk import Walk
 from taskworker_classifyimage.sandbox.pool import DecoderPool
 from taskworker_classifyimage.settings.areas import Decoding
 from taskworker_classifyimage.tasks import ClassifyRequest
@@ -45,14 +49,16 @@ def main(folder: Path, decoders: DecoderPool) -> None:
 def _outcomes(pack: ModelPack, decoders: DecoderPool, folder: Path) -> list[Outcome]:
     classifier = OnnxClassifier.load(pack)
     ids = labels_of(pack).ids
-    truths = {path: truth_of(path, folder, ids) for path in walk([folder])}
+    paths = [Path(found.path) for found in Walk(Filters(), is_sorted=True).find(str(folder))]
+    truths = {path: truth_of(path, folder, ids) for path in paths}
     outcomes = []
-    files = LocalFiles(classifier, decoders)
-    for path, result in classify_all(files, truths, ClassifyRequest(top=5)):
-        predictions, truth = result["predictions"], truths[path]
+    engine = LocalEngine(classifier, decoders, ClassifyRequest(top=5))
+    found = (Found(str(path)) for path in truths)
+    for row in asyncio.run(collect(engine, found, lambda _: None)):
+        predictions, truth = row.result["predictions"], truths[Path(row.path)]
         if isinstance(predictions, list) and predictions and truth is not None:
             classes = tuple(each["class"] for each in predictions)
-            outcomes.append(Outcome(path, truth, classes, predictions[0]["probability"]))
+            outcomes.append(Outcome(Path(row.path), truth, classes, predictions[0]["probability"]))
     return outcomes
 
 

@@ -105,6 +105,10 @@ class DeviceMissing(DeviceUnusable):
     """There is no such device, or no library that runs a network on it."""
 
 
+class OutputFailed(UserError):
+    """Results cannot be written: the disk is full, or their reader has gone."""
+
+
 class DecodersUnusable(UserError):
     """The processes that decode pictures do not start."""
 

@@ -19,6 +19,12 @@ _CPUINFO = Path("/proc/cpuinfo")
 #: What else runs on a machine may need more later: this share of its memory is left alone.
 _SPARE_SHARE: Final = 0.1
 
+#: The share of the free memory that is for pictures, without what decoders keep of earlier ones.
+_PICTURES_SHARE: Final = 0.95
+_SPARE_DECODER_BYTES: Final = 16 * 2**20
+#: Enough for most pictures; with less there is no point in trying.
+_LEAST_MEMORY_BYTES: Final = 64 * 2**20
+
 
 def usable_cores() -> int:
     """Cores that affinity and the container's quota leave to this process, at least 1.
@@ -60,6 +66,16 @@ def allow_many_files() -> None:
     wanted = min(hard, 10_240) if hard != resource.RLIM_INFINITY else 10_240
     if soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def picture_memory_bytes(processes: int) -> int:
+    """The memory that all pictures together may take from now on.
+
+    Args:
+        processes: decoders, which are up already.
+    """
+    spare_bytes = processes * _SPARE_DECODER_BYTES
+    return max(int(_PICTURES_SHARE * free_memory_bytes()) - spare_bytes, _LEAST_MEMORY_BYTES)
 
 
 def return_freed_memory() -> None:

@@ -52,6 +52,7 @@ class ClassifyRequest:
         top: number of predictions, 1 to 1000.
         model: name of the model; None: the worker's first.
         provenance: whether the result contains what it was made from.
+        min_probability: less probable classes are left out, 0 to 1.
         warnings: wishes that could not be met exactly.
     """
 
@@ -59,6 +60,7 @@ class ClassifyRequest:
     top: int = DEFAULT_TOP
     model: str | None = None
     provenance: bool = False
+    min_probability: float = 0.0
     warnings: tuple[str, ...] = ()
 
 

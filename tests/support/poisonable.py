@@ -5,9 +5,8 @@ from functools import partial
 
 from support import poison
 from taskworker_classifyimage.cli import main
-from taskworker_classifyimage.commands import parts
-from taskworker_classifyimage.sandbox.pool import choose_launcher
+from taskworker_classifyimage.sandbox import pool
 
 if __name__ == "__main__":
-    setattr(parts, "choose_launcher", partial(choose_launcher, decode=poison.DECODE))  # noqa: B010 - a name that it imports
+    setattr(pool, "choose_launcher", partial(pool.choose_launcher, decode=poison.DECODE))  # noqa: B010 - a name that it imports
     sys.exit(main())

@@ -20,10 +20,10 @@ from taskworker_classifyimage.bridge_client.bridge import Bridge
 from taskworker_classifyimage.bridge_client.client import BridgeClient
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.commands.output import print_table
-from taskworker_classifyimage.commands.parts import decoder_pool, load_first, picture_memory_bytes
+from taskworker_classifyimage.commands.parts import decoder_pool, load_first
 from taskworker_classifyimage.decode import decode, silence_decoders
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, ConfigError
-from taskworker_classifyimage.machine import peak_memory_bytes
+from taskworker_classifyimage.machine import peak_memory_bytes, picture_memory_bytes
 from taskworker_classifyimage.pipeline.engine import ConcurrentEngine, Engine
 from taskworker_classifyimage.pipeline.handle import Handler
 from taskworker_classifyimage.pipeline.infer import infer

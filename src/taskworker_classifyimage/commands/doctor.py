@@ -30,8 +30,9 @@ from taskworker_classifyimage.errors import (
     TaskworkerError,
     printable,
 )
-from taskworker_classifyimage.local.files import LocalFiles
+from taskworker_classifyimage.local.files import classify_file
 from taskworker_classifyimage.machine import processor_flags, usable_cores
+from taskworker_classifyimage.pipeline.engine import Engine
 from taskworker_classifyimage.proxy import describe_route
 from taskworker_classifyimage.sample import SAMPLE, SAMPLE_SYNSET
 from taskworker_classifyimage.sandbox.pool import DecoderPool
@@ -145,8 +146,7 @@ def _check_model(models: Models, pool: DecoderPool, name: str) -> str:
     )
     if models.device.kind != "auto" and classifier.device != str(models.device):
         raise ModelError(f"works on the {classifier.device}: the warning tells what to fix")
-    files = LocalFiles(classifier, pool)
-    result = files.classify(SAMPLE, ClassifyRequest(top=1))
+    result = classify_file(Engine(classifier, pool), str(SAMPLE), ClassifyRequest(top=1))
     predictions = result["predictions"]
     if not isinstance(predictions, list) or not predictions:
         raise ModelError(f"cannot classify the sample: {result.get('error')}; install again")

@@ -1,16 +1,20 @@
 """`evaluate`: measures a model's accuracy and calibration on pictures of known classes."""
 
+import asyncio
+import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich.table import Column
 
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.classify.labels import LAST_RESORT, labels_of
-from taskworker_classifyimage.commands.output import print_table, tracked
+from taskworker_classifyimage.commands.output import print_table
 from taskworker_classifyimage.commands.parts import decoder_pool, load_first
+from taskworker_classifyimage.commands.progress import show_progress
 from taskworker_classifyimage.errors import ConfigError, extra
+from taskworker_classifyimage.local.engine import LocalEngine
 from taskworker_classifyimage.local.evaluation import (
     Outcome,
     bins,
@@ -20,8 +24,12 @@ from taskworker_classifyimage.local.evaluation import (
     top_k,
     truth_of,
 )
-from taskworker_classifyimage.local.files import LocalFiles
-from taskworker_classifyimage.local.folders import classify_all, walk
+from taskworker_classifyimage.local.filters import Filters
+from taskworker_classifyimage.local.found import Found
+from taskworker_classifyimage.local.progress import Progress
+from taskworker_classifyimage.local.rows import Row
+from taskworker_classifyimage.local.run import collect
+from taskworker_classifyimage.local.walk import Walk
 from taskworker_classifyimage.settings.areas import LocalSettings
 from taskworker_classifyimage.settings.declare import File
 from taskworker_classifyimage.tasks import ClassifyRequest
@@ -51,7 +59,9 @@ def run(
     classifier = load_first(settings.models)
     labels = labels_of(classifier.model)
     names = labels.names(labels.resolve(LAST_RESORT)[0])
-    truths = {path: truth_of(path, folder, names) for path in walk([folder])}
+    walk = Walk(Filters(), is_sorted=True)
+    paths = [Path(found.path) for found in walk.find(str(folder))]
+    truths = {path: truth_of(path, folder, names) for path in paths}
     known = {path: truth for path, truth in truths.items() if truth is not None}
     if not known:
         raise ConfigError(
@@ -59,7 +69,11 @@ def run(
             f"such as {next(iter(names))}"
         )
     with decoder_pool(settings.decoding) as decoders:
-        outcomes, failed = _classify(LocalFiles(classifier, decoders), known)
+        engine = LocalEngine(classifier, decoders, ClassifyRequest(top=_BEST))
+        try:
+            outcomes, failed = _classify(engine, known)
+        finally:
+            engine.close()
     if unknown := len(truths) - len(known):
         print(f"{counted(unknown, 'file')} left out: neither name nor folder tells the class")
     if not outcomes:
@@ -73,17 +87,29 @@ def run(
         print(f"\n{plot} shows confidence against accuracy")
 
 
-def _classify(files: LocalFiles, truths: Mapping[Path, str]) -> tuple[list[Outcome], Counter[str]]:
+def _classify(
+    engine: LocalEngine, truths: Mapping[Path, str]
+) -> tuple[list[Outcome], Counter[str]]:
+    progress = Progress(Filters(), total=len(truths))
+    rows = asyncio.run(_run(engine, (Found(str(path)) for path in truths), progress))
     failed, outcomes = Counter[str](), []
-    results = classify_all(files, truths, ClassifyRequest(top=_BEST))
-    for path, result in tracked(results, len(truths), "classifying"):
-        predictions = result["predictions"]
+    for row in rows:
+        predictions = row.result["predictions"]
         if not isinstance(predictions, list) or not predictions:
-            failed[str(result["code"])] += 1
+            failed[str(row.code)] += 1
             continue
         predicted = tuple(prediction["class"] for prediction in predictions)
+        path = Path(row.path)
         outcomes.append(Outcome(path, truths[path], predicted, predictions[0]["probability"]))
     return outcomes, failed
+
+
+async def _run(engine: LocalEngine, found: Iterator[Found], progress: Progress) -> list[Row]:
+    showing = asyncio.create_task(show_progress(progress, has_bar=sys.stderr.isatty()))
+    try:
+        return await collect(engine, found, progress.note)
+    finally:
+        showing.cancel()
 
 
 def _print_accuracy(classifier: Classifier, outcomes: Sequence[Outcome]) -> None:

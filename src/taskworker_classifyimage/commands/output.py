@@ -1,14 +1,11 @@
 """Tables and progress for people; in a pipe or a file, plain text without colours or cut lines."""
 
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Final, TextIO, TypeVar
+from collections.abc import Sequence
+from typing import Final, TextIO
 
 from rich.console import Console
-from rich.progress import track
 from rich.table import Column, Table
-
-_T = TypeVar("_T")
 
 #: Wider than any line: in a file or a pipe nothing is wrapped.
 _NO_LIMIT: Final = 100_000
@@ -41,13 +38,6 @@ def print_table(columns: Sequence[Column], *rows: Sequence[str], style: str = ""
     for line in captured.get().splitlines():
         # rich fills the last column too.
         print(line.rstrip(), flush=True)
-
-
-def tracked(steps: Iterable[_T], total: int, what: str) -> Iterable[_T]:
-    """The same steps, with a progress bar on standard error if that is a terminal."""
-    if not sys.stderr.isatty():
-        return steps
-    return track(steps, what, total, console=console(sys.stderr), transient=True)
 
 
 def console(stream: TextIO) -> Console:

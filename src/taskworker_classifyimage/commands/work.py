@@ -13,13 +13,9 @@ from taskworker_classifyimage.bridge_client.bridge import open_bridge
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.classify.labels import labels_of
 from taskworker_classifyimage.classify.loader import load_classifiers
-from taskworker_classifyimage.commands.parts import (
-    decoder_pool,
-    model_options,
-    picture_memory_bytes,
-)
-from taskworker_classifyimage.local.files import LocalFiles
-from taskworker_classifyimage.machine import return_freed_memory
+from taskworker_classifyimage.commands.parts import decoder_pool, model_options
+from taskworker_classifyimage.local.files import classify_file
+from taskworker_classifyimage.machine import picture_memory_bytes, return_freed_memory
 from taskworker_classifyimage.pipeline.engine import ConcurrentEngine, Engine
 from taskworker_classifyimage.pipeline.handle import Handler
 from taskworker_classifyimage.pipeline.memory_budget import MemoryBudget
@@ -73,7 +69,7 @@ async def _serve(
 
         async with embedded_bridge(settings.bridge, stop) as own:
             if own is not None:
-                _introduce(own.url, LocalFiles(classifiers[0], decoders))
+                _introduce(own.url, Engine(classifiers[0], decoders))
                 await _work(settings, own, classifiers, decoders, stop)
 
 
@@ -144,9 +140,9 @@ async def _in_background(coroutines: Iterable[Coroutine[None, None, None]]) -> A
         await asyncio.wait(tasks)
 
 
-def _introduce(url: str, files: LocalFiles) -> None:
+def _introduce(url: str, engine: Engine) -> None:
     """Classifies the sample picture and prints the result and the bridge's address."""
-    result = files.classify(SAMPLE, ClassifyRequest(top=3))
+    result = classify_file(engine, str(SAMPLE), ClassifyRequest(top=3))
     shown = json.dumps(result, indent=2, ensure_ascii=False)
     print(f"A picture of an espresso, classified:\n{shown}\n")
     print(f"Ready. The bridge and its page: {url}/")

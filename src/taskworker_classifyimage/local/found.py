@@ -17,6 +17,7 @@ from taskworker_classifyimage.errors import (
     connection_reason,
     one_line,
 )
+from taskworker_classifyimage.shortage import name_shortage
 
 #: A FIFO in a file's place must not stop the program; Windows has no such flag and needs another.
 _FLAGS: Final = (
@@ -64,6 +65,7 @@ def read_file(path: str, limit_bytes: int) -> tuple[bytes, os.stat_result]:
     Raises:
         FileMissing: it is gone, no file, or cannot be read.
         TooLarge, EmptyFile: it is.
+        OSError: the machine is short of something.
     """
     try:
         descriptor = os.open(path, _FLAGS)
@@ -74,6 +76,8 @@ def read_file(path: str, limit_bytes: int) -> tuple[bytes, os.stat_result]:
             check_size(facts.st_size, limit_bytes)
             return read_at_most(file, facts.st_size), facts
     except OSError as err:
+        if name_shortage(err):
+            raise
         raise FileMissing(f"the file cannot be read: {connection_reason(err)}") from None
     except ValueError:
         raise FileMissing("its name holds a zero byte") from None

@@ -17,7 +17,7 @@ from taskworker_classifyimage.local.rows import Row
 
 _KEY_BYTES: Final = 16
 _SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS indexed (until INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS indexed (until INTEGER NOT NULL, rows INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS files (
     key BLOB PRIMARY KEY, start INTEGER NOT NULL, size INTEGER, modified INTEGER, code TEXT
 ) WITHOUT ROWID;
@@ -69,25 +69,30 @@ class Index:
     @property
     def until(self) -> int:
         """Offset in the checkpoint up to which rows are in the index, in bytes."""
-        found = self._open_database.execute("SELECT until FROM indexed").fetchone()
-        return int(found[0]) if found else 0
+        return self._read_indexed()[0]
+
+    @property
+    def rows(self) -> int:
+        """How many rows are in it, also those that no longer count."""
+        return self._read_indexed()[1]
 
     def add(self, rows: Iterable[tuple[int, Row]], until: int) -> None:
-        """Adds rows and where they start; a later row of a file takes the place of an earlier one."""
+        """Adds rows and where they start; a later row of a file replaces an earlier one."""
+        count = self.rows
         with self._open_database as database:
             for start, row in rows:
-                code = None if row.status == "ok" else str(row.result["code"])
+                count += 1
                 database.execute(
                     "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)",
-                    (_key(row.path), start, row.size_bytes, row.modified_ns, code),
+                    (_key(row.path), start, row.size_bytes, row.modified_ns, row.code),
                 )
-                if row.sha256 is not None and row.status == "ok":
+                if row.sha256 is not None and row.code is None:
                     database.execute(
                         "INSERT OR REPLACE INTO contents VALUES (?, ?)",
                         (bytes.fromhex(row.sha256), start),
                     )
             database.execute("DELETE FROM indexed")
-            database.execute("INSERT INTO indexed VALUES (?)", (until,))
+            database.execute("INSERT INTO indexed VALUES (?, ?)", (until, count))
 
     def find(self, path: str) -> Entry | None:
         """The latest row of a file."""
@@ -123,6 +128,10 @@ class Index:
         ).fetchone()
         return bytes(found[0]) if found else None
 
+    def _read_indexed(self) -> tuple[int, int]:
+        found = self._open_database.execute("SELECT until, rows FROM indexed").fetchone()
+        return (int(found[0]), int(found[1])) if found else (0, 0)
+
     @property
     def _open_database(self) -> sqlite3.Connection:
         if self._database is None:
@@ -136,7 +145,7 @@ class Index:
             database.execute("PRAGMA journal_mode = WAL")
             database.execute("PRAGMA synchronous = OFF")
             database.executescript(_SCHEMA)
-            database.execute("SELECT until FROM indexed").fetchone()
+            database.execute("SELECT until, rows FROM indexed").fetchone()
         except sqlite3.DatabaseError:
             database.close()
             raise

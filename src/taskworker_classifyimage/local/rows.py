@@ -11,7 +11,7 @@ from taskworker_classifyimage.errors import ErrorCode
 Status = Literal["ok", "not_a_picture", "failed"]
 
 #: Codes of files that are no pictures, or pictures of a kind that is not decoded.
-_NO_PICTURE: Final = (ErrorCode.UNSUPPORTED_FORMAT, ErrorCode.EMPTY_FILE)
+NO_PICTURE: Final = (ErrorCode.UNSUPPORTED_FORMAT, ErrorCode.EMPTY_FILE)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND_NS: Final = 10**9
 
@@ -35,11 +35,16 @@ class Row:
     sha256: str | None = None
 
     @property
+    def code(self) -> str | None:
+        """Why it was not classified; None if it was."""
+        return str(self.result["code"]) if "error" in self.result else None
+
+    @property
     def status(self) -> Status:
         """Whether it was classified; only "failed" needs someone's attention."""
-        if "error" not in self.result:
+        if self.code is None:
             return "ok"
-        return "not_a_picture" if self.result["code"] in _NO_PICTURE else "failed"
+        return "not_a_picture" if self.code in NO_PICTURE else "failed"
 
     def to_json(self) -> bytes:
         """One line of UTF-8, without its end; bytes of a name that are not UTF-8 are escapes."""

@@ -46,19 +46,28 @@ class Sources:
         if self.files_from not in (None, STDIN) and not os.path.isfile(str(self.files_from)):
             raise ConfigError(f"--files-from: {self.files_from} is not a file")
         for path in self.paths:
-            if not os.path.lexists(path) and next(_expand(path), None) is None:
-                fault = "no file matches it" if glob.has_magic(path) else "it does not exist"
-                raise ConfigError(f"{path}: {fault}")
+            if path != STDIN and not os.path.lexists(path) and next(_expand(path), None) is None:
+                if glob.has_magic(path):
+                    raise ConfigError(f"no file matches {path}")
+                raise ConfigError(f"{path} does not exist")
 
     @property
     def may_repeat(self) -> bool:
         """Whether the same file may come more than once."""
         return self.files_from is not None or len(self.paths) > 1 or glob.has_magic(self.paths[0])
 
+    @property
+    def can_be_counted(self) -> bool:
+        """Whether the files can be found twice, without reading them."""
+        return self.files_from != STDIN and STDIN not in self.paths and not self.looks_into_archives
+
     def find(self) -> Iterator[Found]:
         """The files, in the order in which they are found."""
         named = chain.from_iterable(map(_expand, self.paths))
         for path in chain(named, _read_list(self.files_from)):
+            if path == STDIN:
+                yield Found(path, open_member=lambda: sys.stdin.buffer)
+                continue
             if os.path.isdir(path):
                 found = self.walk.find(path)
             else:
@@ -76,7 +85,7 @@ def _expand(path: str) -> Iterator[str]:
     """What a pattern matches; Windows' shells leave that to programs."""
     if not os.path.lexists(path) and glob.has_magic(path):
         return glob.iglob(path, recursive=True)
-    return iter([path] if os.path.lexists(path) else [])
+    return iter([path] if path == STDIN or os.path.lexists(path) else [])
 
 
 def _read_list(name: str | None) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Finds the files in folders, one after another, whatever their number."""
 
+import errno
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -60,12 +61,14 @@ class Walk:
                     yield found
 
     def _look_at(self, entry: "os.DirEntry[str]", below: str) -> Found | None:
-        """None for what is no file, as links to folders, FIFOs and links to nothing."""
+        """None for what is no file: links to folders, to nothing or in circles, and FIFOs."""
         try:
             if not entry.is_file():
                 return None
             facts = entry.stat()
-        except OSError:
+        except OSError as err:
+            if err.errno == errno.ELOOP:
+                return None
             # Reading it will tell why.
             return Found(entry.path) if self.filters.takes(entry, below, is_folder=False) else None
         if self._is_own(entry.path) or not self.filters.takes(entry, below, is_folder=False):

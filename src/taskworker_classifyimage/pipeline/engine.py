@@ -6,6 +6,7 @@ import itertools
 import sys
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Final
@@ -116,16 +117,26 @@ class ConcurrentEngine:
         engine: does the work.
     """
 
-    def __init__(self, engine: Engine, compute: Executor, budget: MemoryBudget) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        compute: Executor,
+        budget: MemoryBudget,
+        *,
+        remembers: bool = True,
+    ) -> None:
+        """Takes its collaborators; `remembers` says whether equal pictures are classified once."""
         self.engine = engine
         self._compute = compute
         self._budget = budget
-        self._cache = AnswerCache[Answer](lambda answer: not answer.maker.is_replaced)
+        self._cache = (
+            AnswerCache[Answer](lambda answer: not answer.maker.is_replaced) if remembers else None
+        )
 
     @property
     def cache_hits(self) -> int:
         """How many pictures were answered without an inference."""
-        return self._cache.hits
+        return 0 if self._cache is None else self._cache.hits
 
     @property
     def limit_bytes(self) -> int:
@@ -136,13 +147,27 @@ class ConcurrentEngine:
         """Memory for one file, to be used as a context manager."""
         return FileRoom(self._budget, pause)
 
+    async def hash(self, encoded: bytes) -> str:
+        """SHA-256 in hexadecimal."""
+        if len(encoded) <= _HASH_AT_ONCE_BYTES:
+            return sha256_of(encoded)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._compute, sha256_of, encoded)
+
     async def answer(
-        self, encoded: bytes, timing: Timing, waits: Waits, *, is_alone: bool = False
+        self,
+        encoded: bytes,
+        sha256: str,
+        timing: Timing,
+        waits: Waits = nullcontext,
+        *,
+        is_alone: bool = False,
     ) -> Answer:
         """Decodes and infers, unless the same bytes were answered before.
 
         Args:
             encoded: the file; memory for it is held already.
+            sha256: of the file, see `hash`.
             timing: takes down what it costs.
             waits: entered while it waits for memory.
             is_alone: whether nothing else is decoded meanwhile.
@@ -150,14 +175,9 @@ class ConcurrentEngine:
         Raises:
             TaskError, DeviceFailed: see `Engine.answer`.
         """
-        if len(encoded) <= _HASH_AT_ONCE_BYTES:
-            sha256 = sha256_of(encoded)
-        else:
-            loop = asyncio.get_running_loop()
-            sha256 = await loop.run_in_executor(self._compute, sha256_of, encoded)
         work = partial(self._timed_answer, encoded, sha256, timing)
         compute = partial(self._compute_within_memory, work, len(encoded), waits, is_alone=is_alone)
-        return await self._cache.get(sha256, compute)
+        return await (compute() if self._cache is None else self._cache.get(sha256, compute))
 
     async def _compute_within_memory(
         self, work: Callable[[Hold], Answer], file_bytes: int, waits: Waits, *, is_alone: bool

@@ -163,7 +163,8 @@ class Handler:
                 encoded = await fetch_file(self._bridge, task, chosen.limit_bytes, room)
             # What was left over when a worker was killed may be what killed it.
             waits = partial(_stand_aside, limit, aside)
-            return await chosen.answer(encoded, timing, waits, is_alone=task.is_resumed)
+            sha256 = await chosen.hash(encoded)
+            return await chosen.answer(encoded, sha256, timing, waits, is_alone=task.is_resumed)
 
     def _choose_engine(self, request: ClassifyRequest) -> ConcurrentEngine:
         if request.model is None:

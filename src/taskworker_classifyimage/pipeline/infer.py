@@ -50,5 +50,6 @@ def name_best(
     predictions = [
         Prediction(ids[index], names[ids[index]], float(probabilities[index]))
         for index in rank_best(probabilities, request.top)
+        if probabilities[index] >= request.min_probability
     ]
     return predictions, warnings

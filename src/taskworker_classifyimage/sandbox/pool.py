@@ -11,7 +11,7 @@ from typing import Final, Self
 
 from taskworker_classifyimage.decode import Decoded, DecodeLimits
 from taskworker_classifyimage.input_spec import InputSpec
-from taskworker_classifyimage.machine import usable_cores
+from taskworker_classifyimage.machine import usable_cores, usable_memory_bytes
 from taskworker_classifyimage.sandbox.deaths import Deaths
 from taskworker_classifyimage.sandbox.forking import ForkLauncher
 from taskworker_classifyimage.sandbox.lockdown import ProcessLimits
@@ -26,6 +26,10 @@ _PROCESS_BYTES: Final = 96 * 2**20
 _CHECK_S: Final = 0.2
 #: A killed process ends at once unless the kernel is busy with it.
 _CLOSE_S: Final = 2.0
+#: Enough for 200 million pixels in most formats.
+_MAX_MEMORY_BYTES: Final = 2 * 2**30
+#: The share of all memory that a decoder may take for one picture.
+_PICTURE_SHARE: Final = 0.75
 
 
 class DecoderPool:
@@ -135,6 +139,23 @@ class DecoderPool:
         while not self._closed.wait(_CHECK_S):
             for slot in self._slots:
                 slot.check()
+
+
+def make_pool(time_s: int, processes: int | None, state: Path | None) -> DecoderPool:
+    """A pool whose pictures leave the rest of the machine some memory.
+
+    Args:
+        time_s: longest time for one picture.
+        processes: how many decoders; None: one per core.
+        state: the program's state folder; None: there is none.
+    """
+    # One picture must not be able to take all the memory of a small container.
+    picture_bytes = min(_MAX_MEMORY_BYTES, int(_PICTURE_SHARE * usable_memory_bytes()))
+    return DecoderPool(
+        choose_launcher(ProcessLimits(time_s, picture_bytes)),
+        processes=processes,
+        notes=state and state / "deaths",
+    )
 
 
 def choose_launcher(

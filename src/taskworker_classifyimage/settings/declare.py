@@ -20,6 +20,7 @@ from taskworker_classifyimage.tasks import parse_request
 _ORIGIN: Final = re.compile(
     r"https?://[a-z0-9.\-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](:[0-9]{1,5})?"
 )
+_PROBABILITY: Final = re.compile(r"0?\.[0-9]{1,15}|0|1|1\.0{1,15}", re.ASCII)
 _DURATION: Final = re.compile(r"([0-9]{1,9})([smhd]?)", re.ASCII)
 _UNITS_S: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _LONGEST_S: Final = 30 * 86400.0
@@ -118,6 +119,22 @@ def setting(
     if default is not None:
         more["show_default"] = lambda _value: default
     return Parameter(metavar=metavar, **{"converter": convert, **fixed, **more})
+
+
+def several(metavar: str, read: Callable[[str], object] = read_text, **more: Any) -> Parameter:
+    """A setting that can be given more than once; all values count."""
+
+    def convert(_kind: object, tokens: Sequence[Token]) -> object:
+        return tuple(read(token.value) for token in tokens)
+
+    return setting(metavar, converter=convert, default="none", **more)
+
+
+def read_probability(given: str) -> float:
+    """Reads a probability, 0 to 1."""
+    if not _PROBABILITY.fullmatch(given):
+        raise ValueError("must be from 0 to 1, such as 0.3")
+    return float(given)
 
 
 def switch(**more: Any) -> Parameter:

@@ -15,6 +15,8 @@ from taskworker_classifyimage.settings.areas import (
     AUTH_VARIABLE,
     TOKEN_VARIABLE,
     Answers,
+    Files,
+    Outputs,
     WorkSettings,
 )
 
@@ -114,8 +116,10 @@ def _warn_of_unknown_variables(environ: Mapping[str, str]) -> None:
         capitals = variable.upper()
         # Others may use the prefix as well, as Kubernetes does for services of this name.
         if capitals.startswith(_PREFIX) and capitals not in VARIABLES:
-            for meant in difflib.get_close_matches(capitals, VARIABLES, n=1, cutoff=0.9):
-                _log.warning("%s is not a setting; did you mean %s?", variable, meant)
+            name = capitals.removeprefix(_PREFIX)
+            known = [each.removeprefix(_PREFIX) for each in VARIABLES if each.startswith(_PREFIX)]
+            for meant in difflib.get_close_matches(name, known, n=1, cutoff=0.8):
+                _log.warning("%s is not a setting; did you mean %s?", variable, _PREFIX + meant)
 
 
 def _read_table(path: Path) -> dict[str, Any]:
@@ -153,6 +157,10 @@ def _names_in(kind: Any) -> Iterator[str]:
 
 
 #: The names of all settings.
-NAMES: Final = tuple(dict.fromkeys([*_names_in(WorkSettings), *_names_in(Answers)]))
+NAMES: Final = tuple(
+    dict.fromkeys(
+        name for kind in (WorkSettings, Answers, Files, Outputs) for name in _names_in(kind)
+    )
+)
 #: All environment variables that are read.
 VARIABLES: Final = tuple(variable for name in NAMES for variable in variables_of(name))

@@ -17,7 +17,8 @@ from support.original import (
 )
 from support.pools import real_pool
 from taskworker_classifyimage.classify.loader import load_classifier
-from taskworker_classifyimage.local.files import LocalFiles
+from taskworker_classifyimage.local.files import classify_file
+from taskworker_classifyimage.pipeline.engine import Engine
 from taskworker_classifyimage.tasks import ClassifyRequest
 
 pytestmark = [
@@ -52,8 +53,8 @@ def test_fifty_pictures_are_answered_as_the_original_does(
     options = save_weights(example.network, tmp_path, file)
     classifier, ranks = load_classifier(MODEL, options=options), 0
     with real_pool() as pool:
-        files = LocalFiles(classifier, pool)
-        results = [files.classify(path, ClassifyRequest(top=1000)) for path in example.pictures]
+        engine, request = Engine(classifier, pool), ClassifyRequest(top=1000)
+        results = [classify_file(engine, str(path), request) for path in example.pictures]
     for result, scores in zip(results, example.scores, strict=True):
         ranks += assert_same(scores, result["predictions"])
         assert (result["model"], result["device"]) == (MODEL, "cpu")

@@ -5,7 +5,7 @@ import gc
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -69,7 +69,7 @@ def answer(
     """Answers one picture; returns what its decoder was given each time: MiB, whether alone."""
     decoders = Asking(needs)
     engine = ConcurrentEngine(Engine(colours, decoders), compute, MemoryBudget(TOTAL))
-    asyncio.run(engine.answer(encoded, Timing(), nullcontext))
+    asyncio.run(engine.answer(encoded, "its hash", Timing()))
     return decoders.given
 
 
@@ -141,7 +141,7 @@ def test_waiting_for_memory_is_told(colours: Classifier, compute: ThreadPoolExec
         budget = MemoryBudget(TOTAL)
         engine = ConcurrentEngine(Engine(colours, Asking(lambda *_: 0)), compute, budget)
         other = await budget.acquire_decoding(None, 1)
-        task = asyncio.create_task(engine.answer(b"a picture", Timing(), waiting))
+        task = asyncio.create_task(engine.answer(b"a picture", "its hash", Timing(), waiting))
         await asyncio.sleep(0.01)
         assert waits == ["begin"]
         other.release()

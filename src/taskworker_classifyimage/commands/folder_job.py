@@ -1,0 +1,270 @@
+"""One run of `classify`: from what the user named to the outputs and the exit code."""
+
+import asyncio
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from taskworker_classifyimage import REPOSITORY, __version__
+from taskworker_classifyimage.classify.base import Classifier
+from taskworker_classifyimage.commands.progress import describe_end, show_progress
+from taskworker_classifyimage.errors import ConfigError, ExitCode, OutputFailed, printable
+from taskworker_classifyimage.local.engine import LocalEngine
+from taskworker_classifyimage.local.filters import Filters
+from taskworker_classifyimage.local.found import Found
+from taskworker_classifyimage.local.index import SeenPaths
+from taskworker_classifyimage.local.progress import Progress
+from taskworker_classifyimage.local.rows import NO_PICTURE, Row
+from taskworker_classifyimage.local.run import classify_all
+from taskworker_classifyimage.local.sources import Sources
+from taskworker_classifyimage.local.walk import Walk
+from taskworker_classifyimage.outputs.failed_list import FailedList
+from taskworker_classifyimage.outputs.files import OutputFiles
+from taskworker_classifyimage.outputs.formats import choose_outputs
+from taskworker_classifyimage.outputs.make import Style, encode_line, make_output
+from taskworker_classifyimage.sandbox.pool import DecoderPool
+from taskworker_classifyimage.settings.areas import Answers, Files, Outputs
+from taskworker_classifyimage.stopping import stop_on_signals
+
+#: Folders that cannot be read and are listed by name; a broken disk has more.
+_MOST_UNREADABLE: Final = 1000
+
+
+class FolderJob:
+    """Classifies what the user named, once."""
+
+    def __init__(self, paths: Sequence[str], named: Files, wanted: Outputs, *, is_quiet: bool):
+        """Touches nothing yet; raises `ConfigError` if the outputs are wrong."""
+        self._paths = paths
+        self._named = named
+        self._wanted = wanted
+        self._is_quiet = is_quiet
+        self._style = Style(wanted.lean, wanted.rows == "predictions", wanted.excel, wanted.sha256)
+        chosen = choose_outputs(wanted.output, wanted.format)
+        make = partial(make_output, style=self._style)
+        self._files = OutputFiles(chosen, make, is_lean=wanted.lean) if chosen else None
+        self._failed = FailedList(wanted.failed) if wanted.failed else None
+        self._filters = Filters(named.include, named.exclude, named.all)
+        self._progress = Progress(self._filters)
+        self._is_stopped = False
+        self._start_s = time.monotonic()
+
+    def check(self) -> None:
+        """Checks what can be checked before a model is loaded.
+
+        Raises:
+            ConfigError: something is missing, or flags do not go together.
+        """
+        wanted = self._wanted
+        if self._files is None and (wanted.resume or wanted.overwrite):
+            raise ConfigError("--resume and --overwrite need an --output FILE")
+        if wanted.update and not wanted.resume:
+            raise ConfigError("--update goes with --resume")
+        if wanted.resume and wanted.overwrite:
+            raise ConfigError("--resume keeps what --overwrite deletes: choose one of them")
+        self._sources(self._filters).check()
+
+    def run(
+        self, classifier: Classifier, decoders: DecoderPool, answers: Answers, preprocessing: str
+    ) -> int:
+        """Classifies everything; returns the exit code.
+
+        Raises:
+            UserError: no picture can be classified, or the outputs cannot be written.
+        """
+        with _as_output_failed("nothing is written yet"):
+            if self._failed is not None:
+                self._failed.begin()
+            if self._files is not None:
+                self._open(self._files, self._describe(classifier, answers, preprocessing))
+        remembers = not self._wanted.no_dedup
+        engine = LocalEngine(
+            classifier,
+            decoders,
+            answers.request(),
+            remembers=remembers,
+            find_equal=self._files.find_equal if self._files and remembers else None,
+        )
+        try:
+            asyncio.run(self._classify(engine))
+            if self._files is not None and not self._is_stopped:
+                self._finish(self._files)
+            if self._failed is not None:
+                self._failed.finish()
+        finally:
+            engine.close()
+            if self._files is not None:
+                self._files.close()
+        return self._end()
+
+    def _open(self, files: OutputFiles, facts: Mapping[str, object]) -> None:
+        files.open(facts, resumes=self._wanted.resume, overwrites=self._wanted.overwrite)
+        if there := files.checkpoint.index.count().total():
+            self._tell(f"{there:,} files are there already")
+
+    async def _classify(self, engine: LocalEngine) -> None:
+        with stop_on_signals() as stop:
+            counting = threading.Thread(target=self._count, args=(stop,), daemon=True)
+            showing = None
+            if not self._is_quiet:
+                counting.start()
+                has_bar = sys.stderr.isatty() and not (self._files is None and sys.stdout.isatty())
+                showing = asyncio.create_task(show_progress(self._progress, has_bar=has_bar))
+            self._start_s = time.monotonic()
+            try:
+                await classify_all(engine, self._find(stop), self._write, stop)
+            finally:
+                self._is_stopped = stop.is_set()
+                # Ends the count.
+                stop.set()
+                if showing is not None:
+                    showing.cancel()
+                    await asyncio.wait((showing,))
+
+    def _find(self, stop: asyncio.Event) -> Iterator[Found]:
+        """The files that are still to be classified."""
+        sources = self._sources(self._filters)
+        seen = SeenPaths() if sources.may_repeat else None
+        index = self._files.checkpoint.index if self._files and self._wanted.resume else None
+        for found in sources.find():
+            if stop.is_set():
+                return
+            if seen is not None and not seen.add(found.path):
+                continue
+            entry = index.find(found.path) if index else None
+            if entry is not None:
+                known = entry.size_bytes, entry.modified_ns
+                is_changed = known != (found.size_bytes, found.modified_ns)
+                if not (is_changed and self._wanted.update):
+                    self._progress.reused += 1
+                    self._progress.changed += is_changed
+                    continue
+            yield found
+
+    def _count(self, stop: asyncio.Event) -> None:
+        """Counts all files, beside the run."""
+        filters = Filters(self._named.include, self._named.exclude, self._named.all)
+        sources = self._sources(filters)
+        if not sources.can_be_counted:
+            return
+        count = 0
+        for _ in sources.find():
+            if stop.is_set():
+                return
+            count += 1
+        self._progress.total = count
+
+    def _write(self, rows: Sequence[Row]) -> None:
+        written = self._progress.written
+        how = f"{written:,} files are written"
+        if self._files is None:
+            with _as_output_failed(how, "standard output"):
+                sys.stdout.buffer.writelines(encode_line(row, self._style) for row in rows)
+                sys.stdout.buffer.flush()
+            if self._failed is not None:
+                with _as_output_failed(how):
+                    self._failed.add(rows)
+        else:
+            with _as_output_failed(f"{how}; go on with --resume when that is mended"):
+                self._files.append(rows)
+        self._progress.note(rows)
+
+    def _finish(self, files: OutputFiles) -> None:
+        counts = files.checkpoint.index.count()
+        total = counts.total()
+        no_picture = sum(counts[code] for code in NO_PICTURE)
+        failed = total - counts[None] - no_picture
+        facts = {
+            "finished": _now(),
+            "counts": {
+                "ok": counts[None],
+                "not_a_picture": no_picture,
+                "failed": failed,
+                "skipped": self._progress.skipped,
+            },
+            "failed_by_code": {
+                str(code): count
+                for code, count in counts.most_common()
+                if code is not None and code not in NO_PICTURE
+            },
+            "unreadable_folders": self._progress.unreadable,
+        }
+        with _as_output_failed(
+            f"{total:,} files are in {files.checkpoint.path}; run it again with --resume"
+        ):
+            if self._failed is not None:
+                self._failed.add(row for _, row in files.checkpoint.rows())
+            files.finish(facts)
+
+    def _end(self) -> int:
+        progress = self._progress
+        if not self._is_quiet:
+            passed_s = time.monotonic() - self._start_s
+            print(describe_end(progress, passed_s), file=sys.stderr)
+        if self._is_stopped:
+            if self._files is not None:
+                kept = self._files.checkpoint.path
+                self._tell(f"stopped; {kept} keeps what is done: go on with --resume")
+            return ExitCode.FORCED
+        is_failed = progress.failed or progress.unreadable
+        return (
+            ExitCode.FAILED
+            if is_failed or (self._wanted.strict and progress.no_picture)
+            else ExitCode.DONE
+        )
+
+    def _sources(self, filters: Filters) -> Sources:
+        own = self._files.paths if self._files else frozenset()
+        tell = self._tell_unreadable if filters is self._filters else lambda _folder, _reason: None
+        walk = Walk(filters, self._named.sort, tell, own)
+        return Sources(self._paths, walk, self._named.files_from, self._named.archives)
+
+    def _tell_unreadable(self, folder: str, reason: str) -> None:
+        if len(self._progress.unreadable) < _MOST_UNREADABLE:
+            self._progress.unreadable.append(folder)
+            self._tell(f"folder {printable(folder)} cannot be read: {reason}")
+
+    def _tell(self, text: str) -> None:
+        if not self._is_quiet:
+            print(text, file=sys.stderr, flush=True)
+
+    def _describe(
+        self, classifier: Classifier, answers: Answers, preprocessing: str
+    ) -> dict[str, object]:
+        """What is true of the whole run."""
+        model, request = classifier.model, answers.request()
+        return {
+            "repository": REPOSITORY,
+            "version": __version__,
+            "library": classifier.library,
+            "model": model.name,
+            "model_sha256": model.sha256,
+            "device": classifier.device,
+            "preprocessing": preprocessing,
+            "language": request.language,
+            "top": request.top,
+            "min_probability": request.min_probability,
+            "provenance": request.provenance,
+            "folder": str(Path.cwd()),
+            "paths": list(self._paths),
+            "started": _now(),
+        }
+
+
+@contextmanager
+def _as_output_failed(way_out: str, where: str = "") -> Iterator[None]:
+    try:
+        yield
+    except OSError as err:
+        named = where or printable(str(err.filename or "the output"))
+        raise OutputFailed(f"{named}: {err.strerror or err}; {way_out}") from None
+
+
+def _now() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"

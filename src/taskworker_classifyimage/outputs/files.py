@@ -1,0 +1,213 @@
+"""The files of a run: the checkpoint while it goes on, and at its end what is made from it.
+
+FILE                    when it is finished
+FILE.part               whole JSON lines while they are written; they are their own checkpoint
+FILE.checkpoint.jsonl   the checkpoint of all other formats
+FILE.index.sqlite       finds rows in it
+FILE.run.json           what is true of the whole run
+FILE.lock               keeps a second run away
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Final
+
+from filelock import FileLock, Timeout
+
+from taskworker_classifyimage.atomic_file import rename_flushed, write_atomically
+from taskworker_classifyimage.errors import ConfigError
+from taskworker_classifyimage.local.checkpoint import Checkpoint
+from taskworker_classifyimage.local.index import Index
+from taskworker_classifyimage.local.rows import Row
+from taskworker_classifyimage.outputs.formats import Output
+
+#: Settings that all rows of an output have in common.
+_FIXED: Final = (
+    "model",
+    "model_sha256",
+    "preprocessing",
+    "language",
+    "top",
+    "min_probability",
+    "provenance",
+    "folder",
+)
+
+#: Writes an output from all rows.
+Make = Callable[[Output, Path, Iterator[Row], Mapping[str, object]], None]
+
+
+class OutputFiles:
+    """All outputs of one run; used by one thread at a time.
+
+    Attributes:
+        checkpoint: the rows.
+    """
+
+    def __init__(self, outputs: Sequence[Output], make: Make, *, is_lean: bool = False) -> None:
+        """Touches nothing yet.
+
+        Args:
+            outputs: at least one.
+            make: writes each of them at the end.
+            is_lean: whether JSON lines hold less than the checkpoint.
+        """
+        self._outputs = outputs
+        self._make = make
+        whole = [output for output in outputs if output.format == "jsonl" and not is_lean]
+        self._own = whole[0] if whole else None
+        self._base = (self._own or outputs[0]).path
+        rows = _add(self._base, ".part" if self._own else ".checkpoint.jsonl")
+        self.checkpoint = Checkpoint(rows, Index(_add(self._base, ".index.sqlite")))
+        self._run = _add(self._base, ".run.json")
+        self._facts: dict[str, object] = {}
+        self._stack = ExitStack()
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """Absolute paths of the outputs; all other files add an ending to one of them."""
+        return frozenset(str(output.path.absolute()) for output in self._outputs)
+
+    def open(self, facts: Mapping[str, object], *, resumes: bool, overwrites: bool) -> None:
+        """Begins a run, or goes on with one.
+
+        Args:
+            facts: what is true of the whole run, as far as it is known.
+            resumes: go on where an earlier run has ended.
+            overwrites: delete what an earlier run has left.
+
+        Raises:
+            ConfigError: there is something already, it was made with other settings, or another run
+                is writing it.
+            OSError: the files cannot be written.
+        """
+        lock = FileLock(_add(self._base, ".lock"))
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise ConfigError(f"--output {self._base}: another run is writing it") from None
+        self._stack.callback(_unlock, lock)
+        if overwrites:
+            self._remove_all()
+        elif resumes:
+            self._prepare_resume(facts)
+        else:
+            self._refuse_existing()
+        self._facts = {**self._read_run(), **facts} if resumes else dict(facts)
+        self._write_run()
+        self.checkpoint.open()
+        self._stack.callback(self.checkpoint.close)
+
+    def append(self, rows: Sequence[Row]) -> None:
+        """Writes rows to the checkpoint; raises `OSError` if the disk is full."""
+        self.checkpoint.append(rows)
+
+    def finish(self, facts: Mapping[str, object]) -> None:
+        """Makes all outputs; raises `OSError` if the disk is full: the checkpoint is still good.
+
+        Args:
+            facts: what is true of the whole run.
+        """
+        self._facts.update(facts)
+        self._write_run()
+        self.checkpoint.flush()
+        for output in self._outputs:
+            if output is not self._own:
+                self._make_one(output)
+        if self._own is not None:
+            self._finish_own(self._own)
+        else:
+            self.close()
+
+    def close(self) -> None:
+        """Closes all files and lets another run use them."""
+        self._stack.close()
+
+    def find_equal(self, sha256: str) -> Mapping[str, object] | None:
+        """The result of a classified file with the same content."""
+        start = self.checkpoint.index.find_equal(sha256)
+        return None if start is None else self.checkpoint.read(start).result
+
+    def _make_one(self, output: Output) -> None:
+        part = _add(output.path, ".part")
+        part.unlink(missing_ok=True)
+        rows = (row for _, row in self.checkpoint.rows())
+        self._make(output, part, rows, self._facts)
+        rename_flushed(part, output.path)
+
+    def _finish_own(self, own: Output) -> None:
+        """Makes a checkpoint the output that it is, without rows that no longer count."""
+        rows = self.checkpoint.path
+        if self.checkpoint.index.count().total() < self.checkpoint.index.rows:
+            shorter = _add(own.path, ".part2")
+            with shorter.open("wb") as file:
+                file.writelines(row.to_json() + b"\n" for _, row in self.checkpoint.rows())
+            self.checkpoint.close()
+            rename_flushed(shorter, rows)
+            self.checkpoint.index.remove()
+        keeps_index = any(output.format == "html" for output in self._outputs)
+        self.close()
+        rename_flushed(rows, own.path)
+        if not keeps_index:
+            self.checkpoint.index.remove()
+
+    def _prepare_resume(self, facts: Mapping[str, object]) -> None:
+        rows = self.checkpoint.path
+        if self._own is not None and self._own.path.exists():
+            if rows.exists():
+                raise ConfigError(
+                    f"--resume: both {self._own.path} and {rows} are there; delete the older one"
+                )
+            self._own.path.replace(rows)
+        if not rows.exists():
+            self._refuse_existing()
+            return
+        before = self._read_run()
+        for name in _FIXED:
+            if name in before and before[name] != facts.get(name):
+                raise ConfigError(
+                    f"--resume: {self._base} was begun with {name} {before[name]!r}, this is "
+                    f"{facts.get(name)!r}; use the same, or another --output"
+                )
+
+    def _refuse_existing(self) -> None:
+        for output in self._outputs:
+            if output.path.exists():
+                raise ConfigError(
+                    f"--output {output.path} exists; --overwrite replaces it, --resume adds to it"
+                )
+        if self.checkpoint.path.exists():
+            raise ConfigError(
+                f"--output {self._base}: an unfinished run is there; go on with --resume, or start "
+                "anew with --overwrite"
+            )
+
+    def _remove_all(self) -> None:
+        self.checkpoint.index.remove()
+        for path in (*(output.path for output in self._outputs), self.checkpoint.path, self._run):
+            path.unlink(missing_ok=True)
+
+    def _read_run(self) -> dict[str, object]:
+        try:
+            read = json.loads(self._run.read_bytes())
+        except FileNotFoundError:
+            return {}
+        except ValueError:
+            raise ConfigError(f"{self._run} is damaged; delete it to go on all the same") from None
+        return read if isinstance(read, dict) else {}
+
+    def _write_run(self) -> None:
+        text = json.dumps(self._facts, indent=2, ensure_ascii=False) + "\n"
+        write_atomically(self._run, text.encode("utf-8", "backslashreplace"))
+
+
+def _add(path: Path, ending: str) -> Path:
+    return path.with_name(path.name + ending)
+
+
+def _unlock(lock: FileLock) -> None:
+    lock.release()
+    with suppress(OSError):
+        Path(lock.lock_file).unlink()
