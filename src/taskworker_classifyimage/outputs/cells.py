@@ -1,0 +1,61 @@
+"""What the cells of every table hold: a row's values, as text that is valid Unicode."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Self, cast
+
+from taskworker_classifyimage.local.rows import Row
+
+#: What stands for a byte that is not UTF-8, or for half a character on Windows.
+_ESCAPE: Final = re.compile(r"\\ud[89a-f][0-9a-f]{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One class that the picture may belong to; `probability` is 0 to 1."""
+
+    class_id: str
+    name: str
+    probability: float
+
+    @classmethod
+    def from_json(cls, each: Mapping[str, object]) -> Self:
+        """One entry of a result's `predictions`."""
+        return cls(
+            to_unicode(str(each["class"])),
+            to_unicode(str(each["name"])),
+            float(cast("float", each["probability"])),
+        )
+
+
+def read_predictions(row: Row) -> list[Prediction]:
+    """The predictions of a row, most probable first; none if it was not classified."""
+    entries = cast("list[Mapping[str, object]]", row.result.get("predictions", ()))
+    return [Prediction.from_json(each) for each in entries]
+
+
+def read_warnings(row: Row) -> list[str]:
+    """The warnings of a row."""
+    return [to_unicode(str(each)) for each in cast("list[object]", row.result.get("warnings", ()))]
+
+
+def read_text(row: Row, key: str) -> str | None:
+    """A text of the result, such as `error`."""
+    value = row.result.get(key)
+    return None if value is None else to_unicode(str(value))
+
+
+def path_text(path: str) -> str:
+    r"""A path as text of which no two files have the same.
+
+    A byte that is not UTF-8 is written as `\udcff`. In a path with such an escape, or with a name
+    that looks like one, backslashes are doubled.
+    """
+    text = to_unicode(path)
+    return to_unicode(path.replace("\\", "\\\\")) if _ESCAPE.search(text) else text
+
+
+def to_unicode(text: str) -> str:
+    """A text that can be encoded; halves of characters become escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,103 @@
+"""Parquet: one typed row a picture, with all predictions as a list; needs the extra `parquet`."""
+
+import json
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from taskworker_classifyimage.errors import ConfigError, extra, one_line
+from taskworker_classifyimage.local.rows import Row
+from taskworker_classifyimage.outputs.cells import (
+    path_text,
+    read_predictions,
+    read_text,
+    read_warnings,
+)
+
+#: Rows that are in memory at once, and that a reader can skip together.
+_GROUP_ROWS: Final = 10_000
+#: What 64 bits of nanoseconds reach: the years 1677 to 2262.
+_TIME_LIMIT: Final = 2**63
+#: The file's metadata have the run under this key, as JSON.
+RUN_KEY: Final = "run"
+
+
+def write(part: Path, rows: Iterable[Row], run: Mapping[str, object]) -> None:
+    """Writes one row a picture; `run` is in the file's metadata.
+
+    A time that 64 bits of nanoseconds do not reach, before 1677 or after 2262, is null.
+
+    Raises:
+        ConfigError: pyarrow is not installed, or its installation is broken.
+        OSError: it cannot be written.
+    """
+    pyarrow, parquet = import_pyarrow()
+    text = json.dumps(run, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    schema = _make_schema(pyarrow).with_metadata({RUN_KEY: text})
+    remaining = iter(rows)
+    with (
+        part.open("wb") as file,
+        parquet.ParquetWriter(file, schema, compression="zstd") as writer,
+    ):
+        while group := [_to_record(row) for row in islice(remaining, _GROUP_ROWS)]:
+            writer.write_table(pyarrow.Table.from_pylist(group, schema))
+
+
+def import_pyarrow() -> tuple[Any, Any]:
+    """`pyarrow` and `pyarrow.parquet`, so that a run can tell at its start that they are missing.
+
+    Raises:
+        ConfigError: it is not installed, or its installation is broken.
+    """
+    try:
+        import pyarrow as pa  # noqa: PLC0415 - an extra of some size
+        from pyarrow import parquet  # noqa: PLC0415 - an extra of some size
+    except ImportError as err:
+        raise ConfigError(
+            f"Parquet needs pyarrow ({one_line(err)}); install the extra: {extra('parquet')}"
+        ) from None
+    return pa, parquet
+
+
+def _make_schema(pa: Any) -> Any:
+    # Status and code have few values: as dictionaries, readers group by numbers.
+    few = pa.dictionary(pa.int8(), pa.string())
+    prediction = {"class": pa.string(), "name": pa.string(), "probability": pa.float64()}
+    return pa.schema(
+        {
+            "path": pa.string(),
+            "status": few,
+            "code": few,
+            "error": pa.string(),
+            "size": pa.int64(),
+            "modified": pa.timestamp("ns", tz="UTC"),
+            **prediction,
+            "predictions": pa.list_(pa.struct(prediction)),
+            "warnings": pa.list_(pa.string()),
+            "sha256": pa.string(),
+        }
+    )
+
+
+def _to_record(row: Row) -> dict[str, object]:
+    predictions: list[dict[str, object]] = [
+        {"class": each.class_id, "name": each.name, "probability": each.probability}
+        for each in read_predictions(row)
+    ]
+    return {
+        "path": path_text(row.path),
+        "status": row.status,
+        "code": read_text(row, "code"),
+        "error": read_text(row, "error"),
+        "size": row.size_bytes,
+        "modified": _reachable(row.modified_ns),
+        **(predictions[0] if predictions else {}),
+        "predictions": predictions,
+        "warnings": read_warnings(row),
+        "sha256": row.sha256,
+    }
+
+
+def _reachable(time_ns: int | None) -> int | None:
+    return time_ns if time_ns is not None and abs(time_ns) < _TIME_LIMIT else None
