@@ -36,6 +36,8 @@ _COMMANDS: Final = {
     "bench": "Measure this machine: decode, infer, and the whole loop through a bridge.",
 }
 _Shell = Literal["bash", "zsh", "fish", "powershell"]
+#: Stands for standard input, by custom.
+_STDIN: Final = "-"
 _HELP: Final = frozenset(("--help", "-h"))
 _EXAMPLES: Final = f"""\
 Examples:
@@ -73,9 +75,21 @@ def parse(
     """
     try:
         command, given, _ = app.parse_args(arguments, print_error=False, exit_on_error=False)
+    except UnknownOptionError as err:
+        if _STDIN not in (err.token.keyword, err.token.value):
+            raise ConfigError(_explain(err)) from None
+        return parse(app, _move_behind_flags(arguments))
     except CycloptsError as err:
         raise ConfigError(_explain(err)) from None
     return command, given
+
+
+def _move_behind_flags(arguments: Sequence[str]) -> list[str]:
+    """A lone "-" where it is no flag: the library takes it for one without a name."""
+    moved = list(arguments)
+    # The last one: an earlier one may be a flag's value.
+    del moved[len(moved) - 1 - moved[::-1].index(_STDIN)]
+    return [*moved, *(() if "--" in moved else ("--",)), _STDIN]
 
 
 def build_app(environ: Mapping[str, str]) -> App:

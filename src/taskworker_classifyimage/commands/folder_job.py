@@ -1,6 +1,7 @@
 """One run of `classify`: from what the user named to the outputs and the exit code."""
 
 import asyncio
+import os
 import sys
 import threading
 import time
@@ -31,6 +32,7 @@ from taskworker_classifyimage.outputs.make import Style, encode_line, make_outpu
 from taskworker_classifyimage.sandbox.pool import DecoderPool
 from taskworker_classifyimage.settings.areas import Answers, Files, Outputs
 from taskworker_classifyimage.stopping import stop_on_signals
+from taskworker_classifyimage.words import counted
 
 #: Folders that cannot be read and are listed by name; a broken disk has more.
 _MOST_UNREADABLE: Final = 1000
@@ -162,16 +164,16 @@ class FolderJob:
 
     def _write(self, rows: Sequence[Row]) -> None:
         written = self._progress.written
-        how = f"{written:,} files are written"
+        how = f"written so far: {counted(written, 'file')}"
         if self._files is None:
             with _as_output_failed(how, "standard output"):
-                sys.stdout.buffer.writelines(encode_line(row, self._style) for row in rows)
-                sys.stdout.buffer.flush()
+                _print_rows(rows, self._style)
             if self._failed is not None:
                 with _as_output_failed(how):
                     self._failed.add(rows)
         else:
-            with _as_output_failed(f"{how}; go on with --resume when that is mended"):
+            way_out = f"{how}; go on with --resume when that is mended"
+            with _as_output_failed(way_out, str(self._files.checkpoint.path)):
                 self._files.append(rows)
         self._progress.note(rows)
 
@@ -264,6 +266,16 @@ def _as_output_failed(way_out: str, where: str = "") -> Iterator[None]:
     except OSError as err:
         named = where or printable(str(err.filename or "the output"))
         raise OutputFailed(f"{named}: {err.strerror or err}; {way_out}") from None
+
+
+def _print_rows(rows: Sequence[Row], style: Style) -> None:
+    try:
+        sys.stdout.buffer.writelines(encode_line(row, style) for row in rows)
+        sys.stdout.buffer.flush()
+    except OSError:
+        # At its exit, Python would try to write what is left, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
 
 
 def _now() -> str:

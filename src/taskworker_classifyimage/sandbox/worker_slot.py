@@ -139,6 +139,7 @@ class WorkerSlot:
             self.clear()
             process = None
         if process is not None and not process.is_fit:
+            self._check_open()
             _log.warning("a decoder has ended, or does more than it was asked for, and is replaced")
             self.clear()
             process = None

@@ -296,7 +296,7 @@ class Files:
         archives: look into zip and tar archives
     """
 
-    files_from: Annotated[str | None, setting("FILE")] = None
+    files_from: Annotated[str | None, setting("FILE", allow_leading_hyphen=True)] = None
     include: Annotated[tuple[str, ...], declare.several("PATTERN")] = ()
     exclude: Annotated[tuple[str, ...], declare.several("PATTERN")] = ()
     all: Switch = False
