@@ -45,6 +45,16 @@ CREATE VIEW best AS
 _MARKS: Final = f"PRAGMA application_id = {_APPLICATION_ID}; PRAGMA user_version = {_VERSION};"
 
 
+def remove(path: Path) -> None:
+    """Deletes a file that nobody has open, with the log that a kill may have left beside it.
+
+    Raises:
+        OSError: it cannot be deleted.
+    """
+    for ending in ("", "-wal", "-shm", "-journal"):
+        path.with_name(path.name + ending).unlink(missing_ok=True)
+
+
 class SqliteFile:
     """One file of results; used by one thread at a time. The constructor opens nothing."""
 

@@ -1,5 +1,6 @@
 import errno
 import json
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from support.rows import ODD_NAMES, RUN, classified, failed
 from taskworker_classifyimage.errors import ConfigError
 from taskworker_classifyimage.local.rows import Row
 from taskworker_classifyimage.outputs.cells import path_text
-from taskworker_classifyimage.outputs.sqlite_file import SqliteFile
+from taskworker_classifyimage.outputs.sqlite_file import SqliteFile, remove
 
 
 @contextmanager
@@ -190,6 +191,22 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
     found = Counter(name for (name,) in query(path, "SELECT path FROM best"))
     assert found == Counter(names)
     assert query(path, "SELECT count(*) FROM predictions") == [(2000,)]
+
+
+def test_a_file_is_deleted_with_its_log(tmp_path: Path) -> None:
+    """Else the log of the old file would meet a new one."""
+    path = tmp_path / "rows.sqlite"
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    with opened(path) as file:
+        file.add([classified("1.jpg")], 10)
+        # What a kill leaves.
+        for each in tmp_path.glob("rows.sqlite*"):
+            shutil.copy(each, copies)
+    assert len(list(copies.iterdir())) == 3
+    remove(copies / "rows.sqlite")
+    assert list(copies.iterdir()) == []
+    remove(copies / "rows.sqlite")
 
 
 def test_rows_and_offset_are_added_together(tmp_path: Path) -> None:
