@@ -11,7 +11,7 @@ and results can be pickled, and only `TaskError`s are raised. Libraries for rare
 imported when the first such file comes, or earlier by `preload_decoders`.
 """
 
-from taskworker_classifyimage.decode.decoding import decode, silence_decoders
+from taskworker_classifyimage.decode.decoding import decode, silence_decoders, to_input
 from taskworker_classifyimage.decode.formats.registry import Decoder, decoders, preload_decoders
 from taskworker_classifyimage.decode.picture import Decoded, DecodeLimits, PictureFacts
 
@@ -24,4 +24,5 @@ __all__ = [
     "decoders",
     "preload_decoders",
     "silence_decoders",
+    "to_input",
 ]

@@ -52,6 +52,20 @@ def decode(encoded: bytes, spec: InputSpec, limits: DecodeLimits) -> Decoded:
         return Decoded(np.asarray(square), facts)
 
 
+def to_input(image: Image.Image, spec: InputSpec) -> Decoded:
+    """An image of Pillow to a square, as `decode` does it with the picture of a file."""
+    width, height = image.size
+    found: tuple[str, ...] = ()
+    if spec.as_original:
+        square, orientation = geometry.to_original_square(image, spec.size), 1
+    else:
+        orientation = geometry.read_orientation(image)
+        square, found = to_rgb(geometry.to_square(to_resizable(image), spec))
+        square = geometry.turn_upright(square, orientation)
+    facts = PictureFacts(image.format or "pixels", width, height, orientation, "none", found)
+    return Decoded(np.asarray(square), facts)
+
+
 def silence_decoders() -> None:
     """Hides the warnings that decoders print for odd files; what matters is raised."""
     warnings.filterwarnings("ignore", module=r"PIL\.")

@@ -9,6 +9,8 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
+from PIL import Image
+
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.errors import (
     ErrorCode,
@@ -98,6 +100,21 @@ class LocalEngine:
         """Reads a file; what is returned classifies it, see `finish`."""
         prepared = await self.prepare(found)
         return lambda: self.finish(prepared)
+
+    async def classify_image(self, image: Image.Image) -> Mapping[str, object]:
+        """Classifies pixels that are in memory already; returns the result JSON.
+
+        Raises:
+            DeviceFailed: this installation cannot classify any picture.
+        """
+        start_s, engine = time.perf_counter(), self._engine.engine
+        run = asyncio.get_running_loop().run_in_executor
+        try:
+            answer = await run(self._compute, engine.answer_image, image)
+        except TaskError as err:
+            duration_s = time.perf_counter() - start_s
+            return error_json(str(err), err.code, self.runtime, duration_s)
+        return engine.result(answer, self._request, time.perf_counter() - start_s)
 
     async def prepare(self, found: Found) -> Prepared:
         """Reads a file as soon as there is memory for it."""

@@ -13,10 +13,11 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.classify.labels import labels_of
-from taskworker_classifyimage.decode import PictureFacts
+from taskworker_classifyimage.decode import PictureFacts, to_input
 from taskworker_classifyimage.decode.picture import Maker
 from taskworker_classifyimage.errors import NeedsMemory
 from taskworker_classifyimage.pipeline.answer_cache import AnswerCache
@@ -88,6 +89,12 @@ class Engine:
         decoded = self._decoders.decode(encoded, spec, memory_bytes, is_alone=is_alone)
         probabilities = infer(self._classifier, decoded.pixels)
         return Answer(probabilities, decoded.facts, sha256, decoded.maker)
+
+    def answer_image(self, image: Image.Image) -> Answer:
+        """Infers an image of Pillow; raises `NoAnswer` or `DeviceFailed`."""
+        decoded = to_input(image, self._classifier.model.input)
+        probabilities = infer(self._classifier, decoded.pixels)
+        return Answer(probabilities, decoded.facts, None, decoded.maker)
 
     def result(
         self, answer: Answer, request: ClassifyRequest, duration_s: float

@@ -1,0 +1,1 @@
+"""The Python interface: what other programs import, see `taskworker_classifyimage.__all__`."""
