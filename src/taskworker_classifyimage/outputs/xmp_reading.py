@@ -14,8 +14,11 @@ _TAG: Final = re.compile(rb"""<(?:[^"'>]|"[^"]*"|'[^']*')*>""")
 _NAME: Final = re.compile(rb"</?([^\s/>]+)")
 _CONTAINERS: Final = tuple(f"{RDF} {kind}" for kind in ("Bag", "Seq", "Alt"))
 #: More than any program writes; a hostile packet could fill the memory with them.
-_MAX_ELEMENTS: Final = 100_000
+_MAX_ELEMENTS: Final = 250_000
 _MAX_DEPTH: Final = 1000
+#: Of one tag with its attributes: masks that were drawn by hand have some 100 KiB.
+_MAX_TAG_BYTES: Final = 2**20
+_CHUNK_BYTES: Final = 2**16
 _KEYS: Final = {each.key: each for each in FIELDS}
 
 
@@ -78,7 +81,11 @@ def read_packet(content: bytes) -> Element:
     parser.EndElementHandler = lambda _: reader.end(parser.CurrentByteIndex)
     parser.CharacterDataHandler = reader.add_text
     try:
-        parser.Parse(content, True)
+        for start in range(0, len(content), _CHUNK_BYTES):
+            parser.Parse(content[start : start + _CHUNK_BYTES], False)
+            if start - parser.CurrentByteIndex > _MAX_TAG_BYTES:
+                raise SidecarUnusable("it has a tag of enormous length")
+        parser.Parse(b"", True)
     except expat.ExpatError as err:
         raise SidecarUnusable(f"it is no XMP: {one_line(err)}") from None
     if reader.rdf is None:
@@ -94,7 +101,7 @@ class _Reader:
     def __init__(self, content: bytes) -> None:
         self._content = content
         self._open: list[Element] = []
-        self._kept = 0
+        self._count = 0
         self.rdf: Element | None = None
 
     def begin(self, name: str, attributes: Mapping[str, str], start: int) -> None:
@@ -105,9 +112,9 @@ class _Reader:
         element = Element(name, raw_name[1], attributes, start, tag.end())
         if self._is_kept(element):
             self._open[-1].children.append(element)
-            self._kept += 1
         self._open.append(element)
-        if self._kept > _MAX_ELEMENTS or len(self._open) > _MAX_DEPTH:
+        self._count += 1
+        if self._count > _MAX_ELEMENTS or len(self._open) > _MAX_DEPTH:
             raise SidecarUnusable("it has too many elements")
 
     def _is_kept(self, element: Element) -> bool:

@@ -251,7 +251,11 @@ UNUSABLE = {
     "keywords in a text": ODD.replace(b"<r:Bag>", b"cat, dog<r:Bag>"),
     "keywords in something unknown": DIGIKAM.replace(b"rdf:Bag", b"rdf:Description"),
     "two times RDF": b"<a>" + ODD[ODD.index(b"<r:RDF") :] * 2 + b"</a>",
-    "many elements": ODD.replace(b"</r:RDF>", b"<r:Description/>" * 100_001 + b"</r:RDF>"),
+    "many elements": ODD.replace(b"</r:RDF>", b"<r:Description/>" * 250_001 + b"</r:RDF>"),
+    "many attributes": ODD.replace(
+        b"</r:RDF>",
+        b"<a %s/></r:RDF>" % b" ".join(b"a%d=''" % number for number in range(200_000)),
+    ),
     "deep elements": ODD.replace(b"</r:RDF>", b"<a>" * 9999 + b"</a>" * 9999 + b"</r:RDF>"),
     "a large file": ODD + b" " * 2**24,
 }
