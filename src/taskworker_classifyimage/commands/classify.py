@@ -27,6 +27,8 @@ def run(
         raise ConfigError("--model: 'classify' takes one model")
     job = FolderJob(path, files, outputs, is_quiet=settings.general.quiet)
     job.check()
+    if outputs.sidecar_remove:
+        return job.remove_sidecar_keywords()
     with decoder_pool(settings.decoding) as decoders:
         classifier = load_first(settings.models)
         return job.run(classifier, decoders, answers, settings.models.preprocessing)

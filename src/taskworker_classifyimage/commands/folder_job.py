@@ -3,32 +3,34 @@
 import asyncio
 import os
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from taskworker_classifyimage import REPOSITORY, __version__
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.commands.progress import describe_end, show_progress
 from taskworker_classifyimage.errors import ConfigError, ExitCode, OutputFailed, printable
+from taskworker_classifyimage.local.counting import Counting
 from taskworker_classifyimage.local.engine import LocalEngine
 from taskworker_classifyimage.local.filters import Filters
 from taskworker_classifyimage.local.found import Found
-from taskworker_classifyimage.local.index import SeenPaths
+from taskworker_classifyimage.local.index import MOST_AT_ONCE, SeenPaths
 from taskworker_classifyimage.local.progress import Progress
 from taskworker_classifyimage.local.rows import NO_PICTURE, Row
-from taskworker_classifyimage.local.run import classify_all
+from taskworker_classifyimage.local.run import classify_all, take
 from taskworker_classifyimage.local.sources import Sources
 from taskworker_classifyimage.local.walk import Walk
+from taskworker_classifyimage.outputs import sidecar
 from taskworker_classifyimage.outputs.failed_list import FailedList
 from taskworker_classifyimage.outputs.files import OutputFiles
 from taskworker_classifyimage.outputs.formats import choose_outputs
-from taskworker_classifyimage.outputs.make import Style, encode_line, make_output
+from taskworker_classifyimage.outputs.make import Style, check_libraries, encode_line, make_output
+from taskworker_classifyimage.outputs.xmp_reading import SidecarUnusable
 from taskworker_classifyimage.sandbox.pool import DecoderPool
 from taskworker_classifyimage.settings.areas import Answers, Files, Outputs
 from taskworker_classifyimage.stopping import stop_on_signals
@@ -48,7 +50,7 @@ class FolderJob:
         self._wanted = wanted
         self._is_quiet = is_quiet
         self._style = Style(wanted.lean, wanted.rows == "predictions", wanted.excel, wanted.sha256)
-        chosen = choose_outputs(wanted.output, wanted.format)
+        self._chosen = chosen = choose_outputs(wanted.output, wanted.format)
         make = partial(make_output, style=self._style)
         self._files = OutputFiles(chosen, make, is_lean=wanted.lean) if chosen else None
         self._failed = FailedList(wanted.failed) if wanted.failed else None
@@ -70,6 +72,7 @@ class FolderJob:
             raise ConfigError("--update goes with --resume")
         if wanted.resume and wanted.overwrite:
             raise ConfigError("--resume keeps what --overwrite deletes: choose one of them")
+        check_libraries(self._chosen)
         self._sources(self._filters).check()
 
     def run(
@@ -105,6 +108,18 @@ class FolderJob:
                 self._files.close()
         return self._end()
 
+    def remove_sidecar_keywords(self) -> int:
+        """Removes the keywords that earlier runs wrote; returns the exit code."""
+        style, changed = self._wanted.sidecar or "full", 0
+        for found in self._sources(self._filters).find():
+            try:
+                changed += sidecar.remove_sidecar_keywords(Path(found.path), style=style)
+            except (SidecarUnusable, OSError) as err:
+                self._progress.sidecars_failed += 1
+                self._tell(printable(str(err)))
+        self._tell(f"keywords removed from {counted(changed, 'sidecar')}")
+        return ExitCode.FAILED if self._progress.sidecars_failed else ExitCode.DONE
+
     def _open(self, files: OutputFiles, facts: Mapping[str, object]) -> None:
         files.open(facts, resumes=self._wanted.resume, overwrites=self._wanted.overwrite)
         if there := files.checkpoint.index.count().total():
@@ -112,10 +127,9 @@ class FolderJob:
 
     async def _classify(self, engine: LocalEngine) -> None:
         with stop_on_signals() as stop:
-            counting = threading.Thread(target=self._count, args=(stop,), daemon=True)
-            showing = None
+            counting, showing = Counting(self._note_total), None
             if not self._is_quiet:
-                counting.start()
+                counting.start(self._sources(self._filters))
                 has_bar = sys.stderr.isatty() and not (self._files is None and sys.stdout.isatty())
                 showing = asyncio.create_task(show_progress(self._progress, has_bar=has_bar))
             self._start_s = time.monotonic()
@@ -123,8 +137,7 @@ class FolderJob:
                 await classify_all(engine, self._find(stop), self._write, stop)
             finally:
                 self._is_stopped = stop.is_set()
-                # Ends the count.
-                stop.set()
+                counting.stop()
                 if showing is not None:
                     showing.cancel()
                     await asyncio.wait((showing,))
@@ -133,13 +146,19 @@ class FolderJob:
         """The files that are still to be classified."""
         sources = self._sources(self._filters)
         seen = SeenPaths() if sources.may_repeat else None
-        index = self._files.checkpoint.index if self._files and self._wanted.resume else None
-        for found in sources.find():
-            if stop.is_set():
-                return
-            if seen is not None and not seen.add(found.path):
-                continue
-            entry = index.find(found.path) if index else None
+        finding = sources.find()
+        while not stop.is_set() and (batch := take(finding, MOST_AT_ONCE)) is not None:
+            if seen is not None:
+                batch = [found for found in batch if seen.add(found.path)]
+            yield from self._leave_out_done(batch)
+
+    def _leave_out_done(self, batch: list[Found]) -> Iterator[Found]:
+        """The files that no earlier run has done, or that have changed since."""
+        if self._files is None or not self._wanted.resume:
+            yield from batch
+            return
+        entries = self._files.checkpoint.index.find_all([found.path for found in batch])
+        for found, entry in zip(batch, entries, strict=True):
             if entry is not None:
                 known = entry.size_bytes, entry.modified_ns
                 is_changed = known != (found.size_bytes, found.modified_ns)
@@ -149,20 +168,28 @@ class FolderJob:
                     continue
             yield found
 
-    def _count(self, stop: asyncio.Event) -> None:
-        """Counts all files, beside the run."""
-        filters = Filters(self._named.include, self._named.exclude, self._named.all)
-        sources = self._sources(filters)
-        if not sources.can_be_counted:
-            return
-        count = 0
-        for _ in sources.find():
-            if stop.is_set():
-                return
-            count += 1
-        self._progress.total = count
+    def _note_total(self, total: int) -> None:
+        self._progress.total = total
+
+    def _write_sidecars(self, rows: Sequence[Row], style: sidecar.Style) -> None:
+        for row in rows:
+            # Members of archives, and standard input, have no place for one.
+            if row.status == "ok" and os.path.isfile(row.path):  # noqa: PTH113 - as in local
+                try:
+                    sidecar.write_sidecar(
+                        Path(row.path),
+                        cast("list[dict[str, object]]", row.result["predictions"]),
+                        style=style,
+                        min_probability=self._wanted.sidecar_probability,
+                    )
+                except (SidecarUnusable, OSError) as err:
+                    self._progress.sidecars_failed += 1
+                    self._tell(printable(str(err)))
 
     def _write(self, rows: Sequence[Row]) -> None:
+        if self._wanted.sidecar is not None:
+            # Before the rows: after a kill, a run does not come back to what has one.
+            self._write_sidecars(rows, self._wanted.sidecar)
         written = self._progress.written
         how = f"written so far: {counted(written, 'file')}"
         if self._files is None:
@@ -214,7 +241,7 @@ class FolderJob:
                 kept = self._files.checkpoint.path
                 self._tell(f"stopped; {kept} keeps what is done: go on with --resume")
             return ExitCode.FORCED
-        is_failed = progress.failed or progress.unreadable
+        is_failed = progress.failed or progress.unreadable or progress.sidecars_failed
         return (
             ExitCode.FAILED
             if is_failed or (self._wanted.strict and progress.no_picture)

@@ -40,6 +40,8 @@ def describe_end(progress: Progress, passed_s: float) -> str:
     if progress.unreadable:
         folders = len(progress.unreadable)
         parts.append(f"{folders:,} folder{'s' * (folders != 1)} not readable")
+    if progress.sidecars_failed:
+        parts.append(f"{progress.sidecars_failed:,} without sidecar")
     rate = done / passed_s if passed_s else 0.0
     return f"{', '.join(parts)}; {_describe_time(passed_s)}, {rate:.1f} pictures/s"
 

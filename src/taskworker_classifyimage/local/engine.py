@@ -18,7 +18,13 @@ from taskworker_classifyimage.errors import (
     TaskError,
     TaskworkerError,
 )
-from taskworker_classifyimage.local.found import Found, check_size, read_file, read_member
+from taskworker_classifyimage.local.found import (
+    Found,
+    check_size,
+    known_time,
+    read_file,
+    read_member,
+)
 from taskworker_classifyimage.local.rows import Row
 from taskworker_classifyimage.machine import picture_memory_bytes
 from taskworker_classifyimage.pipeline.engine import ConcurrentEngine, Engine
@@ -180,7 +186,8 @@ class LocalEngine:
         # What has grown since it was found is read as large as it was found.
         most_bytes = limit_bytes if found.size_bytes is None else found.size_bytes
         prepared.encoded, facts = await run(self._read, read_file, found.path, most_bytes)
-        prepared.found = replace(found, size_bytes=facts.st_size, modified_ns=facts.st_mtime_ns)
+        modified_ns = known_time(facts.st_mtime_ns)
+        prepared.found = replace(found, size_bytes=facts.st_size, modified_ns=modified_ns)
 
     async def _answer(self, prepared: Prepared, sha256: str) -> Mapping[str, object]:
         encoded = prepared.encoded

@@ -27,6 +27,9 @@ _FLAGS: Final = (
     | getattr(os, "O_CLOEXEC", 0)
 )
 _CHUNK_BYTES: Final = 2**20
+#: What 64 bits of nanoseconds hold, the years 1678 to 2262.
+_EARLIEST_NS: Final = -(2**63)
+_LATEST_NS: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +117,14 @@ def read_at_most(file: IO[bytes], size_bytes: int, step_bytes: int = sys.maxsize
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
+def known_time(time_ns: int) -> int | None:
+    """A time that outputs can express: file systems and archives have others as well."""
+    return time_ns if _EARLIEST_NS <= time_ns <= _LATEST_NS else None
+
+
 def facts_of(path: str) -> tuple[int | None, int | None]:
     """Size in bytes and time of the last change in nanoseconds, if the system tells."""
     with contextlib.suppress(OSError, ValueError):
         facts = os.stat(path)
-        return facts.st_size, facts.st_mtime_ns
+        return facts.st_size, known_time(facts.st_mtime_ns)
     return None, None

@@ -19,6 +19,7 @@ class Progress:
         changed: those of them that have changed since.
         total: all files; None as long as they are not counted.
         unreadable: folders that cannot be read.
+        sidecars_failed: pictures whose sidecar cannot be written.
     """
 
     filters: Filters
@@ -27,6 +28,7 @@ class Progress:
     changed: int = 0
     total: int | None = None
     unreadable: list[str] = field(default_factory=list)
+    sidecars_failed: int = 0
 
     def note(self, rows: Sequence[Row]) -> None:
         """Counts rows that have been written."""

@@ -113,7 +113,7 @@ class _Producer:
     async def run(self, found: Iterator[Found], walk: ThreadPoolExecutor) -> None:
         loop = asyncio.get_running_loop()
         try:
-            while (batch := await loop.run_in_executor(walk, _take, found)) is not None:
+            while (batch := await loop.run_in_executor(walk, take, found)) is not None:
                 for each in batch:
                     await self._start(each)
         finally:
@@ -192,12 +192,12 @@ class _Consumer:
             self._written_s = time.monotonic()
 
 
-def _take(found: Iterator[Found]) -> list[Found] | None:
-    """The next files; None at their end."""
+def take(found: Iterator[Found], most: int = _BATCH) -> list[Found] | None:
+    """The next files, as many as are found in a moment; None at their end."""
     batch: list[Found] = []
     end_s = time.monotonic() + _BATCH_S
     for each in found:
         batch.append(each)
-        if each.open_member is not None or len(batch) >= _BATCH or time.monotonic() > end_s:
+        if each.open_member is not None or len(batch) >= most or time.monotonic() > end_s:
             return batch
     return batch or None

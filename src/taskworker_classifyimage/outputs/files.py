@@ -11,6 +11,7 @@ FILE.lock               keeps a second run away
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +22,9 @@ from taskworker_classifyimage.errors import ConfigError
 from taskworker_classifyimage.local.checkpoint import Checkpoint
 from taskworker_classifyimage.local.index import Index
 from taskworker_classifyimage.local.rows import Row
+from taskworker_classifyimage.outputs import sqlite_file
 from taskworker_classifyimage.outputs.formats import Output
+from taskworker_classifyimage.outputs.sqlite_file import SqliteFile
 
 #: Settings that all rows of an output have in common.
 _FIXED: Final = (
@@ -34,6 +37,9 @@ _FIXED: Final = (
     "provenance",
     "folder",
 )
+
+#: Rows that a table gets at once.
+_BATCH: Final = 1000
 
 #: Writes an output from all rows.
 Make = Callable[[Output, Path, Iterator[Row], Mapping[str, object]], None]
@@ -62,7 +68,10 @@ class OutputFiles:
         rows = _add(self._base, ".part" if self._own else ".checkpoint.jsonl")
         self.checkpoint = Checkpoint(rows, Index(_add(self._base, ".index.sqlite")))
         self._run = _add(self._base, ".run.json")
+        #: Tables that others read while the run goes on.
+        self._tables = {output: SqliteFile() for output in outputs if output.format == "sqlite"}
         self._facts: dict[str, object] = {}
+        self._was_finished = False
         self._stack = ExitStack()
 
     @property
@@ -99,10 +108,16 @@ class OutputFiles:
         self._write_run()
         self.checkpoint.open()
         self._stack.callback(self.checkpoint.close)
+        for output, table in self._tables.items():
+            table.open(output.path)
+            self._stack.callback(table.close)
+            self._catch_up(table)
 
     def append(self, rows: Sequence[Row]) -> None:
         """Writes rows to the checkpoint; raises `OSError` if the disk is full."""
         self.checkpoint.append(rows)
+        for table in self._tables.values():
+            table.add(rows, self.checkpoint.size_bytes)
 
     def finish(self, facts: Mapping[str, object]) -> None:
         """Makes all outputs; raises `OSError` if the disk is full: the checkpoint is still good.
@@ -114,12 +129,19 @@ class OutputFiles:
         self._write_run()
         self.checkpoint.flush()
         for output in self._outputs:
-            if output is not self._own:
+            if output is not self._own and output not in self._tables:
                 self._make_one(output)
+        for table in self._tables.values():
+            if self._own is not None and self._has_old_rows:
+                # The checkpoint will be made anew: its offsets change.
+                table.add((), 0)
+            table.finish(self._facts)
         if self._own is not None:
             self._finish_own(self._own)
-        else:
-            self.close()
+        if not any(output.format == "html" for output in self._outputs):
+            # It is made again when it is needed; thumbnails are not.
+            self.checkpoint.index.remove()
+        self.close()
 
     def close(self) -> None:
         """Closes all files and lets another run use them."""
@@ -129,6 +151,18 @@ class OutputFiles:
         """The result of a classified file with the same content."""
         start = self.checkpoint.index.find_equal(sha256)
         return None if start is None else self.checkpoint.read(start).result
+
+    @property
+    def _has_old_rows(self) -> bool:
+        """Whether there are rows that no longer count."""
+        return self.checkpoint.index.count().total() < self.checkpoint.index.rows
+
+    def _catch_up(self, table: SqliteFile) -> None:
+        """Gives a table the rows that it does not have, after a kill or for the first time."""
+        start = 0 if self._was_finished else min(table.offset, self.checkpoint.size_bytes)
+        rows = self.checkpoint.rows(start)
+        while batch := list(islice(rows, _BATCH)):
+            table.add((row for _, row in batch), batch[-1][0])
 
     def _make_one(self, output: Output) -> None:
         part = _add(output.path, ".part")
@@ -140,18 +174,15 @@ class OutputFiles:
     def _finish_own(self, own: Output) -> None:
         """Makes a checkpoint the output that it is, without rows that no longer count."""
         rows = self.checkpoint.path
-        if self.checkpoint.index.count().total() < self.checkpoint.index.rows:
+        if self._has_old_rows:
             shorter = _add(own.path, ".part2")
             with shorter.open("wb") as file:
                 file.writelines(row.to_json() + b"\n" for _, row in self.checkpoint.rows())
             self.checkpoint.close()
             rename_flushed(shorter, rows)
             self.checkpoint.index.remove()
-        keeps_index = any(output.format == "html" for output in self._outputs)
-        self.close()
+        self.checkpoint.close()
         rename_flushed(rows, own.path)
-        if not keeps_index:
-            self.checkpoint.index.remove()
 
     def _prepare_resume(self, facts: Mapping[str, object]) -> None:
         rows = self.checkpoint.path
@@ -161,6 +192,8 @@ class OutputFiles:
                     f"--resume: both {self._own.path} and {rows} are there; delete the older one"
                 )
             self._own.path.replace(rows)
+            # Its rows may have been written anew, so that offsets in it are other ones.
+            self._was_finished = True
         if not rows.exists():
             self._refuse_existing()
             return
@@ -186,7 +219,9 @@ class OutputFiles:
 
     def _remove_all(self) -> None:
         self.checkpoint.index.remove()
-        for path in (*(output.path for output in self._outputs), self.checkpoint.path, self._run):
+        for output in self._outputs:
+            sqlite_file.remove(output.path)
+        for path in (self.checkpoint.path, self._run):
             path.unlink(missing_ok=True)
 
     def _read_run(self) -> dict[str, object]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from taskworker_classifyimage.local.rows import Row
+from taskworker_classifyimage.outputs import csv_file, parquet_file
 from taskworker_classifyimage.outputs.formats import Output
 
 
@@ -26,13 +27,23 @@ class Style:
     sha256: bool = False
 
 
+def check_libraries(outputs: Iterable[Output]) -> None:
+    """Checks before anything starts that the outputs can be written.
+
+    Raises:
+        ConfigError: an extra is not installed.
+    """
+    if any(output.format == "parquet" for output in outputs):
+        parquet_file.import_pyarrow()
+
+
 def encode_line(row: Row, style: Style) -> bytes:
     """A JSON line, with its end."""
     return (_encode_lean(row) if style.is_lean else row.to_json()) + b"\n"
 
 
 def make_output(
-    output: Output, part: Path, rows: Iterable[Row], _run: Mapping[str, object], style: Style
+    output: Output, part: Path, rows: Iterable[Row], run: Mapping[str, object], style: Style
 ) -> None:
     """Writes a whole output.
 
@@ -40,7 +51,7 @@ def make_output(
         output: which one.
         part: where to write it.
         rows: all rows.
-        _run: what is true of the whole run.
+        run: what is true of the whole run.
         style: how it looks.
 
     Raises:
@@ -49,8 +60,17 @@ def make_output(
     if output.format == "jsonl":
         with part.open("wb") as file:
             file.writelines(encode_line(row, style) for row in rows)
-        return
-    raise NotImplementedError(output.format)
+    elif output.format == "parquet":
+        parquet_file.write(part, rows, run)
+    elif output.format == "csv":
+        csv_file.write(
+            part,
+            rows,
+            run,
+            per_prediction=style.per_prediction,
+            excel=style.excel,
+            sha256=style.sha256,
+        )
 
 
 def _encode_lean(row: Row) -> bytes:

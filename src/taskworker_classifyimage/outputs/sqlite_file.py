@@ -1,6 +1,5 @@
 """SQLite: tables of files and predictions, which others may query while the run goes on."""
 
-import errno
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,6 +9,7 @@ from typing import Final
 
 from taskworker_classifyimage.errors import ConfigError
 from taskworker_classifyimage.local.rows import Row, to_text
+from taskworker_classifyimage.local.sqlite_errors import raising_os_errors
 from taskworker_classifyimage.outputs.cells import (
     path_text,
     read_predictions,
@@ -173,14 +173,13 @@ class SqliteFile:
     @contextmanager
     def _translated(self) -> Iterator[None]:
         """Raises what every other output raises, so that nobody above names SQLite."""
-        try:
-            yield
-        except sqlite3.DatabaseError as err:
-            code = getattr(err, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF
-            if code == sqlite3.SQLITE_NOTADB:
-                raise ConfigError(f"{self._path} is no SQLite database") from None
-            number = errno.ENOSPC if code == sqlite3.SQLITE_FULL else errno.EIO
-            raise OSError(number, str(err), str(self._path)) from err
+        with raising_os_errors(self._path):
+            try:
+                yield
+            except sqlite3.DatabaseError as err:
+                if getattr(err, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_NOTADB:
+                    raise ConfigError(f"{self._path} is no SQLite database") from None
+                raise
 
 
 def _replace(database: sqlite3.Connection, row: Row) -> None:

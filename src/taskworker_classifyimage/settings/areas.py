@@ -321,6 +321,9 @@ class Outputs:
         sha256: add the checksum of each file to CSV files
         failed: write the paths of what failed to this file, for --files-from
         no_dedup: classify equal files again
+        sidecar: write keywords beside each picture: full: NAME.EXT.xmp, stem: NAME.xmp
+        sidecar_probability: leave out less probable keywords, 0 to 1
+        sidecar_remove: remove the keywords of this program from sidecars, and do nothing else
         strict: end with 1 for files that are no pictures, too
     """
 
@@ -335,6 +338,9 @@ class Outputs:
     sha256: Switch = False
     failed: File = None
     no_dedup: Switch = False
+    sidecar: Annotated[Literal["full", "stem"] | None, choice("NAME", default="none")] = None
+    sidecar_probability: Annotated[float, setting("P", declare.read_probability)] = 0.5
+    sidecar_remove: Switch = False
     strict: Switch = False
 
 
