@@ -80,7 +80,7 @@ def test_six_names_are_read_without_prefix_in_lower_case_and_in_capitals(
             "worker": settings.worker,
             "device": str(settings.models.device),
             "model": str(settings.models.model),
-            "taskbridgeauth": str(settings.access.credentials),
+            "taskbridgeauth": str(settings.access.calling.credentials),
             "bridgetoken": str(settings.bridge.token),
         }[bare]
 

@@ -156,6 +156,11 @@ class BridgeClient:
             body = {"result": result, **self.leases.as_json(task_id)}
             await self._about(task_id, "POST", "complete", body)
 
+    async def result(self, task_id: str) -> object:
+        """The result of a completed task."""
+        body = parse_json(await self._about(task_id, "GET", "result"), "tasks/result/")
+        return body.get("result") if isinstance(body, dict) else None
+
     async def restart(self, task_id: str) -> None:
         """Makes a task open again."""
         async with self._change():

@@ -1,24 +1,46 @@
-"""`classify`: classifies files and folders of this machine, without a bridge."""
+"""`classify`: classifies files and folders of this machine, here or through a bridge."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Annotated
 
 from cyclopts import Parameter
 
+from taskworker_classifyimage import REPOSITORY, __version__
+from taskworker_classifyimage.bridge_client.address import BridgeAddress
+from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.commands.folder_job import FolderJob
-from taskworker_classifyimage.commands.parts import decoder_pool, load_first
 from taskworker_classifyimage.errors import ConfigError
+from taskworker_classifyimage.local.reading import FindEqual
+from taskworker_classifyimage.local.run import Engine, Notes
 from taskworker_classifyimage.machine import return_freed_memory
-from taskworker_classifyimage.settings.areas import Answers, Files, LocalSettings, Outputs
+from taskworker_classifyimage.sandbox.pool import DecoderPool
+from taskworker_classifyimage.settings.areas import (
+    Answers,
+    Calling,
+    Files,
+    LocalSettings,
+    Outputs,
+    UrlFlag,
+)
+from taskworker_classifyimage.tasks import TASK_TYPE, ClassifyRequest
 
 
 def run(
     *path: Annotated[str, Parameter(help="a file, folder or pattern; -: a picture on input")],
+    taskbridgeurl: UrlFlag = None,
     files: Files = Files(),
     answers: Answers = Answers(),
     outputs: Outputs = Outputs(),
+    calling: Calling = Calling(),
     settings: LocalSettings = LocalSettings(),
 ) -> int:
-    """Prints one JSON object for each file, or writes it to the outputs."""
+    """Prints one JSON object for each file, or writes it to the outputs.
+
+    Args:
+        taskbridgeurl: let the workers of this bridge classify; pictures are sent to it
+    """
     settings.general.set_up_logging()
     return_freed_memory()
     if not path and files.files_from is None:
@@ -29,6 +51,80 @@ def run(
     job.check()
     if outputs.sidecar_remove:
         return job.remove_sidecar_keywords()
+    request = answers.request()
+    if taskbridgeurl is not None:
+        address = calling.secure(taskbridgeurl)
+        facts = {"bridge": address.url, **_describe(request)}
+        return job.run(facts, partial(_use_bridge, address, request))
+    return _classify_here(job, request, settings, remembers=not outputs.no_dedup)
+
+
+def _classify_here(
+    job: FolderJob, request: ClassifyRequest, settings: LocalSettings, *, remembers: bool
+) -> int:
+    from taskworker_classifyimage.commands.parts import decoder_pool, load_first  # noqa: PLC0415 - else no model
+
     with decoder_pool(settings.decoding) as decoders:
         classifier = load_first(settings.models)
-        return job.run(classifier, decoders, answers, settings.models.preprocessing)
+        facts = {
+            "library": classifier.library,
+            "model": classifier.model.name,
+            "model_sha256": classifier.model.sha256,
+            "device": classifier.device,
+            "preprocessing": settings.models.preprocessing,
+            **_describe(request),
+        }
+        return job.run(facts, partial(_use_model, classifier, decoders, request, remembers))
+
+
+@asynccontextmanager
+async def _use_model(
+    classifier: Classifier,
+    decoders: DecoderPool,
+    request: ClassifyRequest,
+    remembers: bool,
+    find_equal: FindEqual | None,
+    _notes: Notes | None,
+) -> AsyncIterator[Engine]:
+    from taskworker_classifyimage.local.engine import LocalEngine  # noqa: PLC0415 - as above
+
+    engine = LocalEngine(classifier, decoders, request, remembers=remembers, find_equal=find_equal)
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+@asynccontextmanager
+async def _use_bridge(
+    address: BridgeAddress,
+    request: ClassifyRequest,
+    find_equal: FindEqual | None,
+    notes: Notes | None,
+) -> AsyncIterator[Engine]:
+    from taskworker_classifyimage.bridge_client.client import BridgeClient  # noqa: PLC0415 - else no bridge
+    from taskworker_classifyimage.bridge_client.submission import Submission  # noqa: PLC0415 - as above
+    from taskworker_classifyimage.local.bridge_engine import BridgeEngine  # noqa: PLC0415 - as above
+
+    async with BridgeClient(address) as client:
+        submission = Submission(client, TASK_TYPE)
+        for task_id in notes.tasks() if notes is not None else ():
+            # A run that was killed has left it there.
+            await submission.remove(task_id)
+        engine = BridgeEngine(submission, request, find_equal=find_equal, notes=notes)
+        try:
+            yield engine
+        finally:
+            engine.close()
+
+
+def _describe(request: ClassifyRequest) -> dict[str, object]:
+    """What is true of the whole run, whoever classifies."""
+    return {
+        "repository": REPOSITORY,
+        "version": __version__,
+        "language": request.language,
+        "top": request.top,
+        "min_probability": request.min_probability,
+        "provenance": request.provenance,
+    }

@@ -4,25 +4,23 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Final, cast
 
-from taskworker_classifyimage import REPOSITORY, __version__
-from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.commands.progress import describe_end, show_progress
 from taskworker_classifyimage.errors import ConfigError, ExitCode, OutputFailed, printable
 from taskworker_classifyimage.local.counting import Counting
-from taskworker_classifyimage.local.engine import LocalEngine
 from taskworker_classifyimage.local.filters import Filters
 from taskworker_classifyimage.local.found import Found
 from taskworker_classifyimage.local.index import MOST_AT_ONCE, SeenPaths
 from taskworker_classifyimage.local.progress import Progress
+from taskworker_classifyimage.local.reading import FindEqual
 from taskworker_classifyimage.local.rows import NO_PICTURE, Row
-from taskworker_classifyimage.local.run import classify_all, take
+from taskworker_classifyimage.local.run import Engine, Notes, classify_all, take
 from taskworker_classifyimage.local.sources import Sources
 from taskworker_classifyimage.local.walk import Walk
 from taskworker_classifyimage.outputs import sidecar
@@ -31,10 +29,12 @@ from taskworker_classifyimage.outputs.files import OutputFiles
 from taskworker_classifyimage.outputs.formats import choose_outputs
 from taskworker_classifyimage.outputs.make import Style, check_libraries, encode_line, make_output
 from taskworker_classifyimage.outputs.xmp_reading import SidecarUnusable
-from taskworker_classifyimage.sandbox.pool import DecoderPool
-from taskworker_classifyimage.settings.areas import Answers, Files, Outputs
+from taskworker_classifyimage.settings.areas import Files, Outputs
 from taskworker_classifyimage.stopping import stop_on_signals
 from taskworker_classifyimage.words import counted
+
+#: Makes what classifies: given what finds results of equal files, and what remembers tasks.
+OpenEngine = Callable[[FindEqual | None, Notes | None], AbstractAsyncContextManager[Engine]]
 
 #: Folders that cannot be read and are listed by name; a broken disk has more.
 _MOST_UNREADABLE: Final = 1000
@@ -75,10 +75,12 @@ class FolderJob:
         check_libraries(self._chosen)
         self._sources(self._filters).check()
 
-    def run(
-        self, classifier: Classifier, decoders: DecoderPool, answers: Answers, preprocessing: str
-    ) -> int:
+    def run(self, facts: Mapping[str, object], open_engine: OpenEngine) -> int:
         """Classifies everything; returns the exit code.
+
+        Args:
+            facts: what is true of the whole run.
+            open_engine: makes what classifies.
 
         Raises:
             UserError: no picture can be classified, or the outputs cannot be written.
@@ -87,23 +89,15 @@ class FolderJob:
             if self._failed is not None:
                 self._failed.begin()
             if self._files is not None:
-                self._open(self._files, self._describe(classifier, answers, preprocessing))
-        remembers = not self._wanted.no_dedup
-        engine = LocalEngine(
-            classifier,
-            decoders,
-            answers.request(),
-            remembers=remembers,
-            find_equal=self._files.find_equal if self._files and remembers else None,
-        )
+                named = {"folder": str(Path.cwd()), "paths": list(self._paths), "started": _now()}
+                self._open(self._files, {**facts, **named})
         try:
-            asyncio.run(self._classify(engine))
+            asyncio.run(self._classify(open_engine))
             if self._files is not None and not self._is_stopped:
                 self._finish(self._files)
             if self._failed is not None:
                 self._failed.finish()
         finally:
-            engine.close()
             if self._files is not None:
                 self._files.close()
         return self._end()
@@ -125,22 +119,29 @@ class FolderJob:
         if there := files.checkpoint.index.count().total():
             self._tell(f"{there:,} files are there already")
 
-    async def _classify(self, engine: LocalEngine) -> None:
+    async def _classify(self, open_engine: OpenEngine) -> None:
+        files = None if self._wanted.no_dedup else self._files
+        find_equal = files.find_equal if files else None
+        notes = self._files.checkpoint.index if self._files else None
         with stop_on_signals() as stop:
-            counting, showing = Counting(self._note_total), None
-            if not self._is_quiet:
-                counting.start(self._sources(self._filters))
-                has_bar = sys.stderr.isatty() and not (self._files is None and sys.stdout.isatty())
-                showing = asyncio.create_task(show_progress(self._progress, has_bar=has_bar))
-            self._start_s = time.monotonic()
-            try:
-                await classify_all(engine, self._find(stop), self._write, stop)
-            finally:
-                self._is_stopped = stop.is_set()
-                counting.stop()
-                if showing is not None:
-                    showing.cancel()
-                    await asyncio.wait((showing,))
+            async with open_engine(find_equal, notes) as engine:
+                await self._run(engine, stop)
+
+    async def _run(self, engine: Engine, stop: asyncio.Event) -> None:
+        counting, showing = Counting(self._note_total), None
+        if not self._is_quiet:
+            counting.start(self._sources(self._filters))
+            has_bar = sys.stderr.isatty() and not (self._files is None and sys.stdout.isatty())
+            showing = asyncio.create_task(show_progress(self._progress, has_bar=has_bar))
+        self._start_s = time.monotonic()
+        try:
+            await classify_all(engine, self._find(stop), self._write, stop)
+        finally:
+            self._is_stopped = stop.is_set()
+            counting.stop()
+            if showing is not None:
+                showing.cancel()
+                await asyncio.wait((showing,))
 
     def _find(self, stop: asyncio.Event) -> Iterator[Found]:
         """The files that are still to be classified."""
@@ -262,28 +263,6 @@ class FolderJob:
     def _tell(self, text: str) -> None:
         if not self._is_quiet:
             print(text, file=sys.stderr, flush=True)
-
-    def _describe(
-        self, classifier: Classifier, answers: Answers, preprocessing: str
-    ) -> dict[str, object]:
-        """What is true of the whole run."""
-        model, request = classifier.model, answers.request()
-        return {
-            "repository": REPOSITORY,
-            "version": __version__,
-            "library": classifier.library,
-            "model": model.name,
-            "model_sha256": model.sha256,
-            "device": classifier.device,
-            "preprocessing": preprocessing,
-            "language": request.language,
-            "top": request.top,
-            "min_probability": request.min_probability,
-            "provenance": request.provenance,
-            "folder": str(Path.cwd()),
-            "paths": list(self._paths),
-            "started": _now(),
-        }
 
 
 @contextmanager

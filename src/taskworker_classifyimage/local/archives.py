@@ -17,7 +17,7 @@ from taskworker_classifyimage.errors import (
     UnsupportedFormat,
     one_line,
 )
-from taskworker_classifyimage.local.found import Found, known_time
+from taskworker_classifyimage.local.found import Found, to_time
 
 _ZIP: Final = (".zip", ".cbz")
 #: Without xz, whose header makes a reader take gigabytes.
@@ -71,7 +71,7 @@ def _find_in_zip(path: str) -> Iterator[Found]:
                 continue
             modified_ns = None
             with suppress(ValueError, OverflowError):
-                modified_ns = known_time(timegm((*member.date_time, 0, 0, 0)) * 10**9)
+                modified_ns = to_time(timegm((*member.date_time, 0, 0, 0)) * 10**9)
             opened = partial(archive.open, member)
             yield Found(_join(path, member.filename), member.file_size, modified_ns, opened)
 
@@ -85,7 +85,7 @@ def _find_in_tar(path: str) -> Iterator[Found]:
             if member.isreg():
                 opened = partial(_open_tar_member, archive, member)
                 name = _join(path, member.name)
-                yield Found(name, member.size, known_time(int(member.mtime * 1e9)), opened)
+                yield Found(name, member.size, to_time(int(member.mtime * 1e9)), opened)
 
 
 class _ZipReader(io.FileIO):

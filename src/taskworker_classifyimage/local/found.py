@@ -117,7 +117,7 @@ def read_at_most(file: IO[bytes], size_bytes: int, step_bytes: int = sys.maxsize
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def known_time(time_ns: int) -> int | None:
+def to_time(time_ns: int) -> int | None:
     """A time that outputs can express: file systems and archives have others as well."""
     return time_ns if _EARLIEST_NS <= time_ns <= _LATEST_NS else None
 
@@ -126,5 +126,5 @@ def facts_of(path: str) -> tuple[int | None, int | None]:
     """Size in bytes and time of the last change in nanoseconds, if the system tells."""
     with contextlib.suppress(OSError, ValueError):
         facts = os.stat(path)
-        return facts.st_size, known_time(facts.st_mtime_ns)
+        return facts.st_size, to_time(facts.st_mtime_ns)
     return None, None

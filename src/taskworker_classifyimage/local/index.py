@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS files (
     key BLOB PRIMARY KEY, start INTEGER NOT NULL, size INTEGER, modified INTEGER, code TEXT
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS contents (sha256 BLOB PRIMARY KEY, start INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS tasks (id TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS thumbnails (sha256 BLOB PRIMARY KEY, picture BLOB NOT NULL);
 """
 
@@ -132,6 +133,20 @@ class Index:
         """How many files have which code; None: classified."""
         counted = self._open_database.execute("SELECT code, count(*) FROM files GROUP BY code")
         return Counter(dict(counted))
+
+    def note_task(self, task_id: str) -> None:
+        """Notes that a task is on a bridge; raises `OSError` if the disk is full."""
+        with raising_os_errors(self._path), self._open_database as database:
+            database.execute("INSERT OR IGNORE INTO tasks VALUES (?)", (task_id,))
+
+    def forget_task(self, task_id: str) -> None:
+        """Notes that a task is gone; raises `OSError` if the disk is full."""
+        with raising_os_errors(self._path), self._open_database as database:
+            database.execute("DELETE FROM tasks WHERE id = ?", (task_id,))
+
+    def tasks(self) -> list[str]:
+        """The tasks that a killed run has left on a bridge."""
+        return [task_id for (task_id,) in self._open_database.execute("SELECT id FROM tasks")]
 
     def add_thumbnails(self, thumbnails: Iterable[tuple[str, bytes]]) -> None:
         """Adds thumbnails by the SHA-256 of their files; raises `OSError` if the disk is full."""

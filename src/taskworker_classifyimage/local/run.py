@@ -38,6 +38,19 @@ class Engine(Protocol):
         """
 
 
+class Notes(Protocol):
+    """Remembers the tasks on the bridge, so that those of a killed run can be removed."""
+
+    def note_task(self, task_id: str) -> None:
+        """A task has been added."""
+
+    def tasks(self) -> list[str]:
+        """Those that have not been removed."""
+
+    def forget_task(self, task_id: str) -> None:
+        """It has been removed."""
+
+
 async def classify_all(
     engine: Engine,
     found: Iterator[Found],

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from taskworker_classifyimage.errors import connection_reason
 from taskworker_classifyimage.local.filters import Filters
-from taskworker_classifyimage.local.found import Found, known_time
+from taskworker_classifyimage.local.found import Found, to_time
 
 
 @dataclass(slots=True)
@@ -73,7 +73,7 @@ class Walk:
             return Found(entry.path) if self.filters.takes(entry, below, is_folder=False) else None
         if self._is_own(entry.path) or not self.filters.takes(entry, below, is_folder=False):
             return None
-        return Found(entry.path, facts.st_size, known_time(facts.st_mtime_ns))
+        return Found(entry.path, facts.st_size, to_time(facts.st_mtime_ns))
 
     def _is_own(self, path: str) -> bool:
         if not self.own:

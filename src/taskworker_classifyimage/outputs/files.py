@@ -28,6 +28,7 @@ from taskworker_classifyimage.outputs.sqlite_file import SqliteFile
 
 #: Settings that all rows of an output have in common.
 _FIXED: Final = (
+    "bridge",
     "model",
     "model_sha256",
     "preprocessing",
@@ -199,9 +200,9 @@ class OutputFiles:
             return
         before = self._read_run()
         for name in _FIXED:
-            if name in before and before[name] != facts.get(name):
+            if before and before.get(name) != facts.get(name):
                 raise ConfigError(
-                    f"--resume: {self._base} was begun with {name} {before[name]!r}, this is "
+                    f"--resume: {self._base} was begun with {name} {before.get(name)!r}, this is "
                     f"{facts.get(name)!r}; use the same, or another --output"
                 )
 

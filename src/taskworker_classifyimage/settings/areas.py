@@ -59,6 +59,11 @@ def read_address(_kind: object, tokens: Sequence[Token]) -> BridgeAddress:
     return address
 
 
+def _read_flag(kind: object, tokens: Sequence[Token]) -> BridgeAddress | None:
+    """Reads a bridge's URL, but not one that was meant for a worker: pictures would go there."""
+    return read_address(kind, tokens) if tokens[-1].source == "cli" else None
+
+
 def _read_credentials(_kind: object, tokens: Sequence[Token]) -> Credentials:
     token = tokens[-1]
     if (token.keyword or "").lower().endswith(AUTH_VARIABLE):
@@ -73,6 +78,8 @@ def _read_token(_kind: object, tokens: Sequence[Token]) -> Path | str:
 
 
 Url = Annotated[BridgeAddress | None, setting("URL", converter=read_address)]
+#: The same, and only from the command line.
+UrlFlag = Annotated[BridgeAddress | None, setting("URL", converter=_read_flag)]
 
 
 @Parameter(name="*", group=Group("General", sort_key=9))
@@ -106,13 +113,15 @@ class General:
         set_up_logging(self.level(default))
 
 
-@Parameter(name="*", group=Group("Bridge to call (docs/security.md)", sort_key=2))
+_CALLING: Final = Group("Bridge to call (docs/security.md)", sort_key=2)
+
+
+@Parameter(name="*", group=_CALLING)
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
-    """A bridge that runs elsewhere, and how to call it.
+class Calling:
+    """How a bridge is called that runs elsewhere.
 
     Attributes:
-        taskbridgeurl: address of the bridge, such as http://127.0.0.1:42000/
         credentials: USER:PASSWORD or Bearer TOKEN in a file, or in the variable taskbridgeauth
         ca_file: certificate of the CA that signed the bridge's certificate, PEM
         pin_sha256: SHA-256 of the bridge's certificate, self-signed or not
@@ -121,7 +130,6 @@ class Access:
         insecure: trust any certificate
     """
 
-    taskbridgeurl: Url = None
     credentials: Annotated[
         Credentials | None, setting("FILE", converter=_read_credentials, name="--auth-file")
     ] = None
@@ -131,8 +139,8 @@ class Access:
     client_key: File = None
     insecure: Switch = False
 
-    def address(self) -> BridgeAddress | None:
-        """The bridge, with credentials and TLS settings; None if no bridge is named.
+    def secure(self, address: BridgeAddress) -> BridgeAddress:
+        """A bridge's address with credentials and TLS settings.
 
         Raises:
             ConfigError: a certificate's file is missing or wrong, or the URL is not https.
@@ -144,7 +152,28 @@ class Access:
             client_cert=self.client_cert,
             client_key=self.client_key,
         )
-        return self.taskbridgeurl and self.taskbridgeurl.secured(tls, self.credentials)
+        return address.secured(tls, self.credentials)
+
+
+@Parameter(name="*", group=_CALLING)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """A bridge that runs elsewhere, and how to call it.
+
+    Attributes:
+        taskbridgeurl: address of the bridge, such as http://127.0.0.1:42000/
+    """
+
+    taskbridgeurl: Url = None
+    calling: Calling = Calling()
+
+    def address(self) -> BridgeAddress | None:
+        """The bridge, with credentials and TLS settings; None if no bridge is named.
+
+        Raises:
+            ConfigError: a certificate's file is missing or wrong, or the URL is not https.
+        """
+        return self.taskbridgeurl and self.calling.secure(self.taskbridgeurl)
 
 
 @Parameter(name="*", group=_MODEL)

@@ -1,0 +1,109 @@
+"""Classifies files of this machine through a bridge: uploads, waits, gathers, removes."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+from taskworker_classifyimage.bridge_client.submission import Submission
+from taskworker_classifyimage.decode import DecodeLimits
+from taskworker_classifyimage.errors import BridgeRejected, DownloadFailed, ErrorCode, TaskGone
+from taskworker_classifyimage.local.found import Found
+from taskworker_classifyimage.local.reading import FindEqual, Reader, ReadFile, make_row
+from taskworker_classifyimage.local.rows import Row
+from taskworker_classifyimage.local.run import Notes
+from taskworker_classifyimage.machine import picture_memory_bytes
+from taskworker_classifyimage.pipeline.engine import sha256_of
+from taskworker_classifyimage.pipeline.memory_budget import MemoryBudget
+from taskworker_classifyimage.tasks import ClassifyRequest, Runtime
+
+#: Enough for the workers of a lab, which also wait for the network.
+_MOST: Final = 32
+#: A task that somebody removes is added again so often.
+_MOST_ADDED: Final = 3
+_RUNTIME: Final = Runtime("bridge", "", "")
+
+
+class BridgeEngine:
+    """Has files classified by the workers of a bridge; used within one event loop.
+
+    Attributes:
+        most: as many pictures at once.
+    """
+
+    def __init__(
+        self,
+        submission: Submission,
+        request: ClassifyRequest,
+        *,
+        find_equal: FindEqual | None = None,
+        notes: Notes | None = None,
+    ) -> None:
+        """Takes an open bridge.
+
+        Args:
+            submission: the bridge.
+            request: what is wanted of each picture.
+            find_equal: asked first for the result of an equal file.
+            notes: remembers the tasks that are on the bridge.
+        """
+        self._submission = submission
+        self._data: dict[str, object] = {
+            "targetlanguage": request.language,
+            "numberofpredictions": request.top,
+            **({"provenance": True} if request.provenance else {}),
+        }
+        self._least = request.min_probability
+        self._find_equal = find_equal
+        self._notes = notes
+        budget = MemoryBudget(picture_memory_bytes(0))
+        limit_bytes = min(DecodeLimits().file_bytes, budget.largest_file_bytes)
+        self._reader = Reader(budget, limit_bytes)
+        self.most = _MOST
+
+    async def read(self, found: Found) -> Callable[[], Awaitable[Row]]:
+        """Reads a file; what is returned has it classified."""
+        read = await self._reader.read(found)
+        return lambda: make_row(read, self._answer, _RUNTIME)
+
+    def close(self) -> None:
+        """Ends all threads."""
+        self._reader.close()
+
+    async def _answer(self, read: ReadFile) -> Mapping[str, object]:
+        sha256 = read.sha256 = await asyncio.to_thread(sha256_of, read.encoded)
+        if (known := self._find_equal and self._find_equal(sha256)) is not None:
+            return known
+        for _ in range(_MOST_ADDED):
+            try:
+                return self._complete(await self._submit(read.encoded))
+            except TaskGone:
+                continue
+            except BridgeRejected as err:
+                raise DownloadFailed(f"the bridge refuses it: {err}") from None
+        raise DownloadFailed("somebody removes its task from the bridge")
+
+    async def _submit(self, encoded: bytes) -> dict[str, object]:
+        task_id = await self._submission.add(encoded, self._data)
+        if self._notes is not None:
+            self._notes.note_task(task_id)
+        try:
+            return await self._submission.wait(task_id)
+        finally:
+            await self._submission.remove(task_id)
+            if self._notes is not None:
+                self._notes.forget_task(task_id)
+
+    def _complete(self, result: dict[str, object]) -> Mapping[str, object]:
+        """What other programs' workers leave out; without the predictions that are not wanted."""
+        code = {"code": ErrorCode.INTERNAL} if "error" in result else {}
+        predictions = result.get("predictions")
+        strong = [
+            each
+            for each in (predictions if isinstance(predictions, list) else ())
+            if isinstance(each, dict) and _is_at_least(each.get("probability"), self._least)
+        ]
+        return {**code, **result, "predictions": strong}
+
+
+def _is_at_least(probability: object, least: float) -> bool:
+    return isinstance(probability, int | float) and probability >= least

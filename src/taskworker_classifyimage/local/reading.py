@@ -1,0 +1,167 @@
+"""Reads files as soon as there is memory for them, and makes a row of whatever comes of each."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from typing import Final, TypeVar
+
+from taskworker_classifyimage.errors import (
+    ErrorCode,
+    MachineShort,
+    TaskError,
+    TaskworkerError,
+)
+from taskworker_classifyimage.local.found import (
+    Found,
+    check_size,
+    read_file,
+    read_member,
+    to_time,
+)
+from taskworker_classifyimage.local.rows import Row
+from taskworker_classifyimage.pipeline.file_room import FileRoom
+from taskworker_classifyimage.pipeline.memory_budget import MemoryBudget
+from taskworker_classifyimage.shortage import name_shortage
+from taskworker_classifyimage.tasks import Runtime, error_json
+
+_log = logging.getLogger(__name__)
+
+#: Enough to keep a slow disk or a share busy.
+_READERS: Final = 4
+#: A machine that is short of something is asked again so often, after a second each time.
+_MOST_SHORTAGES: Final = 60
+_SHORTAGE_S: Final = 1.0
+
+_T = TypeVar("_T")
+#: Finds the result of an equal file by its SHA-256; None if there is none.
+FindEqual = Callable[[str], Mapping[str, object] | None]
+
+
+@dataclass(slots=True)
+class ReadFile:
+    """A file that has been read, and the memory for it.
+
+    Attributes:
+        encoded: its bytes.
+        sha256: of these, once it is known.
+        problem: why it cannot be classified.
+    """
+
+    found: Found
+    room: FileRoom
+    start_s: float
+    encoded: bytes = b""
+    sha256: str | None = None
+    problem: TaskError | None = None
+
+    @property
+    def passed_s(self) -> float:
+        """Seconds since its reading began."""
+        return time.perf_counter() - self.start_s
+
+
+class Reader:
+    """Reads files within one event loop.
+
+    Attributes:
+        threads: as many files at once.
+    """
+
+    def __init__(self, budget: MemoryBudget, limit_bytes: int) -> None:
+        """Takes the memory for files, and the size of the largest one."""
+        self.threads = _READERS
+        self._budget = budget
+        self._limit_bytes = limit_bytes
+        self._pool = ThreadPoolExecutor(_READERS, thread_name_prefix="read")
+
+    async def read(self, found: Found) -> ReadFile:
+        """Reads a file; `make_row` gives its memory back.
+
+        Raises:
+            MachineShort: the machine is short of something for a minute.
+        """
+        read = ReadFile(found, FileRoom(self._budget, nullcontext), time.perf_counter())
+        try:
+            await insist(lambda: self._read_into(read))
+        except TaskError as err:
+            read.problem = err
+        except BaseException:
+            read.room.__exit__()
+            raise
+        return read
+
+    def close(self) -> None:
+        """Ends the threads."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _read_into(self, read: ReadFile) -> None:
+        found, limit_bytes = read.found, self._limit_bytes
+        if found.problem is not None:
+            raise found.problem
+        check_size(found.size_bytes, limit_bytes)
+        await read.room.take(found.size_bytes)
+        run = asyncio.get_running_loop().run_in_executor
+        if found.open_member is not None:
+            most_bytes = limit_bytes + 1 if found.size_bytes is None else found.size_bytes
+            read.encoded = await run(self._pool, read_member, found.open_member, most_bytes)
+            check_size(len(read.encoded), limit_bytes)
+            read.found = replace(found, size_bytes=len(read.encoded))
+            return
+        # What has grown since it was found is read as large as it was found.
+        most_bytes = limit_bytes if found.size_bytes is None else found.size_bytes
+        read.encoded, facts = await run(self._pool, read_file, found.path, most_bytes)
+        modified_ns = to_time(facts.st_mtime_ns)
+        read.found = replace(found, size_bytes=facts.st_size, modified_ns=modified_ns)
+
+
+async def make_row(
+    read: ReadFile,
+    answer: Callable[[ReadFile], Awaitable[Mapping[str, object]]],
+    runtime: Runtime,
+) -> Row:
+    """Has a file that was read answered, and gives its memory back.
+
+    Returns:
+        Its row, whether or not it could be classified.
+
+    Raises:
+        UserError, MachineShort: no picture can be classified any more.
+    """
+    with read.room:
+        try:
+            if read.problem is not None:
+                raise read.problem
+            result = await answer(read)
+        except TaskError as err:
+            result = error_json(str(err), err.code, runtime, read.passed_s)
+        except TaskworkerError:
+            raise
+        except Exception:  # noqa: BLE001 - one picture must not end the run
+            _log.exception("%s: failed by a fault of this program", read.found.path)
+            result = error_json("internal error", ErrorCode.INTERNAL, runtime, read.passed_s)
+    found = read.found
+    return Row(found.path, result, found.size_bytes, found.modified_ns, read.sha256)
+
+
+async def insist(step: Callable[[], Awaitable[_T]]) -> _T:
+    """Tries a step again as long as the machine is short of something.
+
+    Raises:
+        MachineShort: for a minute.
+    """
+    short_of = None
+    for _ in range(_MOST_SHORTAGES):
+        try:
+            return await step()
+        except (TaskError, asyncio.CancelledError):
+            raise
+        except Exception as err:
+            short_of = name_shortage(err)
+            if short_of is None:
+                raise
+        await asyncio.sleep(_SHORTAGE_S)
+    raise MachineShort(f"the machine has no more {short_of}")
