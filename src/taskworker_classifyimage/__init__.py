@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from taskworker_classifyimage.errors import UserError
     from taskworker_classifyimage.interface.async_classifier import AsyncClassifier, Options
+    from taskworker_classifyimage.interface.bridge import BridgeClient
     from taskworker_classifyimage.interface.classifier import Classifier
     from taskworker_classifyimage.interface.result import Result
     from taskworker_classifyimage.interface.sources import Source
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AsyncClassifier",
+    "BridgeClient",
     "Classifier",
     "Options",
     "Prediction",
@@ -40,6 +42,7 @@ REPOSITORY = "https://github.com/hilderonny/taskworker-classifyimage"
 #: Where public names are; each is imported when it is used first.
 _PLACES: Final = {
     "AsyncClassifier": "interface.async_classifier",
+    "BridgeClient": "interface.bridge",
     "Classifier": "interface.classifier",
     "Options": "interface.async_classifier",
     "Prediction": "tasks",

@@ -1,14 +1,12 @@
 """Classifies pictures from ordinary programs and notebooks."""
 
-import asyncio
 import atexit
 import os
-import threading
 from collections import deque
-from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar, Unpack
+from typing import Final, Self, Unpack
 
 from taskworker_classifyimage.classify.options import DEFAULT_MODEL
 from taskworker_classifyimage.interface.async_classifier import (
@@ -16,10 +14,10 @@ from taskworker_classifyimage.interface.async_classifier import (
     Options,
     find_in_folder,
 )
+from taskworker_classifyimage.interface.loop_thread import LoopThread
 from taskworker_classifyimage.interface.result import Result
 from taskworker_classifyimage.interface.sources import Source
 
-_T = TypeVar("_T")
 #: Results that are ready before they are asked for.
 _AHEAD: Final = 32
 
@@ -37,10 +35,7 @@ class Classifier:
     ) -> None:
         """Starts nothing yet; arguments and errors are those of `AsyncClassifier`."""
         self._async = AsyncClassifier(model, **options)
-        self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-        self._pid = 0
+        self._loop = LoopThread("Classifier")
 
     def __enter__(self) -> Self:
         self.start()
@@ -61,26 +56,17 @@ class Classifier:
             ConfigError: there is no such model.
             ModelError: it is damaged, or cannot be obtained.
         """
-        self._submit(self._async.start()).result()
+        self._end_at_exit()
+        self._loop.submit(self._async.start()).result()
 
     def close(self) -> None:
         """Ends all that was started; a later call starts it again."""
-        with self._lock:
-            loop, self._loop = self._loop, None
-            thread, self._thread = self._thread, None
-        if loop is None or thread is None or self._pid != os.getpid():
-            return
         atexit.unregister(self.close)
-        # In this thread: at the end of a program there are no others for it any more.
-        if (engine := self._async.detach()) is not None:
-            engine.close()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+        self._loop.close(before=self._close_engine)
 
     def classify(self, source: Source) -> Result:
         """Classifies one picture; arguments and errors are those of `AsyncClassifier.classify`."""
-        return self._submit(self._async.classify(source)).result()
+        return self._submit(source).result()
 
     def classify_many(self, sources: Iterable[Source]) -> Iterator[Result]:
         """Classifies pictures on all cores; gives their results in order.
@@ -90,7 +76,7 @@ class Classifier:
         waiting: deque[Future[Result]] = deque()
         try:
             for source in sources:
-                waiting.append(self._submit(self._async.classify(source)))
+                waiting.append(self._submit(source))
                 while len(waiting) >= _AHEAD or (waiting and waiting[0].done()):
                     yield waiting.popleft().result()
             while waiting:
@@ -109,18 +95,15 @@ class Classifier:
         """Classifies all files in a folder; see `AsyncClassifier.classify_folder`."""
         return self.classify_many(find_in_folder(folder, include, exclude))
 
-    def _submit(self, coroutine: Coroutine[Any, Any, _T]) -> "Future[_T]":
-        with self._lock:
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                self._pid = os.getpid()
-                self._thread = threading.Thread(
-                    target=self._loop.run_forever, name="classifier", daemon=True
-                )
-                self._thread.start()
-                atexit.register(self.close)
-            loop = self._loop
-        if self._pid != os.getpid():
-            coroutine.close()
-            raise RuntimeError("a Classifier is not there after a fork; make one in each process")
-        return asyncio.run_coroutine_threadsafe(coroutine, loop)
+    def _submit(self, source: Source) -> "Future[Result]":
+        self._end_at_exit()
+        return self._loop.submit(self._async.classify(source))
+
+    def _end_at_exit(self) -> None:
+        if not self._loop.is_running:
+            atexit.register(self.close)
+
+    def _close_engine(self) -> None:
+        # In this thread: at the end of a program there are no others for it any more.
+        if (engine := self._async.detach()) is not None:
+            engine.close()

@@ -8,7 +8,7 @@ from calendar import timegm
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
-from typing import IO, Final
+from typing import IO, Final, Self
 
 from taskworker_classifyimage.errors import (
     DamagedPicture,
@@ -24,6 +24,8 @@ _ZIP: Final = (".zip", ".cbz")
 _TAR: Final = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2")
 #: Without LZMA, for the same reason.
 _METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
+#: Errors of the library's that it does not let others see; its other ones are the end.
+_DAMAGES: Final = ("InvalidHeaderError", "TruncatedHeaderError")
 #: The list of members of a zip archive takes ten times as much when it is read.
 _MOST_LIST_BYTES: Final = 32 * 2**20
 #: More members than this are no collection of pictures, and their list alone fills the memory.
@@ -78,7 +80,7 @@ def _find_in_zip(path: str) -> Iterator[Found]:
 
 def _find_in_tar(path: str) -> Iterator[Found]:
     # As a stream: a compressed archive is unpacked once, whatever is read of it.
-    with tarfile.open(path, "r|*") as archive:
+    with tarfile.open(path, "r|*", tarinfo=_StrictMember) as archive:
         for member in archive:
             # The library remembers all members otherwise.
             archive.members.clear()  # type: ignore[attr-defined] # it is in the library's recipes
@@ -93,9 +95,24 @@ class _ZipReader(io.FileIO):
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Reads so many bytes; raises `TooLarge` for more than a list of members may have."""
-        if size is None or not 0 <= size <= _MOST_LIST_BYTES:
+        most = _MOST_LIST_BYTES + 1
+        read = super().read(most if size is None or size < 0 else min(size, most))
+        if len(read) == most:
             raise TooLarge("the archive has more files than can be listed")
-        return super().read(size)
+        return read
+
+
+class _StrictMember(tarfile.TarInfo):
+    """The library takes a damaged member for the end of its archive."""
+
+    @classmethod
+    def fromtarfile(cls, tarfile_: tarfile.TarFile) -> Self:
+        try:
+            return super().fromtarfile(tarfile_)
+        except tarfile.HeaderError as err:
+            if type(err).__name__ not in _DAMAGES:
+                raise
+            raise DamagedPicture(f"the archive is damaged: {one_line(err)}") from None
 
 
 def _open_tar_member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
