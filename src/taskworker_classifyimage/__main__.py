@@ -1,8 +1,6 @@
 """`python -m taskworker_classifyimage`."""
 
-import sys
-
-from taskworker_classifyimage.cli import main
+from taskworker_classifyimage.cli import run_program
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program()

@@ -21,6 +21,7 @@ from support.programs import (
 from support.same_process import RunHere
 from support.terminal import in_terminal
 from taskworker_classifyimage import __version__
+from taskworker_classifyimage.sample import SAMPLE
 
 ESCAPE = "\x1b"
 #: Every flag of `work` that there was when flags were declared by hand.
@@ -47,6 +48,7 @@ FLAGS_OF_WORK = (
         (["--version"], "numpy aiohttp onnxruntime PIL cyclopts rich asyncio"),
         (["--help"], "numpy aiohttp onnxruntime PIL taskworker_classifyimage.settings"),
         (["work", "--help"], "onnxruntime imagecodecs pillow_heif sqlite3 aiohttp.web_app"),
+        (["classify", "-q", "--lean", str(SAMPLE)], "aiohttp PIL rich filelock tarfile xml"),
     ],
 )
 def test_nothing_heavy_is_imported_for_a_quick_answer(arguments: list[str], absent: str) -> None:

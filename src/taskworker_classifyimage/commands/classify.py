@@ -3,19 +3,13 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from taskworker_classifyimage import REPOSITORY, __version__
-from taskworker_classifyimage.bridge_client.address import BridgeAddress
-from taskworker_classifyimage.classify.base import Classifier
-from taskworker_classifyimage.commands.folder_job import FolderJob
 from taskworker_classifyimage.errors import ConfigError
-from taskworker_classifyimage.local.reading import FindEqual
-from taskworker_classifyimage.local.run import Engine, Notes
 from taskworker_classifyimage.machine import return_freed_memory
-from taskworker_classifyimage.sandbox.pool import DecoderPool
 from taskworker_classifyimage.settings.areas import (
     Answers,
     Calling,
@@ -25,6 +19,14 @@ from taskworker_classifyimage.settings.areas import (
     UrlFlag,
 )
 from taskworker_classifyimage.tasks import TASK_TYPE, ClassifyRequest
+
+if TYPE_CHECKING:
+    from taskworker_classifyimage.bridge_client.address import BridgeAddress
+    from taskworker_classifyimage.classify.base import Classifier
+    from taskworker_classifyimage.commands.folder_job import FolderJob
+    from taskworker_classifyimage.local.reading import FindEqual
+    from taskworker_classifyimage.local.run import Engine, Notes
+    from taskworker_classifyimage.sandbox.pool import DecoderPool
 
 
 def run(
@@ -47,45 +49,72 @@ def run(
         raise ConfigError("name a file or folder, or a list of files with --files-from")
     if len(settings.models.model) > 1:
         raise ConfigError("--model: 'classify' takes one model")
+    if taskbridgeurl is not None or outputs.sidecar_remove:
+        return _run_without_model(
+            _make_job(path, files, outputs, settings), taskbridgeurl, calling, answers.request()
+        )
+    from taskworker_classifyimage.commands.parts import decoder_pool  # noqa: PLC0415 - not for all
+
+    # First of all: what decoders import takes as long as all the rest of the start.
+    with decoder_pool(settings.decoding) as decoders:
+        job = _make_job(path, files, outputs, settings)
+        return _run_with_model(job, decoders, settings, answers, remembers=not outputs.no_dedup)
+
+
+def _make_job(
+    path: tuple[str, ...], files: Files, outputs: Outputs, settings: LocalSettings
+) -> "FolderJob":
+    from taskworker_classifyimage.commands.folder_job import FolderJob  # noqa: PLC0415 - see above
+
     job = FolderJob(path, files, outputs, is_quiet=settings.general.quiet)
     job.check()
-    if outputs.sidecar_remove:
-        return job.remove_sidecar_keywords()
-    request = answers.request()
-    if taskbridgeurl is not None:
-        address = calling.secure(taskbridgeurl)
-        facts = {"bridge": address.url, **_describe(request)}
-        return job.run(facts, partial(_use_bridge, address, request))
-    return _classify_here(job, request, settings, remembers=not outputs.no_dedup)
+    return job
 
 
-def _classify_here(
-    job: FolderJob, request: ClassifyRequest, settings: LocalSettings, *, remembers: bool
+def _run_without_model(
+    job: "FolderJob",
+    taskbridgeurl: "BridgeAddress | None",
+    calling: Calling,
+    request: ClassifyRequest,
 ) -> int:
-    from taskworker_classifyimage.commands.parts import decoder_pool, load_first  # noqa: PLC0415 - else no model
+    if taskbridgeurl is None:
+        return job.remove_sidecar_keywords()
+    address = calling.secure(taskbridgeurl)
+    facts = {"bridge": address.url, **_describe(request)}
+    return job.run(facts, partial(_use_bridge, address, request))
 
-    with decoder_pool(settings.decoding) as decoders:
-        classifier = load_first(settings.models)
-        facts = {
-            "library": classifier.library,
-            "model": classifier.model.name,
-            "model_sha256": classifier.model.sha256,
-            "device": classifier.device,
-            "preprocessing": settings.models.preprocessing,
-            **_describe(request),
-        }
-        return job.run(facts, partial(_use_model, classifier, decoders, request, remembers))
+
+def _run_with_model(
+    job: "FolderJob",
+    decoders: "DecoderPool",
+    settings: LocalSettings,
+    answers: Answers,
+    *,
+    remembers: bool,
+) -> int:
+    from taskworker_classifyimage.commands.parts import load_first  # noqa: PLC0415 - see above
+
+    classifier, request = load_first(settings.models), answers.request()
+    facts = {
+        "library": classifier.library,
+        "model": classifier.model.name,
+        "model_sha256": classifier.model.sha256,
+        "device": classifier.device,
+        "preprocessing": settings.models.preprocessing,
+        **_describe(request),
+    }
+    return job.run(facts, partial(_use_model, classifier, decoders, request, remembers))
 
 
 @asynccontextmanager
 async def _use_model(
-    classifier: Classifier,
-    decoders: DecoderPool,
+    classifier: "Classifier",
+    decoders: "DecoderPool",
     request: ClassifyRequest,
     remembers: bool,
-    find_equal: FindEqual | None,
-    _notes: Notes | None,
-) -> AsyncIterator[Engine]:
+    find_equal: "FindEqual | None",
+    _notes: "Notes | None",
+) -> "AsyncIterator[Engine]":
     from taskworker_classifyimage.local.engine import LocalEngine  # noqa: PLC0415 - as above
 
     engine = LocalEngine(classifier, decoders, request, remembers=remembers, find_equal=find_equal)
@@ -97,11 +126,11 @@ async def _use_model(
 
 @asynccontextmanager
 async def _use_bridge(
-    address: BridgeAddress,
+    address: "BridgeAddress",
     request: ClassifyRequest,
-    find_equal: FindEqual | None,
-    notes: Notes | None,
-) -> AsyncIterator[Engine]:
+    find_equal: "FindEqual | None",
+    notes: "Notes | None",
+) -> "AsyncIterator[Engine]":
     from taskworker_classifyimage.bridge_client.client import BridgeClient  # noqa: PLC0415 - else no bridge
     from taskworker_classifyimage.bridge_client.submission import Submission  # noqa: PLC0415 - as above
     from taskworker_classifyimage.local.bridge_engine import BridgeEngine  # noqa: PLC0415 - as above

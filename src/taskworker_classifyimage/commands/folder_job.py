@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final
 
 from taskworker_classifyimage.commands.progress import describe_end, show_progress
 from taskworker_classifyimage.errors import ConfigError, ExitCode, OutputFailed, printable
@@ -23,15 +23,16 @@ from taskworker_classifyimage.local.rows import NO_PICTURE, Row
 from taskworker_classifyimage.local.run import Engine, Notes, classify_all, take
 from taskworker_classifyimage.local.sources import Sources
 from taskworker_classifyimage.local.walk import Walk
-from taskworker_classifyimage.outputs import sidecar
 from taskworker_classifyimage.outputs.failed_list import FailedList
-from taskworker_classifyimage.outputs.files import OutputFiles
 from taskworker_classifyimage.outputs.formats import choose_outputs
 from taskworker_classifyimage.outputs.make import Style, check_libraries, encode_line, make_output
-from taskworker_classifyimage.outputs.xmp_reading import SidecarUnusable
 from taskworker_classifyimage.settings.areas import Files, Outputs
 from taskworker_classifyimage.stopping import stop_on_signals
 from taskworker_classifyimage.words import counted
+
+if TYPE_CHECKING:
+    from taskworker_classifyimage.outputs.files import OutputFiles
+    from taskworker_classifyimage.outputs.sidecar import Style as SidecarStyle
 
 #: Makes what classifies: given what finds results of equal files, and what remembers tasks.
 OpenEngine = Callable[[FindEqual | None, Notes | None], AbstractAsyncContextManager[Engine]]
@@ -51,13 +52,18 @@ class FolderJob:
         self._is_quiet = is_quiet
         self._style = Style(wanted.lean, wanted.rows == "predictions", wanted.excel, wanted.sha256)
         self._chosen = chosen = choose_outputs(wanted.output, wanted.format)
-        make = partial(make_output, style=self._style)
-        self._files = OutputFiles(chosen, make, is_lean=wanted.lean) if chosen else None
+        self._files = self._make_files() if chosen else None
         self._failed = FailedList(wanted.failed) if wanted.failed else None
         self._filters = Filters(named.include, named.exclude, named.all)
         self._progress = Progress(self._filters)
         self._is_stopped = False
         self._start_s = time.monotonic()
+
+    def _make_files(self) -> "OutputFiles":
+        from taskworker_classifyimage.outputs.files import OutputFiles  # noqa: PLC0415 - not for all
+
+        make = partial(make_output, style=self._style)
+        return OutputFiles(self._chosen, make, is_lean=self._style.is_lean)
 
     def check(self) -> None:
         """Checks what can be checked before a model is loaded.
@@ -104,17 +110,16 @@ class FolderJob:
 
     def remove_sidecar_keywords(self) -> int:
         """Removes the keywords that earlier runs wrote; returns the exit code."""
-        style, changed = self._wanted.sidecar or "full", 0
-        for found in self._sources(self._filters).find():
-            try:
-                changed += sidecar.remove_sidecar_keywords(Path(found.path), style=style)
-            except (SidecarUnusable, OSError) as err:
-                self._progress.sidecars_failed += 1
-                self._tell(printable(str(err)))
-        self._tell(f"keywords removed from {counted(changed, 'sidecar')}")
-        return ExitCode.FAILED if self._progress.sidecars_failed else ExitCode.DONE
+        from taskworker_classifyimage.outputs.sidecars import remove_keywords  # noqa: PLC0415 - for few
 
-    def _open(self, files: OutputFiles, facts: Mapping[str, object]) -> None:
+        style = self._wanted.sidecar or "full"
+        changed, problems = remove_keywords(self._sources(self._filters).find(), style)
+        for problem in problems:
+            self._tell(problem)
+        self._tell(f"keywords removed from {counted(changed, 'sidecar')}")
+        return ExitCode.FAILED if problems else ExitCode.DONE
+
+    def _open(self, files: "OutputFiles", facts: Mapping[str, object]) -> None:
         files.open(facts, resumes=self._wanted.resume, overwrites=self._wanted.overwrite)
         if there := files.checkpoint.index.count().total():
             self._tell(f"{there:,} files are there already")
@@ -172,20 +177,13 @@ class FolderJob:
     def _note_total(self, total: int) -> None:
         self._progress.total = total
 
-    def _write_sidecars(self, rows: Sequence[Row], style: sidecar.Style) -> None:
-        for row in rows:
-            # Members of archives, and standard input, have no place for one.
-            if row.status == "ok" and os.path.isfile(row.path):  # noqa: PTH113 - as in local
-                try:
-                    sidecar.write_sidecar(
-                        Path(row.path),
-                        cast("list[dict[str, object]]", row.result["predictions"]),
-                        style=style,
-                        min_probability=self._wanted.sidecar_probability,
-                    )
-                except (SidecarUnusable, OSError) as err:
-                    self._progress.sidecars_failed += 1
-                    self._tell(printable(str(err)))
+    def _write_sidecars(self, rows: Sequence[Row], style: "SidecarStyle") -> None:
+        from taskworker_classifyimage.outputs.sidecars import write_sidecars  # noqa: PLC0415 - for few
+
+        problems = write_sidecars(rows, style, self._wanted.sidecar_probability)
+        self._progress.sidecars_failed += len(problems)
+        for problem in problems:
+            self._tell(problem)
 
     def _write(self, rows: Sequence[Row]) -> None:
         if self._wanted.sidecar is not None:
@@ -205,7 +203,7 @@ class FolderJob:
                 self._files.append(rows)
         self._progress.note(rows)
 
-    def _finish(self, files: OutputFiles) -> None:
+    def _finish(self, files: "OutputFiles") -> None:
         counts = files.checkpoint.index.count()
         total = counts.total()
         no_picture = sum(counts[code] for code in NO_PICTURE)

@@ -1,12 +1,14 @@
 """Creates what several commands need from their settings."""
 
 import sys
+from typing import TYPE_CHECKING
 
-from taskworker_classifyimage.classify.base import Classifier
-from taskworker_classifyimage.classify.loader import load_classifier
 from taskworker_classifyimage.classify.options import ModelOptions, Preprocessing
 from taskworker_classifyimage.sandbox.pool import DecoderPool, make_pool
 from taskworker_classifyimage.settings.areas import Decoding, ModelFiles, Models
+
+if TYPE_CHECKING:
+    from taskworker_classifyimage.classify.base import Classifier
 
 
 def decoder_pool(decoding: Decoding) -> DecoderPool:
@@ -19,12 +21,14 @@ def model_options(files: ModelFiles, preprocessing: Preprocessing = "model") -> 
     return ModelOptions(files.models_dir, files.offline, preprocessing, _print_progress)
 
 
-def load_first(models: Models) -> Classifier:
+def load_first(models: Models) -> "Classifier":
     """Loads the first model that is named on its device.
 
     Raises:
         ModelError: it cannot be found or does not run.
     """
+    from taskworker_classifyimage.classify.loader import load_classifier  # noqa: PLC0415 - decoders start meanwhile
+
     options = model_options(models.files, models.preprocessing)
     return load_classifier(models.model[0], models.device, options)
 

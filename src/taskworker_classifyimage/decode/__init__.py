@@ -11,9 +11,18 @@ and results can be pickled, and only `TaskError`s are raised. Libraries for rare
 imported when the first such file comes, or earlier by `preload_decoders`.
 """
 
-from taskworker_classifyimage.decode.decoding import decode, silence_decoders, to_input
-from taskworker_classifyimage.decode.formats.registry import Decoder, decoders, preload_decoders
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
 from taskworker_classifyimage.decode.picture import Decoded, DecodeLimits, PictureFacts
+
+if TYPE_CHECKING:
+    from taskworker_classifyimage.decode.decoding import decode, silence_decoders, to_input
+    from taskworker_classifyimage.decode.formats.registry import (
+        Decoder,
+        decoders,
+        preload_decoders,
+    )
 
 __all__ = [
     "DecodeLimits",
@@ -26,3 +35,19 @@ __all__ = [
     "silence_decoders",
     "to_input",
 ]
+
+#: The program itself decodes nothing: it needs none of the libraries, which take time to import.
+_PLACES: Final = {
+    "Decoder": "formats.registry",
+    "decode": "decoding",
+    "decoders": "formats.registry",
+    "preload_decoders": "formats.registry",
+    "silence_decoders": "decoding",
+    "to_input": "decoding",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)

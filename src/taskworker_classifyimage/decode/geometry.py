@@ -2,15 +2,17 @@
 
 import math
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image
 
 from taskworker_classifyimage.decode.colour import BACKGROUND
-from taskworker_classifyimage.decode.picture import Mask
 from taskworker_classifyimage.input_spec import InputSpec
+
+if TYPE_CHECKING:
+    from taskworker_classifyimage.decode.picture import Mask
 
 #: How much larger than the network's input a JPEG's centre is decoded, at least. Measured on 100
 #: photographs of 12 megapixels: a quarter of the whole picture's time, the same top-1 accuracy,
@@ -64,7 +66,7 @@ def to_original_square(image: Image.Image, size: int) -> Image.Image:
     return image.convert("RGB").resize((size, size), Image.Resampling.NEAREST)
 
 
-def to_square_of_part(image: Image.Image, mask: Mask, spec: InputSpec) -> Image.Image:
+def to_square_of_part(image: Image.Image, mask: "Mask", spec: InputSpec) -> Image.Image:
     """(H, W) RGB to (S, S) RGB, computed only from pixels that come from the file.
 
     Missing pixels carry no weight, so those of an interlaced picture are filled from around; where

@@ -1,13 +1,15 @@
 """A picture on its way from bytes to pixels, and the limits that apply to it."""
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-from PIL import Image
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    from PIL import Image
 
-#: (H, W), true where a pixel comes from the file.
-Mask = npt.NDArray[np.bool_]
+    #: (H, W), true where a pixel comes from the file.
+    Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +41,14 @@ class Picture:
         is_coarse: whether that part lacks detail.
     """
 
-    image: Image.Image
+    image: "Image.Image"
     width: int
     height: int
     orientation: int | None
     is_turned: bool
     decoder: str
     warnings: tuple[str, ...] = ()
-    mask: Mask | None = None
+    mask: "Mask | None" = None
     share: float = 1.0
     is_coarse: bool = False
 
@@ -92,6 +94,6 @@ class Decoded:
         maker: the process that says so.
     """
 
-    pixels: npt.NDArray[np.uint8]
+    pixels: "npt.NDArray[np.uint8]"
     facts: PictureFacts
     maker: Maker = field(default_factory=Maker, compare=False)

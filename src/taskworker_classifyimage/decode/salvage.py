@@ -10,13 +10,16 @@ import contextlib
 import random
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from PIL import Image, ImageFile
 
-from taskworker_classifyimage.decode.picture import Mask, Picture
+from taskworker_classifyimage.decode.picture import Picture
 from taskworker_classifyimage.errors import DamagedPicture
+
+if TYPE_CHECKING:
+    from taskworker_classifyimage.decode.picture import Mask
 
 #: Opens a changed version of the file.
 Reopen = Callable[[bytes], Picture]
@@ -109,7 +112,7 @@ def _pad(encoded: bytes, missing: int, reopen: Reopen) -> Image.Image:
     return decode(last)
 
 
-def _expand_to_blocks(differs: Mask) -> Mask:
+def _expand_to_blocks(differs: "Mask") -> "Mask":
     """(H, W), true in each block in which anything is true."""
     height, width = differs.shape
     padded = np.pad(differs, ((0, -height % _BLOCK), (0, -width % _BLOCK)))

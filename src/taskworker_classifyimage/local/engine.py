@@ -4,8 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-
-from PIL import Image
+from typing import TYPE_CHECKING
 
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.errors import TaskError
@@ -18,6 +17,9 @@ from taskworker_classifyimage.pipeline.memory_budget import MemoryBudget
 from taskworker_classifyimage.pipeline.timing import Timing
 from taskworker_classifyimage.sandbox.pool import DecoderPool
 from taskworker_classifyimage.tasks import ClassifyRequest, error_json
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 class LocalEngine:
@@ -69,7 +71,7 @@ class LocalEngine:
         read = await self._reader.read(found)
         return lambda: make_row(read, self._answer, self.runtime)
 
-    async def classify_image(self, image: Image.Image) -> Mapping[str, object]:
+    async def classify_image(self, image: "Image.Image") -> Mapping[str, object]:
         """Classifies pixels that are in memory already; returns the result JSON.
 
         Raises:

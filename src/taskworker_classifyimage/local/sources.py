@@ -9,7 +9,6 @@ from itertools import chain
 from typing import IO, Final
 
 from taskworker_classifyimage.errors import ConfigError, connection_reason
-from taskworker_classifyimage.local.archives import find_members, is_archive
 from taskworker_classifyimage.local.found import Found, facts_of
 from taskworker_classifyimage.local.walk import Walk
 
@@ -75,10 +74,12 @@ class Sources:
             yield from chain.from_iterable(map(self._look_into, found))
 
     def _look_into(self, found: Found) -> Iterator[Found]:
-        if self.looks_into_archives and is_archive(found.path):
-            yield from find_members(found)
-        else:
+        if not self.looks_into_archives:
             yield found
+            return
+        from taskworker_classifyimage.local.archives import find_members, is_archive  # noqa: PLC0415 - for few
+
+        yield from find_members(found) if is_archive(found.path) else (found,)
 
 
 def _expand(path: str) -> Iterator[str]:

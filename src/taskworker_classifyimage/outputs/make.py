@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from taskworker_classifyimage.local.rows import Row
-from taskworker_classifyimage.outputs import csv_file, parquet_file
 from taskworker_classifyimage.outputs.formats import Output
 
 
@@ -34,6 +33,8 @@ def check_libraries(outputs: Iterable[Output]) -> None:
         ConfigError: an extra is not installed.
     """
     if any(output.format == "parquet" for output in outputs):
+        from taskworker_classifyimage.outputs import parquet_file  # noqa: PLC0415 - not for all
+
         parquet_file.import_pyarrow()
 
 
@@ -61,8 +62,12 @@ def make_output(
         with part.open("wb") as file:
             file.writelines(encode_line(row, style) for row in rows)
     elif output.format == "parquet":
+        from taskworker_classifyimage.outputs import parquet_file  # noqa: PLC0415 - not for all
+
         parquet_file.write(part, rows, run)
     elif output.format == "csv":
+        from taskworker_classifyimage.outputs import csv_file  # noqa: PLC0415 - not for all
+
         csv_file.write(
             part,
             rows,

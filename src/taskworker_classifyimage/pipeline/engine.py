@@ -9,15 +9,14 @@ from concurrent.futures import Executor
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.classify.labels import labels_of
-from taskworker_classifyimage.decode import PictureFacts, to_input
+from taskworker_classifyimage.decode import PictureFacts
 from taskworker_classifyimage.decode.picture import Maker
 from taskworker_classifyimage.errors import NeedsMemory
 from taskworker_classifyimage.pipeline.answer_cache import AnswerCache
@@ -27,6 +26,9 @@ from taskworker_classifyimage.pipeline.infer import infer, name_best
 from taskworker_classifyimage.pipeline.memory_budget import Hold, MemoryBudget, Waits
 from taskworker_classifyimage.pipeline.timing import Timing
 from taskworker_classifyimage.tasks import ClassifyRequest, Runtime, result_json
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 #: Hashed on the event loop: takes under a millisecond, less than a thread's switch and back.
 _HASH_AT_ONCE_BYTES: Final = 2**20
@@ -90,8 +92,10 @@ class Engine:
         probabilities = infer(self._classifier, decoded.pixels)
         return Answer(probabilities, decoded.facts, sha256, decoded.maker)
 
-    def answer_image(self, image: Image.Image) -> Answer:
+    def answer_image(self, image: "Image.Image") -> Answer:
         """Infers an image of Pillow; raises `NoAnswer` or `DeviceFailed`."""
+        from taskworker_classifyimage.decode import to_input  # noqa: PLC0415 - for few
+
         decoded = to_input(image, self._classifier.model.input)
         probabilities = infer(self._classifier, decoded.pixels)
         return Answer(probabilities, decoded.facts, None, decoded.maker)
@@ -209,7 +213,7 @@ class ConcurrentEngine:
         # One thread for both steps: a switch costs as much as a call to the bridge.
         running = asyncio.get_running_loop().run_in_executor(self._compute, work, hold)
         # A thread cannot be cancelled: until it ends, its decoder takes the memory.
-        running.add_done_callback(lambda _: hold.release())
+        running.add_done_callback(partial(_note_end, hold))
         try:
             return await asyncio.shield(running)
         finally:
@@ -219,6 +223,13 @@ class ConcurrentEngine:
     def _timed_answer(self, encoded: bytes, sha256: str, timing: Timing, hold: Hold) -> Answer:
         with timing.compute():
             return self.engine.answer(encoded, sha256, hold.size_bytes, is_alone=hold.is_alone)
+
+
+def _note_end(hold: Hold, running: "asyncio.Future[Answer]") -> None:
+    hold.release()
+    if not running.cancelled():
+        # Nobody may wait for it any more; an error that nobody has seen would be logged.
+        running.exception()
 
 
 def sha256_of(encoded: bytes) -> str:

@@ -3,9 +3,8 @@
 from typing import Final
 
 from taskworker_classifyimage.decode import DecodeLimits, PictureFacts
-from taskworker_classifyimage.decode.formats.registry import FORMATS
+from taskworker_classifyimage.decode.format_names import FORMAT_NAMES
 
-_FORMATS: Final = frozenset(kind.name for kind in FORMATS)
 _ORIENTATIONS: Final = range(1, 9)
 #: A decoder of this program warns of three things at most.
 _MAX_WARNINGS: Final = 10
@@ -13,7 +12,7 @@ _MAX_WARNINGS: Final = 10
 
 def check_facts(facts: PictureFacts, limits: DecodeLimits) -> None:
     """Raises `ValueError` if no decoder of this program says such a thing of a picture."""
-    if facts.format not in _FORMATS:
+    if facts.format not in FORMAT_NAMES:
         raise ValueError(f"the unknown format {facts.format!r}")
     sides = f"{facts.width} x {facts.height} pixels"
     if facts.width < 1 or facts.height < 1:

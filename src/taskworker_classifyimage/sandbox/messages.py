@@ -14,8 +14,6 @@ from dataclasses import asdict, dataclass, is_dataclass
 from enum import IntEnum
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
-import numpy as np
-
 from taskworker_classifyimage.decode import Decoded, DecodeLimits, PictureFacts
 from taskworker_classifyimage.errors import (
     DamagedPicture,
@@ -97,6 +95,8 @@ def send_answer(channel: Channel, kind: Kind, content: object) -> None:
 
 def send_decoded(channel: Channel, decoded: Decoded) -> None:
     """Sends facts and pixels to the worker; raises `ChannelClosed` if it is gone."""
+    import numpy as np  # noqa: PLC0415 - the program's start does not wait for it
+
     send_answer(channel, Kind.DECODED, asdict(decoded.facts))
     channel.send(np.ascontiguousarray(decoded.pixels).data.cast("B"))
 
@@ -126,6 +126,8 @@ def read_decoded(channel: Channel, job: Job) -> Decoded:
         RuntimeError: a fault of this program.
         ChannelBroken: the decoder is gone or sends something invalid.
     """
+    import numpy as np  # noqa: PLC0415 - as above
+
     kind, content = _read_answer(channel)
     if kind == Kind.REFUSED:
         raise _build_error(parse_untrusted(content, tuple[str, ...]))

@@ -9,6 +9,7 @@ import pytest
 from support import corpus
 from support.espresso import Espresso
 from taskworker_classifyimage.decode import DecodeLimits, decode, decoders
+from taskworker_classifyimage.decode.format_names import FORMAT_NAMES
 from taskworker_classifyimage.decode.formats.registry import FORMATS, recognise
 from taskworker_classifyimage.errors import UnsupportedFormat
 from taskworker_classifyimage.input_spec import InputSpec
@@ -135,3 +136,7 @@ def test_a_kind_that_is_not_decoded_is_no_damage(content: bytes) -> None:
     """The file may be intact; another program can show it."""
     with pytest.raises(UnsupportedFormat, match="of a kind that is not decoded"):
         decode(bytes(content) + bytes(100), InputSpec(64, None), DecodeLimits())
+
+
+def test_the_list_of_names_is_that_of_the_formats() -> None:
+    assert frozenset(kind.name for kind in FORMATS) == FORMAT_NAMES

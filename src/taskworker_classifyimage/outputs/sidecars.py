@@ -1,0 +1,43 @@
+"""Sidecars of many pictures; what goes wrong with one concerns no other."""
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import cast
+
+from taskworker_classifyimage.errors import printable
+from taskworker_classifyimage.local.found import Found
+from taskworker_classifyimage.local.rows import Row
+from taskworker_classifyimage.outputs.sidecar import (
+    Style,
+    remove_sidecar_keywords,
+    write_sidecar,
+)
+from taskworker_classifyimage.outputs.xmp_reading import SidecarUnusable
+
+
+def write_sidecars(rows: Sequence[Row], style: Style, min_probability: float) -> list[str]:
+    """Writes the sidecars of classified pictures; returns what went wrong, a line each."""
+    problems = []
+    for row in rows:
+        # Members of archives, and standard input, have no place for one.
+        if row.status == "ok" and os.path.isfile(row.path):  # noqa: PTH113 - not UTF-8, perhaps
+            predictions = cast("list[dict[str, object]]", row.result["predictions"])
+            try:
+                write_sidecar(
+                    Path(row.path), predictions, style=style, min_probability=min_probability
+                )
+            except (SidecarUnusable, OSError) as err:
+                problems.append(printable(str(err)))
+    return problems
+
+
+def remove_keywords(found: Iterable[Found], style: Style) -> tuple[int, list[str]]:
+    """Removes this program's keywords; returns how many sidecars changed, and what went wrong."""
+    changed, problems = 0, []
+    for each in found:
+        try:
+            changed += remove_sidecar_keywords(Path(each.path), style=style)
+        except (SidecarUnusable, OSError) as err:
+            problems.append(printable(str(err)))
+    return changed, problems
