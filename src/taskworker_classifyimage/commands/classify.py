@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from taskworker_classifyimage.bridge_client.address import BridgeAddress
     from taskworker_classifyimage.classify.base import Classifier
     from taskworker_classifyimage.commands.folder_job import FolderJob
-    from taskworker_classifyimage.local.reading import FindEqual
-    from taskworker_classifyimage.local.run import Engine, Notes
+    from taskworker_classifyimage.local.run import Engine, Hooks
     from taskworker_classifyimage.sandbox.pool import DecoderPool
 
 
@@ -112,12 +111,11 @@ async def _use_model(
     decoders: "DecoderPool",
     request: ClassifyRequest,
     remembers: bool,
-    find_equal: "FindEqual | None",
-    _notes: "Notes | None",
+    hooks: "Hooks",
 ) -> "AsyncIterator[Engine]":
     from taskworker_classifyimage.local.engine import LocalEngine  # noqa: PLC0415 - as above
 
-    engine = LocalEngine(classifier, decoders, request, remembers=remembers, find_equal=find_equal)
+    engine = LocalEngine(classifier, decoders, request, remembers=remembers, hooks=hooks)
     try:
         yield engine
     finally:
@@ -128,8 +126,7 @@ async def _use_model(
 async def _use_bridge(
     address: "BridgeAddress",
     request: ClassifyRequest,
-    find_equal: "FindEqual | None",
-    notes: "Notes | None",
+    hooks: "Hooks",
 ) -> "AsyncIterator[Engine]":
     from taskworker_classifyimage.bridge_client.client import BridgeClient  # noqa: PLC0415 - else no bridge
     from taskworker_classifyimage.bridge_client.submission import Submission  # noqa: PLC0415 - as above
@@ -137,10 +134,10 @@ async def _use_bridge(
 
     async with BridgeClient(address) as client:
         submission = Submission(client, TASK_TYPE)
-        for task_id in notes.tasks() if notes is not None else ():
+        for task_id in hooks.notes.tasks() if hooks.notes is not None else ():
             # A run that was killed has left it there.
             await submission.remove(task_id)
-        engine = BridgeEngine(submission, request, find_equal=find_equal, notes=notes)
+        engine = BridgeEngine(submission, request, hooks)
         try:
             yield engine
         finally:

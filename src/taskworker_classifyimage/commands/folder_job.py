@@ -18,9 +18,8 @@ from taskworker_classifyimage.local.filters import Filters
 from taskworker_classifyimage.local.found import Found
 from taskworker_classifyimage.local.index import MOST_AT_ONCE, SeenPaths
 from taskworker_classifyimage.local.progress import Progress
-from taskworker_classifyimage.local.reading import FindEqual
 from taskworker_classifyimage.local.rows import NO_PICTURE, Row
-from taskworker_classifyimage.local.run import Engine, Notes, classify_all, take
+from taskworker_classifyimage.local.run import Engine, Hooks, classify_all, take
 from taskworker_classifyimage.local.sources import Sources
 from taskworker_classifyimage.local.walk import Walk
 from taskworker_classifyimage.outputs.failed_list import FailedList
@@ -34,8 +33,8 @@ if TYPE_CHECKING:
     from taskworker_classifyimage.outputs.files import OutputFiles
     from taskworker_classifyimage.outputs.sidecar import Style as SidecarStyle
 
-#: Makes what classifies: given what finds results of equal files, and what remembers tasks.
-OpenEngine = Callable[[FindEqual | None, Notes | None], AbstractAsyncContextManager[Engine]]
+#: Makes what classifies.
+OpenEngine = Callable[[Hooks], AbstractAsyncContextManager[Engine]]
 
 #: Folders that cannot be read and are listed by name; a broken disk has more.
 _MOST_UNREADABLE: Final = 1000
@@ -125,11 +124,12 @@ class FolderJob:
             self._tell(f"{there:,} files are there already")
 
     async def _classify(self, open_engine: OpenEngine) -> None:
-        files = None if self._wanted.no_dedup else self._files
-        find_equal = files.find_equal if files else None
-        notes = self._files.checkpoint.index if self._files else None
+        hooks, files = Hooks(), self._files
+        if files is not None:
+            find_equal = None if self._wanted.no_dedup else files.find_equal
+            hooks = Hooks(find_equal, files.checkpoint.index, files.thumbnails)
         with stop_on_signals() as stop:
-            async with open_engine(find_equal, notes) as engine:
+            async with open_engine(hooks) as engine:
                 await self._run(engine, stop)
 
     async def _run(self, engine: Engine, stop: asyncio.Event) -> None:

@@ -12,11 +12,17 @@ import numpy as np
 from PIL import Image
 
 from taskworker_classifyimage.decode import geometry
-from taskworker_classifyimage.decode.colour import to_resizable, to_rgb
+from taskworker_classifyimage.decode.colour import BACKGROUND, to_resizable, to_rgb
 from taskworker_classifyimage.decode.formats.base import Format
 from taskworker_classifyimage.decode.formats.registry import recognise
 from taskworker_classifyimage.decode.memory import check_memory
-from taskworker_classifyimage.decode.picture import Decoded, DecodeLimits, Picture, PictureFacts
+from taskworker_classifyimage.decode.picture import (
+    THUMBNAIL_SIDE,
+    Decoded,
+    DecodeLimits,
+    Picture,
+    PictureFacts,
+)
 from taskworker_classifyimage.errors import DamagedPicture, TaskError, TooLarge, one_line
 from taskworker_classifyimage.input_spec import InputSpec
 
@@ -27,8 +33,16 @@ MIN_SHARE: Final = 0.2
 _MIN_BYTES_SHARE: Final = 0.01
 
 
-def decode(encoded: bytes, spec: InputSpec, limits: DecodeLimits) -> Decoded:
+def decode(
+    encoded: bytes, spec: InputSpec, limits: DecodeLimits, *, thumbnail: bool = False
+) -> Decoded:
     """Decodes a picture to a square: turned upright, scaled and cropped to the centre.
+
+    Args:
+        encoded: the file.
+        spec: what the network takes.
+        limits: the largest picture.
+        thumbnail: whether a small version of the whole picture is wanted as well.
 
     Raises:
         EmptyFile: it has no bytes.
@@ -41,15 +55,17 @@ def decode(encoded: bytes, spec: InputSpec, limits: DecodeLimits) -> Decoded:
     with _as_task_errors(f"the {kind.name} picture"):
         picture = _load(kind, encoded, spec, limits)
         square, colour_warnings = _to_square(kind, picture, spec)
+        small = _to_thumbnail(kind, picture) if thumbnail else None
         orientation = picture.orientation or 1
         if not picture.is_turned:
             orientation = 1 if spec.as_original else orientation
             # The crop is symmetric, so the small square can be turned instead of the picture.
             square = geometry.turn_upright(square, orientation)
+            small = small and geometry.turn_upright(small, orientation)
         found = picture.warnings + colour_warnings
         sides = picture.width, picture.height
         facts = PictureFacts(kind.name, *sides, orientation, picture.decoder, found)
-        return Decoded(np.asarray(square), facts)
+        return Decoded(np.asarray(square), facts, None if small is None else np.asarray(small))
 
 
 def to_input(image: Image.Image, spec: InputSpec) -> Decoded:
@@ -178,6 +194,16 @@ def _to_square(
         return to_rgb(geometry.to_square(image, spec))
     rgb, colour_warnings = to_rgb(image)
     return geometry.to_square_of_part(rgb, picture.mask, spec), colour_warnings
+
+
+def _to_thumbnail(kind: Format, picture: Picture) -> Image.Image:
+    """A small RGB version of the whole picture, not turned yet."""
+    small = geometry.to_thumbnail(to_resizable(kind.correct(picture.image)), THUMBNAIL_SIDE)
+    rgb, _ = to_rgb(small)
+    if picture.mask is None:
+        return rgb
+    known = Image.fromarray(picture.mask).convert("L").resize(rgb.size, Image.Resampling.NEAREST)
+    return Image.composite(rgb, Image.new("RGB", rgb.size, BACKGROUND), known)
 
 
 @contextlib.contextmanager

@@ -56,6 +56,13 @@ def to_square(image: Image.Image, spec: InputSpec) -> Image.Image:
     )
 
 
+def to_thumbnail(image: Image.Image, side: int) -> Image.Image:
+    """A picture of any size, mode kept, with its longer side at most that long."""
+    scale = min(1.0, side / max(image.size))
+    width, height = (max(1, round(each * scale)) for each in image.size)
+    return image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
+
+
 def to_original_square(image: Image.Image, size: int) -> Image.Image:
     """A picture of any mode to (S, S) RGB by the original worker's rules: stretched, nearest pixel.
 

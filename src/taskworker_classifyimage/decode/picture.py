@@ -1,7 +1,7 @@
 """A picture on its way from bytes to pixels, and the limits that apply to it."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import numpy as np
@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 
     #: (H, W), true where a pixel comes from the file.
     Mask = npt.NDArray[np.bool_]
+
+#: The longer side of a thumbnail, in pixels; smaller pictures are not enlarged.
+THUMBNAIL_SIDE: Final = 96
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +94,11 @@ class Decoded:
     Attributes:
         pixels: (S, S, 3) uint8 RGB, 0 to 255.
         facts: about the file.
+        thumbnail: (H, W, 3) uint8 RGB of the whole picture, upright; None if it was not wanted.
         maker: the process that says so.
     """
 
     pixels: "npt.NDArray[np.uint8]"
     facts: PictureFacts
+    thumbnail: "npt.NDArray[np.uint8] | None" = None
     maker: Maker = field(default_factory=Maker, compare=False)

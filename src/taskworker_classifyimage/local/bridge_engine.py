@@ -8,9 +8,9 @@ from taskworker_classifyimage.bridge_client.submission import Submission
 from taskworker_classifyimage.decode import DecodeLimits
 from taskworker_classifyimage.errors import BridgeRejected, DownloadFailed, ErrorCode, TaskGone
 from taskworker_classifyimage.local.found import Found
-from taskworker_classifyimage.local.reading import FindEqual, Reader, ReadFile, make_row
+from taskworker_classifyimage.local.reading import Reader, ReadFile, make_row
 from taskworker_classifyimage.local.rows import Row
-from taskworker_classifyimage.local.run import Notes
+from taskworker_classifyimage.local.run import Hooks
 from taskworker_classifyimage.machine import picture_memory_bytes
 from taskworker_classifyimage.pipeline.engine import sha256_of
 from taskworker_classifyimage.pipeline.memory_budget import MemoryBudget
@@ -21,6 +21,7 @@ _MOST: Final = 32
 #: A task that somebody removes is added again so often.
 _MOST_ADDED: Final = 3
 _RUNTIME: Final = Runtime("bridge", "", "")
+_NO_HOOKS: Final = Hooks()
 
 
 class BridgeEngine:
@@ -34,17 +35,14 @@ class BridgeEngine:
         self,
         submission: Submission,
         request: ClassifyRequest,
-        *,
-        find_equal: FindEqual | None = None,
-        notes: Notes | None = None,
+        hooks: Hooks = _NO_HOOKS,
     ) -> None:
         """Takes an open bridge.
 
         Args:
             submission: the bridge.
             request: what is wanted of each picture.
-            find_equal: asked first for the result of an equal file.
-            notes: remembers the tasks that are on the bridge.
+            hooks: `find_equal` is asked first, `notes` remembers the tasks on the bridge.
         """
         self._submission = submission
         self._data: dict[str, object] = {
@@ -53,8 +51,7 @@ class BridgeEngine:
             **({"provenance": True} if request.provenance else {}),
         }
         self._least = request.min_probability
-        self._find_equal = find_equal
-        self._notes = notes
+        self._find_equal, self._notes = hooks.find_equal, hooks.notes
         budget = MemoryBudget(picture_memory_bytes(0))
         limit_bytes = min(DecodeLimits().file_bytes, budget.largest_file_bytes)
         self._reader = Reader(budget, limit_bytes)

@@ -4,13 +4,14 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.errors import TaskError
 from taskworker_classifyimage.local.found import Found
-from taskworker_classifyimage.local.reading import FindEqual, Reader, ReadFile, insist, make_row
+from taskworker_classifyimage.local.reading import Reader, ReadFile, insist, make_row
 from taskworker_classifyimage.local.rows import Row
+from taskworker_classifyimage.local.run import Hooks
 from taskworker_classifyimage.machine import picture_memory_bytes
 from taskworker_classifyimage.pipeline.engine import ConcurrentEngine, Engine
 from taskworker_classifyimage.pipeline.memory_budget import MemoryBudget
@@ -20,6 +21,8 @@ from taskworker_classifyimage.tasks import ClassifyRequest, error_json
 
 if TYPE_CHECKING:
     from PIL import Image
+
+_NO_HOOKS: Final = Hooks()
 
 
 class LocalEngine:
@@ -37,7 +40,7 @@ class LocalEngine:
         request: ClassifyRequest,
         *,
         remembers: bool = True,
-        find_equal: FindEqual | None = None,
+        hooks: Hooks = _NO_HOOKS,
     ) -> None:
         """Takes a model and decoders that are started.
 
@@ -46,16 +49,17 @@ class LocalEngine:
             decoders: decode the pictures.
             request: what is wanted of each picture.
             remembers: whether equal pictures are classified once.
-            find_equal: asked first for the result of an equal file.
+            hooks: `find_equal` is asked first, `thumbnails` gets those of all others.
         """
         self._request = request
-        self._find_equal = find_equal
+        self._find_equal, self._thumbnails = hooks.find_equal, hooks.thumbnails
         # One more than the device needs, as one thread usually waits for a decoder process.
         threads = 1 + classifier.threads
         self._compute = ThreadPoolExecutor(threads, thread_name_prefix="compute")
         self._decoders = decoders
         budget = MemoryBudget(picture_memory_bytes(decoders.processes))
-        engine = Engine(classifier, decoders)
+        encode = None if self._thumbnails is None else self._thumbnails.encode
+        engine = Engine(classifier, decoders, encode)
         self._engine = ConcurrentEngine(engine, self._compute, budget, remembers=remembers)
         self._reader = Reader(budget, self._engine.limit_bytes)
         self.runtime = engine.runtime
@@ -98,4 +102,6 @@ class LocalEngine:
         if (known := self._find_equal and self._find_equal(sha256)) is not None:
             return known
         answer = await insist(lambda: self._engine.answer(encoded, sha256, Timing()))
+        if self._thumbnails is not None and answer.thumbnail is not None:
+            self._thumbnails.keep(sha256, answer.thumbnail)
         return self._engine.engine.result(answer, self._request, read.passed_s)

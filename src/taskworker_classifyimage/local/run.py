@@ -4,9 +4,11 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from taskworker_classifyimage.local.found import Found
+from taskworker_classifyimage.local.reading import FindEqual
 from taskworker_classifyimage.local.rows import Row
 
 #: Files that are fetched from the walk at once, and for how long at most.
@@ -19,6 +21,10 @@ _ROWS: Final = 100
 _WRITE_S: Final = 0.2
 
 _T = TypeVar("_T")
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 
 class Engine(Protocol):
@@ -49,6 +55,31 @@ class Notes(Protocol):
 
     def forget_task(self, task_id: str) -> None:
         """It has been removed."""
+
+
+class Thumbnails(Protocol):
+    """Encodes thumbnails and keeps them."""
+
+    def encode(self, pixels: "npt.NDArray[np.uint8]") -> bytes:
+        """(H, W, 3) uint8 RGB to a file's bytes; called by several threads."""
+
+    def keep(self, sha256: str, encoded: bytes) -> None:
+        """Keeps the thumbnail of the picture with this SHA-256."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What a run gives to the engine that it uses.
+
+    Attributes:
+        find_equal: finds the result of an equal file by its SHA-256.
+        notes: remembers the tasks on a bridge.
+        thumbnails: keeps thumbnails for a report.
+    """
+
+    find_equal: FindEqual | None = None
+    notes: Notes | None = None
+    thumbnails: Thumbnails | None = None
 
 
 async def classify_all(

@@ -25,6 +25,7 @@ from taskworker_classifyimage.local.rows import Row
 from taskworker_classifyimage.outputs import sqlite_file
 from taskworker_classifyimage.outputs.formats import Output
 from taskworker_classifyimage.outputs.sqlite_file import SqliteFile
+from taskworker_classifyimage.outputs.thumbnails import Thumbnails
 
 #: Settings that all rows of an output have in common.
 _FIXED: Final = (
@@ -51,6 +52,7 @@ class OutputFiles:
 
     Attributes:
         checkpoint: the rows.
+        thumbnails: keeps those of a report; None if there is none.
     """
 
     def __init__(self, outputs: Sequence[Output], make: Make, *, is_lean: bool = False) -> None:
@@ -69,6 +71,8 @@ class OutputFiles:
         rows = _add(self._base, ".part" if self._own else ".checkpoint.jsonl")
         self.checkpoint = Checkpoint(rows, Index(_add(self._base, ".index.sqlite")))
         self._run = _add(self._base, ".run.json")
+        has_report = any(output.format == "html" for output in outputs)
+        self.thumbnails = Thumbnails(self.checkpoint.index) if has_report else None
         #: Tables that others read while the run goes on.
         self._tables = {output: SqliteFile() for output in outputs if output.format == "sqlite"}
         self._facts: dict[str, object] = {}
@@ -116,6 +120,9 @@ class OutputFiles:
 
     def append(self, rows: Sequence[Row]) -> None:
         """Writes rows to the checkpoint; raises `OSError` if the disk is full."""
+        if self.thumbnails is not None:
+            # Before the rows: after a kill, a run does not come back to what has one.
+            self.thumbnails.write()
         self.checkpoint.append(rows)
         for table in self._tables.values():
             table.add(rows, self.checkpoint.size_bytes)
@@ -139,7 +146,7 @@ class OutputFiles:
             table.finish(self._facts)
         if self._own is not None:
             self._finish_own(self._own)
-        if not any(output.format == "html" for output in self._outputs):
+        if self.thumbnails is None:
             # It is made again when it is needed; thumbnails are not.
             self.checkpoint.index.remove()
         self.close()

@@ -20,6 +20,7 @@ class Decoders(Protocol):
         memory_bytes: int | None = None,
         *,
         is_alone: bool = True,
+        thumbnail: bool = False,
     ) -> Decoded:
         """Decodes a picture to a square of `spec.size`.
 
@@ -28,6 +29,7 @@ class Decoders(Protocol):
             spec: what the network takes.
             memory_bytes: what decoding may take, with the file; None: as much as any picture.
             is_alone: whether nothing else decodes meanwhile.
+            thumbnail: whether a thumbnail is wanted as well.
 
         Raises:
             TaskError: it cannot be decoded.

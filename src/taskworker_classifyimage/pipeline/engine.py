@@ -30,6 +30,9 @@ from taskworker_classifyimage.tasks import ClassifyRequest, Runtime, result_json
 if TYPE_CHECKING:
     from PIL import Image
 
+#: (H, W, 3) uint8 RGB to a file's bytes.
+EncodeThumbnail = Callable[[npt.NDArray[np.uint8]], bytes]
+
 #: Hashed on the event loop: takes under a millisecond, less than a thread's switch and back.
 _HASH_AT_ONCE_BYTES: Final = 2**20
 #: What decoding may take at first, by the size of the file: enough for one that is not compressed.
@@ -46,6 +49,7 @@ class Answer:
         probabilities: (C,) 0 to 1, in the order of the classes.
         facts: what decoding found out about the picture.
         sha256: of the encoded picture, in hexadecimal; None if no provenance is requested.
+        thumbnail: encoded, if the engine makes thumbnails.
         maker: the process that decoded the picture.
     """
 
@@ -53,6 +57,7 @@ class Answer:
     facts: PictureFacts
     sha256: str | None
     maker: Maker
+    thumbnail: bytes | None = None
 
 
 class Engine:
@@ -64,7 +69,14 @@ class Engine:
         limit_memory_bytes: the most that decoding a picture may take.
     """
 
-    def __init__(self, classifier: Classifier, decoders: Decoders) -> None:
+    def __init__(
+        self,
+        classifier: Classifier,
+        decoders: Decoders,
+        encode_thumbnail: EncodeThumbnail | None = None,
+    ) -> None:
+        """Takes its collaborators; with `encode_thumbnail`, answers have thumbnails."""
+        self._encode_thumbnail = encode_thumbnail
         self._classifier = classifier
         self._decoders = decoders
         self._labels = labels_of(classifier.model)
@@ -88,9 +100,14 @@ class Engine:
             DeviceFailed: the model fails with any picture.
         """
         spec = self._classifier.model.input
-        decoded = self._decoders.decode(encoded, spec, memory_bytes, is_alone=is_alone)
+        encode = self._encode_thumbnail
+        decoded = self._decoders.decode(
+            encoded, spec, memory_bytes, is_alone=is_alone, thumbnail=encode is not None
+        )
         probabilities = infer(self._classifier, decoded.pixels)
-        return Answer(probabilities, decoded.facts, sha256, decoded.maker)
+        pixels = decoded.thumbnail
+        thumbnail = None if encode is None or pixels is None else encode(pixels)
+        return Answer(probabilities, decoded.facts, sha256, decoded.maker, thumbnail)
 
     def answer_image(self, image: "Image.Image") -> Answer:
         """Infers an image of Pillow; raises `NoAnswer` or `DeviceFailed`."""

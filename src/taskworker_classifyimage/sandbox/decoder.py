@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from taskworker_classifyimage.decode import Decoded, DecodeLimits
+from taskworker_classifyimage.decode import Decoded
 from taskworker_classifyimage.errors import (
     DamagedPicture,
     NeedsMemory,
@@ -19,7 +19,6 @@ from taskworker_classifyimage.errors import (
     TooLarge,
     one_line,
 )
-from taskworker_classifyimage.input_spec import InputSpec
 from taskworker_classifyimage.sandbox.channel import Channel, ChannelBroken
 from taskworker_classifyimage.sandbox.lockdown import ProcessLimits, lock_down
 from taskworker_classifyimage.sandbox.messages import (
@@ -30,7 +29,8 @@ from taskworker_classifyimage.sandbox.messages import (
     send_decoded,
 )
 
-Decode = Callable[[bytes, InputSpec, DecodeLimits], Decoded]
+#: Takes (encoded, spec, limits), and `thumbnail=True` if one is wanted.
+Decode = Callable[..., Decoded]
 
 #: Encodings of texts in pictures: Python imports an encoding when it is first used.
 _ENCODINGS: Final = ("ascii", "latin-1", "utf-8", "utf-16", "utf-16-le", "utf-16-be", "cp1252")
@@ -82,7 +82,8 @@ def _answer(channel: Channel, job: Job, decode: Decode, limits: ProcessLimits) -
     _late_imports.names.clear()
     try:
         with _limit_time(limits.time_s):
-            decoded = decode(job.encoded, job.spec, job.limits)
+            wish = {"thumbnail": True} if job.thumbnail else {}
+            decoded = decode(job.encoded, job.spec, job.limits, **wish)
     except NeedsMemory as err:
         send_answer(channel, Kind.NEEDS_MEMORY, err.needed_bytes)
     except TaskError as err:

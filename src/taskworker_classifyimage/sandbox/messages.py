@@ -1,7 +1,8 @@
 """The protocol between the worker and a decoder.
 
-    job     lengths of the next two parts | pickled (InputSpec, DecodeLimits) | encoded picture
-    answer  kind, length of the JSON | JSON | for a decoded picture: (S, S, 3) pixels
+    job     lengths of the next two parts | pickled (spec, limits, thumbnail) | encoded picture
+    answer  kind, length of the JSON | JSON | for a decoded picture: (S, S, 3) pixels, and for a
+            thumbnail its height and width, and (H, W, 3) pixels
 
 A job comes from the worker, so it may be pickled. An answer comes from a process that a picture may
 have taken over, so every length, type and text in it is checked.
@@ -15,6 +16,7 @@ from enum import IntEnum
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from taskworker_classifyimage.decode import Decoded, DecodeLimits, PictureFacts
+from taskworker_classifyimage.decode.picture import THUMBNAIL_SIDE
 from taskworker_classifyimage.errors import (
     DamagedPicture,
     EmptyFile,
@@ -29,6 +31,7 @@ from taskworker_classifyimage.sandbox.facts import check_facts
 
 _JOB: Final = struct.Struct("!IQ")
 _ANSWER: Final = struct.Struct("!BI")
+_SIDES: Final = struct.Struct("!HH")
 
 #: Facts take a few hundred bytes.
 _MAX_JSON_BYTES: Final = 2**16
@@ -64,17 +67,19 @@ class Job:
 
     Attributes:
         is_alone: whether no other picture is decoded meanwhile; the worker's own business.
+        thumbnail: whether a thumbnail is wanted as well.
     """
 
     encoded: bytes
     spec: InputSpec
     limits: DecodeLimits
     is_alone: bool = True
+    thumbnail: bool = False
 
 
 def send_job(channel: Channel, job: Job) -> None:
     """Sends a job to a decoder; raises `ChannelClosed` if it is gone."""
-    options = pickle.dumps((job.spec, job.limits))
+    options = pickle.dumps((job.spec, job.limits, job.thumbnail))
     channel.send(_JOB.pack(len(options), len(job.encoded)) + options)
     channel.send(job.encoded)
 
@@ -83,8 +88,8 @@ def read_job(channel: Channel) -> Job:
     """Reads a decoder's next job; raises `ChannelClosed` when the worker is gone."""
     options_bytes, encoded_bytes = _JOB.unpack(channel.read(_JOB.size))
     # A decoder trusts its worker, never the other way round.
-    spec, limits = pickle.loads(channel.read(options_bytes))  # noqa: S301 - from the worker
-    return Job(channel.read(encoded_bytes), spec, limits)
+    spec, limits, thumbnail = pickle.loads(channel.read(options_bytes))  # noqa: S301 - from the worker
+    return Job(channel.read(encoded_bytes), spec, limits, thumbnail=thumbnail)
 
 
 def send_answer(channel: Channel, kind: Kind, content: object) -> None:
@@ -99,6 +104,9 @@ def send_decoded(channel: Channel, decoded: Decoded) -> None:
 
     send_answer(channel, Kind.DECODED, asdict(decoded.facts))
     channel.send(np.ascontiguousarray(decoded.pixels).data.cast("B"))
+    if decoded.thumbnail is not None:
+        channel.send(_SIDES.pack(*decoded.thumbnail.shape[:2]))
+        channel.send(np.ascontiguousarray(decoded.thumbnail).data.cast("B"))
 
 
 def read_ready(channel: Channel) -> tuple[str, ...]:
@@ -144,7 +152,14 @@ def read_decoded(channel: Channel, job: Job) -> Decoded:
         raise ChannelBroken(str(err)) from None
     pixels = np.empty((job.spec.size, job.spec.size, 3), dtype=np.uint8)
     channel.fill(pixels.data.cast("B"))
-    return Decoded(pixels, facts)
+    if not job.thumbnail:
+        return Decoded(pixels, facts)
+    height, width = _SIDES.unpack(channel.read(_SIDES.size))
+    if not (1 <= height <= THUMBNAIL_SIDE and 1 <= width <= THUMBNAIL_SIDE):
+        raise ChannelBroken(f"a thumbnail of {width} x {height} pixels")
+    thumbnail = np.empty((height, width, 3), dtype=np.uint8)
+    channel.fill(thumbnail.data.cast("B"))
+    return Decoded(pixels, facts, thumbnail)
 
 
 def _read_answer(channel: Channel) -> tuple[int, bytes]:

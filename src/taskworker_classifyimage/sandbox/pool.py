@@ -94,6 +94,7 @@ class DecoderPool:
         memory_bytes: int | None = None,
         *,
         is_alone: bool = True,
+        thumbnail: bool = False,
     ) -> Decoded:
         """Decodes a picture to a square of `spec.size`; waits until a decoder is free.
 
@@ -103,6 +104,7 @@ class DecoderPool:
             memory_bytes: what it may take, with the file; None: as much as any picture.
             is_alone: whether a decoder's death is the picture's fault, since no other picture
                 takes its memory.
+            thumbnail: whether a thumbnail is wanted as well.
 
         Raises:
             TaskError: it cannot be decoded, takes too much time or memory, or kills every decoder.
@@ -115,7 +117,7 @@ class DecoderPool:
             limits = replace(limits, memory_bytes=min(memory_bytes, most_bytes))
         slot = self._free.get()
         try:
-            return slot.decode(Job(encoded, spec, limits, is_alone))
+            return slot.decode(Job(encoded, spec, limits, is_alone, thumbnail))
         finally:
             self._free.put(slot)
 

@@ -51,6 +51,7 @@ class DecodersHere:
         memory_bytes: int | None = None,
         *,
         is_alone: bool = True,
+        thumbnail: bool = False,
     ) -> Decoded:
         if self.error is not None:
             raise self.error

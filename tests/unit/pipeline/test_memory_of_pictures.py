@@ -43,6 +43,7 @@ class Asking:
         memory_bytes: int | None = None,
         *,
         is_alone: bool = True,
+        thumbnail: bool = False,
     ) -> Decoded:
         assert memory_bytes is not None
         self.given.append((memory_bytes // MIB, is_alone))

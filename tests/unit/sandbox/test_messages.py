@@ -2,7 +2,7 @@ import io
 import json
 import struct
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pytest
@@ -68,6 +68,26 @@ def test_an_answer_arrives_as_it_was_sent() -> None:
     send_answer(refusal, Kind.REFUSED, ("too_large", "65535 x 65535 pixels"))
     with pytest.raises(TooLarge, match="65535 x 65535 pixels"):
         read_decoded(channel(written(refusal)), JOB)
+
+
+def test_a_thumbnail_arrives_after_the_pixels() -> None:
+    small = np.arange(2 * 5 * 3, dtype=np.uint8).reshape(2, 5, 3)
+    wish, sender = replace(JOB, thumbnail=True), channel()
+    send_job(sender, wish)
+    assert read_job(channel(written(sender))).thumbnail
+    sender = channel()
+    send_decoded(sender, replace(DECODED, thumbnail=small))
+    decoded = read_decoded(channel(written(sender)), wish)
+    assert decoded.thumbnail is not None
+    assert (decoded.thumbnail == small).all()
+
+
+@pytest.mark.parametrize("sides", [(0, 5), (5, 0), (97, 5), (5, 97), (65_535, 65_535)])
+def test_a_thumbnail_of_other_sides_is_refused(sides: tuple[int, int]) -> None:
+    """Before any memory is taken for it."""
+    content = DECODED.pixels.tobytes() + struct.pack("!HH", *sides)
+    with pytest.raises(ChannelBroken, match="a thumbnail of"):
+        read_decoded(answer(Kind.DECODED, asdict(FACTS), content), replace(JOB, thumbnail=True))
 
 
 def test_pixels_in_any_order_of_memory_arrive() -> None:
