@@ -1,27 +1,32 @@
 """Classifies files of this machine, many at once, by the steps that tasks go through."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.errors import TaskError
 from taskworker_classifyimage.local.found import Found
 from taskworker_classifyimage.local.reading import Reader, ReadFile, insist, make_row
+from taskworker_classifyimage.local.remembered import RememberedAnswers
 from taskworker_classifyimage.local.rows import Row
 from taskworker_classifyimage.local.run import Hooks
 from taskworker_classifyimage.machine import picture_memory_bytes
-from taskworker_classifyimage.pipeline.engine import ConcurrentEngine, Engine
-from taskworker_classifyimage.pipeline.memory_budget import MemoryBudget
-from taskworker_classifyimage.pipeline.timing import Timing
+from taskworker_classifyimage.pipeline.engine import Answer, Engine, sha256_of
+from taskworker_classifyimage.pipeline.memory_budget import Hold, MemoryBudget
+from taskworker_classifyimage.pipeline.within_memory import WithinMemory
 from taskworker_classifyimage.sandbox.pool import DecoderPool
 from taskworker_classifyimage.tasks import ClassifyRequest, error_json
 
 if TYPE_CHECKING:
     from PIL import Image
 
+#: Threads that wait for a slow disk or a share.
+_READERS: Final = 4
 _NO_HOOKS: Final = Hooks()
 
 
@@ -53,26 +58,36 @@ class LocalEngine:
         """
         self._request = request
         self._find_equal, self._thumbnails = hooks.find_equal, hooks.thumbnails
-        # One more than the device needs, as one thread usually waits for a decoder process.
-        threads = 1 + classifier.threads
-        self._compute = ThreadPoolExecutor(threads, thread_name_prefix="compute")
+        self._remembered = RememberedAnswers() if remembers else None
         self._decoders = decoders
-        budget = MemoryBudget(picture_memory_bytes(decoders.processes))
         encode = None if self._thumbnails is None else self._thumbnails.encode
-        engine = Engine(classifier, decoders, encode)
-        self._engine = ConcurrentEngine(engine, self._compute, budget, remembers=remembers)
-        self._reader = Reader(budget, self._engine.limit_bytes)
-        self.runtime = engine.runtime
-        self.most = 2 * threads + self._reader.threads
+        self._engine = Engine(classifier, decoders, encode)
+        self.runtime = self._engine.runtime
+        # One more than the device needs, as one thread usually waits for a decoder process; and
+        # some that wait for the disk.
+        threads = 1 + classifier.threads
+        self._computing = threading.Semaphore(threads)
+        self._pool = ThreadPoolExecutor(threads + _READERS, thread_name_prefix="classify")
+        budget = MemoryBudget(picture_memory_bytes(decoders.processes))
+        limit_bytes = min(self._engine.limit_bytes, budget.largest_file_bytes)
+        self._reader = Reader(budget, limit_bytes)
+        self._within = WithinMemory(self._pool, budget, self._engine.limit_memory_bytes)
+        self.most = 2 * threads + _READERS
 
     async def read(self, found: Found) -> Callable[[], Awaitable[Row]]:
-        """Reads a file; what is returned classifies it.
+        """Reads a member of an archive, whose place in it will be gone; a file is read later.
+
+        Returns:
+            What classifies it.
 
         Raises:
             MachineShort: the machine is short of something; so does what is returned.
             UserError: only what is returned: this installation cannot classify any picture.
         """
-        read = await self._reader.read(found)
+        if found.open_member is not None:
+            read = await self._reader.read(found)
+        else:
+            read = self._reader.begin(found)
         return lambda: make_row(read, self._answer, self.runtime)
 
     async def classify_image(self, image: "Image.Image") -> Mapping[str, object]:
@@ -81,10 +96,10 @@ class LocalEngine:
         Raises:
             DeviceFailed: this installation cannot classify any picture.
         """
-        start_s, engine = time.perf_counter(), self._engine.engine
+        start_s, engine = time.perf_counter(), self._engine
         run = asyncio.get_running_loop().run_in_executor
         try:
-            answer = await run(self._compute, engine.answer_image, image)
+            answer = await run(self._pool, engine.answer_image, image)
         except TaskError as err:
             duration_s = time.perf_counter() - start_s
             return error_json(str(err), err.code, self.runtime, duration_s)
@@ -94,14 +109,27 @@ class LocalEngine:
         """Ends all threads and decoders, whatever they are doing."""
         self._decoders.close()
         self._reader.close()
-        self._compute.shutdown(wait=False, cancel_futures=True)
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _answer(self, read: ReadFile) -> Mapping[str, object]:
-        encoded = read.encoded
-        sha256 = read.sha256 = await self._engine.hash(encoded)
+        # One thread for all steps: each switch costs a fiftieth of a small picture.
+        if read.found.open_member is None:
+            await self._reader.take_room(read)
+        file_bytes = read.found.size_bytes or len(read.encoded)
+        return await insist(lambda: self._within.run(partial(self._work, read), file_bytes))
+
+    def _work(self, read: ReadFile, hold: Hold) -> Mapping[str, object]:
+        if not read.encoded:
+            self._reader.load(read)
+        sha256 = read.sha256 = sha256_of(read.encoded)
         if (known := self._find_equal and self._find_equal(sha256)) is not None:
             return known
-        answer = await insist(lambda: self._engine.answer(encoded, sha256, Timing()))
+        compute = partial(self._compute, read.encoded, sha256, hold)
+        answer = self._remembered.get(sha256, compute) if self._remembered else compute()
         if self._thumbnails is not None and answer.thumbnail is not None:
             self._thumbnails.keep(sha256, answer.thumbnail)
-        return self._engine.engine.result(answer, self._request, read.passed_s)
+        return self._engine.result(answer, self._request, read.passed_s)
+
+    def _compute(self, encoded: bytes, sha256: str, hold: Hold) -> Answer:
+        with self._computing:
+            return self._engine.answer(encoded, sha256, hold.size_bytes, is_alone=hold.is_alone)

@@ -84,7 +84,7 @@ class Reader:
         Raises:
             MachineShort: the machine is short of something for a minute.
         """
-        read = ReadFile(found, FileRoom(self._budget, nullcontext), time.perf_counter())
+        read = self.begin(found)
         try:
             await insist(lambda: self._read_into(read))
         except TaskError as err:
@@ -94,28 +94,48 @@ class Reader:
             raise
         return read
 
-    def close(self) -> None:
-        """Ends the threads."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+    def begin(self, found: Found) -> ReadFile:
+        """A file of which nothing is read yet, and no memory is taken for it."""
+        return ReadFile(found, FileRoom(self._budget, nullcontext), time.perf_counter())
 
-    async def _read_into(self, read: ReadFile) -> None:
+    async def take_room(self, read: ReadFile) -> None:
+        """Takes memory for a file, as soon as there is some.
+
+        Raises:
+            TaskError: it cannot be read.
+        """
+        if read.found.problem is not None:
+            raise read.found.problem
+        check_size(read.found.size_bytes, self._limit_bytes)
+        await read.room.take(read.found.size_bytes)
+
+    def load(self, read: ReadFile) -> None:
+        """Reads a file, for which there is memory, in this thread.
+
+        Raises:
+            TaskError: it cannot be read.
+            OSError: the machine is short of something.
+        """
         found, limit_bytes = read.found, self._limit_bytes
-        if found.problem is not None:
-            raise found.problem
-        check_size(found.size_bytes, limit_bytes)
-        await read.room.take(found.size_bytes)
-        run = asyncio.get_running_loop().run_in_executor
         if found.open_member is not None:
             most_bytes = limit_bytes + 1 if found.size_bytes is None else found.size_bytes
-            read.encoded = await run(self._pool, read_member, found.open_member, most_bytes)
+            read.encoded = read_member(found.open_member, most_bytes)
             check_size(len(read.encoded), limit_bytes)
             read.found = replace(found, size_bytes=len(read.encoded))
             return
         # What has grown since it was found is read as large as it was found.
         most_bytes = limit_bytes if found.size_bytes is None else found.size_bytes
-        read.encoded, facts = await run(self._pool, read_file, found.path, most_bytes)
+        read.encoded, facts = read_file(found.path, most_bytes)
         modified_ns = to_time(facts.st_mtime_ns)
         read.found = replace(found, size_bytes=facts.st_size, modified_ns=modified_ns)
+
+    def close(self) -> None:
+        """Ends the threads."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _read_into(self, read: ReadFile) -> None:
+        await self.take_room(read)
+        await asyncio.get_running_loop().run_in_executor(self._pool, self.load, read)
 
 
 async def make_row(

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import itertools
 import sys
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -18,13 +17,13 @@ from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.classify.labels import labels_of
 from taskworker_classifyimage.decode import PictureFacts
 from taskworker_classifyimage.decode.picture import Maker
-from taskworker_classifyimage.errors import NeedsMemory
 from taskworker_classifyimage.pipeline.answer_cache import AnswerCache
 from taskworker_classifyimage.pipeline.decode import Decoders
 from taskworker_classifyimage.pipeline.file_room import FileRoom
 from taskworker_classifyimage.pipeline.infer import infer, name_best
 from taskworker_classifyimage.pipeline.memory_budget import Hold, MemoryBudget, Waits
 from taskworker_classifyimage.pipeline.timing import Timing
+from taskworker_classifyimage.pipeline.within_memory import WithinMemory
 from taskworker_classifyimage.tasks import ClassifyRequest, Runtime, result_json
 
 if TYPE_CHECKING:
@@ -35,10 +34,6 @@ EncodeThumbnail = Callable[[npt.NDArray[np.uint8]], bytes]
 
 #: Hashed on the event loop: takes under a millisecond, less than a thread's switch and back.
 _HASH_AT_ONCE_BYTES: Final = 2**20
-#: What decoding may take at first, by the size of the file: enough for one that is not compressed.
-_GUESSED_FACTOR: Final = 3
-#: A header says what it needs in two steps at most; more come from a decoder that is taken over.
-_MOST_TRIALS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,26 +140,17 @@ class ConcurrentEngine:
         engine: does the work.
     """
 
-    def __init__(
-        self,
-        engine: Engine,
-        compute: Executor,
-        budget: MemoryBudget,
-        *,
-        remembers: bool = True,
-    ) -> None:
-        """Takes its collaborators; `remembers` says whether equal pictures are classified once."""
+    def __init__(self, engine: Engine, compute: Executor, budget: MemoryBudget) -> None:
         self.engine = engine
         self._compute = compute
         self._budget = budget
-        self._cache = (
-            AnswerCache[Answer](lambda answer: not answer.maker.is_replaced) if remembers else None
-        )
+        self._within = WithinMemory(compute, budget, engine.limit_memory_bytes)
+        self._cache = AnswerCache[Answer](lambda answer: not answer.maker.is_replaced)
 
     @property
     def cache_hits(self) -> int:
         """How many pictures were answered without an inference."""
-        return 0 if self._cache is None else self._cache.hits
+        return self._cache.hits
 
     @property
     def limit_bytes(self) -> int:
@@ -204,49 +190,12 @@ class ConcurrentEngine:
             TaskError, DeviceFailed: see `Engine.answer`.
         """
         work = partial(self._timed_answer, encoded, sha256, timing)
-        compute = partial(self._compute_within_memory, work, len(encoded), waits, is_alone=is_alone)
-        return await (compute() if self._cache is None else self._cache.get(sha256, compute))
-
-    async def _compute_within_memory(
-        self, work: Callable[[Hold], Answer], file_bytes: int, waits: Waits, *, is_alone: bool
-    ) -> Answer:
-        """Decodes with little memory first, and with more when the picture's header asks for it."""
-        budget = self._budget
-        guessed_bytes = max(budget.small_picture_bytes, _GUESSED_FACTOR * file_bytes)
-        wanted_bytes: int | None = min(guessed_bytes, budget.largest_picture_bytes(file_bytes))
-        trials = itertools.count()
-        while True:
-            if is_alone or next(trials) >= _MOST_TRIALS:
-                wanted_bytes = None
-            hold = await budget.acquire_decoding(wanted_bytes, file_bytes, waits)
-            try:
-                return await self._run(work, hold)
-            except NeedsMemory as err:
-                if hold.is_alone or (err.needed_bytes or 0) > self.engine.limit_memory_bytes:
-                    raise
-                wanted_bytes = err.needed_bytes
-
-    async def _run(self, work: Callable[[Hold], Answer], hold: Hold) -> Answer:
-        # One thread for both steps: a switch costs as much as a call to the bridge.
-        running = asyncio.get_running_loop().run_in_executor(self._compute, work, hold)
-        # A thread cannot be cancelled: until it ends, its decoder takes the memory.
-        running.add_done_callback(partial(_note_end, hold))
-        try:
-            return await asyncio.shield(running)
-        finally:
-            # Its error refers to this frame: the circle would keep the file in memory.
-            del running
+        compute = partial(self._within.run, work, len(encoded), waits, is_alone=is_alone)
+        return await self._cache.get(sha256, compute)
 
     def _timed_answer(self, encoded: bytes, sha256: str, timing: Timing, hold: Hold) -> Answer:
         with timing.compute():
             return self.engine.answer(encoded, sha256, hold.size_bytes, is_alone=hold.is_alone)
-
-
-def _note_end(hold: Hold, running: "asyncio.Future[Answer]") -> None:
-    hold.release()
-    if not running.cancelled():
-        # Nobody may wait for it any more; an error that nobody has seen would be logged.
-        running.exception()
 
 
 def sha256_of(encoded: bytes) -> str:

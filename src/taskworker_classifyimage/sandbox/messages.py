@@ -13,6 +13,7 @@ import pickle
 import struct
 from dataclasses import asdict, dataclass, is_dataclass
 from enum import IntEnum
+from functools import cache
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from taskworker_classifyimage.decode import Decoded, DecodeLimits, PictureFacts
@@ -198,11 +199,16 @@ def parse_untrusted(encoded: bytes, kind: Any) -> Any:
         raise ChannelBroken(str(err)) from None
 
 
+@cache
+def _kinds_of(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
 def _convert(value: object, kind: Any) -> Any:
     if get_origin(kind) is tuple and isinstance(value, list) and len(value) <= _MAX_ITEMS:
         return tuple(_convert(item, get_args(kind)[0]) for item in value)
     if isinstance(kind, type) and is_dataclass(kind) and isinstance(value, dict):
-        kinds = get_type_hints(kind)
+        kinds = _kinds_of(kind)
         if value.keys() == kinds.keys():
             return kind(**{name: _convert(value[name], kinds[name]) for name in kinds})
     if isinstance(value, str) and kind is str:
