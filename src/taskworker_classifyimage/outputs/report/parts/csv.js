@@ -1,0 +1,77 @@
+// A table of the chosen pictures for spreadsheets, as `classify --excel` writes it; and their paths.
+
+// Text that a spreadsheet takes for a formula, also behind quotes, blanks and what is not seen.
+const FORMULA = /^(?:[\t\r\n]|[\s"'\x00-\x20\x85\u200b-\u200f\u2060\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20])/u;
+const STATUS_NAMES = ["ok", "not_a_picture", "failed"];
+
+async function exportCsv() {
+  const pieces = ["\ufeff", toLine(listColumns())];
+  for (const at of listChosen()) pieces.push(toLine(toCells(at, await loadDetail(at))));
+  const link = make("a");
+  link.href = URL.createObjectURL(new Blob(pieces, { type: "text/csv" }));
+  link.download = say("csv_name");
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  announce(sayCount("exported", pieces.length - 2));
+}
+
+function listColumns() {
+  const columns = ["path", "status", "code", "error", "size", "modified"];
+  for (let rank = 1; rank <= facts.run.top; rank += 1) {
+    columns.push(`class_${rank}`, `name_${rank}`, `probability_${rank}`);
+  }
+  return [...columns, "warnings", "sha256"];
+}
+
+function toCells(at, detail) {
+  const status = index.status[at];
+  const code = status === OK ? null : facts.codes[index.group[at]];
+  const cells = [pathOf(at), STATUS_NAMES[status], code, detail.error, detail.size, detail.modified];
+  for (let rank = 0; rank < facts.run.top; rank += 1) {
+    const each = detail.predictions[rank];
+    if (each === undefined) cells.push(null, null, null);
+    else cells.push(each.class, each.name, withoutPoint(each.probability));
+  }
+  return [...cells, detail.warnings.join("; "), detail.sha256];
+}
+
+function toLine(cells) {
+  return `${cells.map(toCell).join(";")}\r\n`;
+}
+
+function toCell(value) {
+  if (value === null) return "";
+  const text = typeof value === "string" && FORMULA.test(value) ? `'${value}` : String(value);
+  return /[;"\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/** The same number as a whole number and a power of ten, which every spreadsheet reads: 84E-2. */
+function withoutPoint(number) {
+  const [digits, exponent = "0"] = String(number).split("e");
+  const [whole, decimals = "0"] = digits.split(".");
+  return `${BigInt(whole + decimals)}E${Number(exponent) - decimals.length}`;
+}
+
+function copyPaths() {
+  const chosen = listChosen();
+  copyText(chosen.map(pathOf).join("\n"), sayCount("copied_paths", chosen.length));
+}
+
+async function copyText(text, done) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    // Pages in files may not use the clipboard in some browsers.
+    copyBySelecting(text);
+  }
+  announce(done);
+}
+
+function copyBySelecting(text) {
+  const field = make("textarea", "aside");
+  field.value = text;
+  document.body.append(field);
+  field.select();
+  document.execCommand("copy");
+  field.remove();
+}

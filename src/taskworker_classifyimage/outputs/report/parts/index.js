@@ -1,0 +1,68 @@
+// What is known at once of all pictures, in columns; a picture is its position in the run.
+
+const OK = 0;
+const NO_PICTURE = 1;
+const FAILED = 2;
+const NONE = -1;
+
+const facts = readJson("facts");
+const index = readIndex();
+
+function readIndex() {
+  const count = Object.values(facts.counts).reduce((sum, each) => sum + each, 0);
+  const columns = {
+    count,
+    folders: new Array(count),
+    names: new Array(count),
+    status: new Uint8Array(count),
+    // Of the best class, or of the code where it was not classified.
+    group: new Int32Array(count).fill(NONE),
+    probability: new Float32Array(count).fill(NONE),
+    category: new Int32Array(count).fill(NONE),
+    searched: new Array(count),
+  };
+  let at = 0;
+  let folder = "";
+  for (let block = 0; at < count; block += 1) {
+    const script = byId(`index-${block}`);
+    for (const entry of JSON.parse(script.textContent)) {
+      if (entry[0] !== 0) folder = entry[0];
+      addEntry(columns, at, folder, entry);
+      at += 1;
+    }
+    script.remove();
+  }
+  return columns;
+}
+
+function addEntry(columns, at, folder, [, name, status, group, probability, category]) {
+  columns.folders[at] = folder;
+  columns.names[at] = name;
+  columns.status[at] = status;
+  columns.group[at] = group ?? NONE;
+  columns.probability[at] = probability ?? NONE;
+  columns.category[at] = category ?? NONE;
+  columns.searched[at] = toSearched(folder + name);
+}
+
+/** Text in the form in which it is compared: case and kind of encoding do not matter. */
+function toSearched(text) {
+  return text.normalize("NFC").toLowerCase();
+}
+
+function pathOf(at) {
+  return index.folders[at] + index.names[at];
+}
+
+/** The best class, or why there is none. */
+function groupName(at) {
+  const group = index.group[at];
+  if (group === NONE) return say("no_class");
+  return index.status[at] === OK ? facts.classes[group][1] : sayCode(facts.codes[group]);
+}
+
+function endingOf(at) {
+  const name = index.names[at];
+  const dot = name.lastIndexOf(".");
+  return dot > 0 && name.length - dot <= 6 ? toVisible(name.slice(dot + 1).toUpperCase()) : "?";
+}
