@@ -141,7 +141,7 @@ class AsyncClassifier:
             return Result.from_json(await engine.classify_image(to_image(source)))
         if not isinstance(source, str | os.PathLike | bytes | bytearray | memoryview):
             raise TypeError(f"a picture is a path, bytes, an image or an array, not {type(source)}")
-        row = await (await engine.read(to_found(source)))()
+        [row] = await (await engine.read([to_found(source)]))()
         return Result.from_json(row.result, row.path or None)
 
     async def classify_many(

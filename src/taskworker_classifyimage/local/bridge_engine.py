@@ -1,7 +1,7 @@
 """Classifies files of this machine through a bridge: uploads, waits, gathers, removes."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 from taskworker_classifyimage.bridge_client.submission import Submission
@@ -29,6 +29,7 @@ class BridgeEngine:
 
     Attributes:
         most: as many pictures at once.
+        together: they never wait for each other.
     """
 
     def __init__(
@@ -55,12 +56,16 @@ class BridgeEngine:
         budget = MemoryBudget(picture_memory_bytes(0))
         limit_bytes = min(DecodeLimits().file_bytes, budget.largest_file_bytes)
         self._reader = Reader(budget, limit_bytes)
-        self.most = _MOST
+        self.most, self.together = _MOST, 1
 
-    async def read(self, found: Found) -> Callable[[], Awaitable[Row]]:
-        """Reads a file; what is returned has it classified."""
-        read = await self._reader.read(found)
-        return lambda: make_row(read, self._answer, _RUNTIME)
+    async def read(self, found: Sequence[Found]) -> Callable[[], Awaitable[list[Row]]]:
+        """Reads files; what is returned has them classified."""
+        reads = [await self._reader.read(each) for each in found]
+
+        async def classify() -> list[Row]:
+            return [await make_row(read, self._answer, _RUNTIME) for read in reads]
+
+        return classify
 
     def close(self) -> None:
         """Ends all threads."""

@@ -3,15 +3,21 @@
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from taskworker_classifyimage.classify.base import Classifier
-from taskworker_classifyimage.errors import TaskError
+from taskworker_classifyimage.errors import NeedsMemory, TaskError
 from taskworker_classifyimage.local.found import Found
-from taskworker_classifyimage.local.reading import Reader, ReadFile, insist, make_row
+from taskworker_classifyimage.local.reading import (
+    Reader,
+    ReadFile,
+    explain_failure,
+    insist,
+    make_row,
+)
 from taskworker_classifyimage.local.remembered import RememberedAnswers
 from taskworker_classifyimage.local.rows import Row
 from taskworker_classifyimage.local.run import Hooks
@@ -20,6 +26,7 @@ from taskworker_classifyimage.pipeline.engine import Answer, Engine, sha256_of
 from taskworker_classifyimage.pipeline.memory_budget import Hold, MemoryBudget
 from taskworker_classifyimage.pipeline.within_memory import WithinMemory
 from taskworker_classifyimage.sandbox.pool import DecoderPool
+from taskworker_classifyimage.shortage import name_shortage
 from taskworker_classifyimage.tasks import ClassifyRequest, error_json
 
 if TYPE_CHECKING:
@@ -27,6 +34,8 @@ if TYPE_CHECKING:
 
 #: Threads that wait for a slow disk or a share.
 _READERS: Final = 4
+#: More save little and wait for each other.
+_TOGETHER: Final = 8
 _NO_HOOKS: Final = Hooks()
 
 
@@ -35,7 +44,8 @@ class LocalEngine:
 
     Attributes:
         runtime: library, model and device, for results.
-        most: as many pictures at once keep all cores busy.
+        most: as many groups of files at once keep all cores busy.
+        together: as many small files are best classified one after another.
     """
 
     def __init__(
@@ -73,22 +83,26 @@ class LocalEngine:
         self._reader = Reader(budget, limit_bytes)
         self._within = WithinMemory(self._pool, budget, self._engine.limit_memory_bytes)
         self.most = 2 * threads + _READERS
+        self.together = _TOGETHER
 
-    async def read(self, found: Found) -> Callable[[], Awaitable[Row]]:
-        """Reads a member of an archive, whose place in it will be gone; a file is read later.
+    async def read(self, found: Sequence[Found]) -> Callable[[], Awaitable[list[Row]]]:
+        """Reads a member of an archive, whose place in it will be gone; files are read later.
+
+        Args:
+            found: one file or member, or several small files.
 
         Returns:
-            What classifies it.
+            What classifies them.
 
         Raises:
             MachineShort: the machine is short of something; so does what is returned.
             UserError: only what is returned: this installation cannot classify any picture.
         """
-        if found.open_member is not None:
-            read = await self._reader.read(found)
-        else:
-            read = self._reader.begin(found)
-        return lambda: make_row(read, self._answer, self.runtime)
+        if found[0].open_member is not None:
+            read = await self._reader.read(found[0])
+            return lambda: self._classify([read])
+        reads = [self._reader.begin(each) for each in found]
+        return lambda: self._classify(reads)
 
     async def classify_image(self, image: "Image.Image") -> Mapping[str, object]:
         """Classifies pixels that are in memory already; returns the result JSON.
@@ -111,12 +125,42 @@ class LocalEngine:
         self._reader.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
+    async def _classify(self, reads: list[ReadFile]) -> list[Row]:
+        rows = await self._classify_together(reads) if len(reads) > 1 else {}
+        return [
+            rows.get(number) or await make_row(read, self._answer, self.runtime)
+            for number, read in enumerate(reads)
+        ]
+
+    async def _classify_together(self, reads: list[ReadFile]) -> dict[int, Row]:
+        """Small files one after another on one thread; those that need more are left for later."""
+        with self._reader.room() as room:
+            file_bytes = sum(read.found.size_bytes or 0 for read in reads)
+            await room.take(file_bytes)
+            return await self._within.run(partial(self._work_all, reads), file_bytes)
+
     async def _answer(self, read: ReadFile) -> Mapping[str, object]:
         # One thread for all steps: each switch costs a fiftieth of a small picture.
         if read.found.open_member is None:
             await self._reader.take_room(read)
         file_bytes = read.found.size_bytes or len(read.encoded)
         return await insist(lambda: self._within.run(partial(self._work, read), file_bytes))
+
+    def _work_all(self, reads: list[ReadFile], hold: Hold) -> dict[int, Row]:
+        rows = {}
+        for number, read in enumerate(reads):
+            try:
+                result = self._work(read, hold)
+            except NeedsMemory:
+                continue
+            except Exception as err:  # noqa: BLE001 - one picture must not end the run
+                if name_shortage(err):
+                    continue
+                result = explain_failure(err, read, self.runtime)
+            # Its bytes are not needed any more, its row may wait.
+            read.encoded = b""
+            rows[number] = read.to_row(result)
+        return rows
 
     def _work(self, read: ReadFile, hold: Hold) -> Mapping[str, object]:
         if not read.encoded:

@@ -63,6 +63,11 @@ class ReadFile:
         """Seconds since its reading began."""
         return time.perf_counter() - self.start_s
 
+    def to_row(self, result: Mapping[str, object]) -> Row:
+        """Its row."""
+        found = self.found
+        return Row(found.path, result, found.size_bytes, found.modified_ns, self.sha256)
+
 
 class Reader:
     """Reads files within one event loop.
@@ -97,6 +102,10 @@ class Reader:
     def begin(self, found: Found) -> ReadFile:
         """A file of which nothing is read yet, and no memory is taken for it."""
         return ReadFile(found, FileRoom(self._budget, nullcontext), time.perf_counter())
+
+    def room(self) -> FileRoom:
+        """Memory for several files."""
+        return FileRoom(self._budget, nullcontext)
 
     async def take_room(self, read: ReadFile) -> None:
         """Takes memory for a file, as soon as there is some.
@@ -143,7 +152,7 @@ async def make_row(
     answer: Callable[[ReadFile], Awaitable[Mapping[str, object]]],
     runtime: Runtime,
 ) -> Row:
-    """Has a file that was read answered, and gives its memory back.
+    """Has a file answered, and gives its memory back.
 
     Returns:
         Its row, whether or not it could be classified.
@@ -156,15 +165,19 @@ async def make_row(
             if read.problem is not None:
                 raise read.problem
             result = await answer(read)
-        except TaskError as err:
-            result = error_json(str(err), err.code, runtime, read.passed_s)
-        except TaskworkerError:
-            raise
-        except Exception:  # noqa: BLE001 - one picture must not end the run
-            _log.exception("%s: failed by a fault of this program", read.found.path)
-            result = error_json("internal error", ErrorCode.INTERNAL, runtime, read.passed_s)
-    found = read.found
-    return Row(found.path, result, found.size_bytes, found.modified_ns, read.sha256)
+        except Exception as err:  # noqa: BLE001 - one picture must not end the run
+            result = explain_failure(err, read, runtime)
+    return read.to_row(result)
+
+
+def explain_failure(err: Exception, read: ReadFile, runtime: Runtime) -> Mapping[str, object]:
+    """The result of a file that failed; raises the error again if it concerns all files."""
+    if isinstance(err, TaskError):
+        return error_json(str(err), err.code, runtime, read.passed_s)
+    if isinstance(err, TaskworkerError):
+        raise err
+    _log.error("%s: failed by a fault of this program", read.found.path, exc_info=err)
+    return error_json("internal error", ErrorCode.INTERNAL, runtime, read.passed_s)
 
 
 async def insist(step: Callable[[], Awaitable[_T]]) -> _T:

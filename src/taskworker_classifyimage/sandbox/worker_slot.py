@@ -162,7 +162,7 @@ class WorkerSlot:
 
     def _check_open(self) -> None:
         if self._closed.is_set():
-            raise RuntimeError("the decoders are closed")
+            raise DecodersUnusable("the decoders are closed")
 
 
 def describe_exit(code: int) -> str:

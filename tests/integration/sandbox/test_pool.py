@@ -92,7 +92,7 @@ def test_closing_ends_decoders_that_hang_and_threads_that_wait(launcher: Launche
             waiting = [threads.submit(pool.decode, b"hang", poison.SPEC) for _ in range(3)]
             wait_until(lambda: all(future.running() for future in waiting))
         for future in waiting:
-            with pytest.raises(RuntimeError, match="closed"):
+            with pytest.raises(DecodersUnusable, match="closed"):
                 future.result(60)
 
 

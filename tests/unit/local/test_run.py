@@ -14,26 +14,29 @@ GOOD: dict[str, object] = {"predictions": []}
 class Engine:
     """Classifies each file when its time has come; notes how many are in work at once."""
 
-    most = 4
+    most, together = 4, 3
 
     def __init__(self, events: dict[str, asyncio.Event] | None = None) -> None:
         self._events = events or {}
         self.begun: list[str] = []
+        self.groups: list[int] = []
         self.most_at_once = self._at_once = 0
 
-    async def read(self, found: Found) -> Callable[[], Awaitable[Row]]:
-        self.begun.append(found.path)
+    async def read(self, found: Sequence[Found]) -> Callable[[], Awaitable[list[Row]]]:
+        self.begun += [each.path for each in found]
+        self.groups.append(len(found))
         self._at_once += 1
         self.most_at_once = max(self.most_at_once, self._at_once)
 
-        async def classify() -> Row:
-            if found.path in self._events:
-                await self._events[found.path].wait()
-            if found.path == "broken device":
-                raise DeviceFailed("the device is broken")
+        async def classify() -> list[Row]:
+            for each in found:
+                if each.path in self._events:
+                    await self._events[each.path].wait()
+                if each.path == "broken device":
+                    raise DeviceFailed("the device is broken")
             await asyncio.sleep(0)
             self._at_once -= 1
-            return Row(found.path, GOOD)
+            return [Row(each.path, GOOD) for each in found]
 
         return classify
 
@@ -47,6 +50,18 @@ def test_rows_come_in_order_and_no_more_than_a_few_files_are_in_work() -> None:
     rows = asyncio.run(collect(engine, files(*paths), lambda _: None))
     assert [row.path for row in rows] == paths
     assert engine.most_at_once <= engine.most
+
+
+def test_small_files_are_classified_in_groups_after_the_first_ones() -> None:
+    """Large files, and those of unknown size, alone."""
+    sizes = [10] * 60 + [None, 10, 10, 2**20, 10, 10, 10, 10]
+    found = [Found(str(number), size) for number, size in enumerate(sizes)]
+    engine = Engine()
+    rows = asyncio.run(collect(engine, iter(found), lambda _: None))
+    assert [row.path for row in rows] == [each.path for each in found]
+    assert engine.groups[:16] == [1] * 16
+    assert max(engine.groups) == engine.together
+    assert sum(engine.groups) == len(sizes)
 
 
 def test_a_slow_file_stops_neither_the_others_nor_their_order() -> None:

@@ -217,7 +217,7 @@ def test_a_closed_slot_starts_nothing() -> None:
     launcher = Launcher(Decoder(decodes))
     slot = slot_with(launcher)
     slot.close()
-    with pytest.raises(RuntimeError, match="closed"):
+    with pytest.raises(DecodersUnusable, match="closed"):
         slot.decode(JOB)
     assert len(launcher.left) == 1
 
