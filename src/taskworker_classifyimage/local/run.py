@@ -176,7 +176,9 @@ class _Producer:
         group: list[Found] = []
         for found in batch:
             if not _is_small(found):
+                yield from ([group] if group else [])
                 yield [found]
+                group = []
                 continue
             group.append(found)
             # The first ones alone, so that all cores begin at once and results come at once.

@@ -59,7 +59,7 @@ def test_small_files_are_classified_in_groups_after_the_first_ones() -> None:
     engine = Engine()
     rows = asyncio.run(collect(engine, iter(found), lambda _: None))
     assert [row.path for row in rows] == [each.path for each in found]
-    assert engine.groups[:16] == [1] * 16
+    assert engine.groups[: 4 * engine.most] == [1] * (4 * engine.most)
     assert max(engine.groups) == engine.together
     assert sum(engine.groups) == len(sizes)
 
