@@ -9,6 +9,7 @@ FILE.lock               keeps a second run away
 """
 
 import json
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from itertools import islice
@@ -82,7 +83,8 @@ class OutputFiles:
     @property
     def paths(self) -> frozenset[str]:
         """Absolute paths of the outputs; all other files add an ending to one of them."""
-        return frozenset(str(output.path.absolute()) for output in self._outputs)
+        written = [output.path.absolute() for output in self._outputs]
+        return frozenset(map(str, [*written, *map(_folder_of, written)]))
 
     def open(self, facts: Mapping[str, object], *, resumes: bool, overwrites: bool) -> None:
         """Begins a run, or goes on with one.
@@ -176,8 +178,27 @@ class OutputFiles:
         part = _add(output.path, ".part")
         part.unlink(missing_ok=True)
         rows = (row for _, row in self.checkpoint.rows())
-        self._make(output, part, rows, self._facts)
+        if output.format == "html":
+            self._make_report(output.path, part, rows)
+        else:
+            self._make(output, part, rows, self._facts)
         rename_flushed(part, output.path)
+
+    def _make_report(self, page: Path, part: Path, rows: Iterator[Row]) -> None:
+        from taskworker_classifyimage.outputs import report  # noqa: PLC0415 - not for all
+
+        folder, folder_part = _folder_of(page), _folder_of(part)
+        shutil.rmtree(folder_part, ignore_errors=True)
+        has_folder = report.write(
+            part, folder_part, folder.name, rows, self._facts, self._find_thumbnail
+        )
+        shutil.rmtree(folder, ignore_errors=True)
+        if has_folder:
+            folder_part.replace(folder)
+
+    def _find_thumbnail(self, row: Row) -> bytes | None:
+        found = self.checkpoint.index.find_thumbnail
+        return None if row.sha256 is None else found(row.sha256)
 
     def _finish_own(self, own: Output) -> None:
         """Makes a checkpoint the output that it is, without rows that no longer count."""
@@ -229,6 +250,8 @@ class OutputFiles:
         self.checkpoint.index.remove()
         for output in self._outputs:
             sqlite_file.remove(output.path)
+            if output.format == "html":
+                shutil.rmtree(_folder_of(output.path), ignore_errors=True)
         for path in (self.checkpoint.path, self._run):
             path.unlink(missing_ok=True)
 
@@ -248,6 +271,11 @@ class OutputFiles:
 
 def _add(path: Path, ending: str) -> Path:
     return path.with_name(path.name + ending)
+
+
+def _folder_of(page: Path) -> Path:
+    """The folder of thumbnails that a large report has."""
+    return page.with_name(f"{page.name}_files")
 
 
 def _unlock(lock: FileLock) -> None:

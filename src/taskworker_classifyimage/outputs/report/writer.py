@@ -33,7 +33,7 @@ def write(
         files_name: the folder's name when both have their last names; it is beside the page.
         rows: all rows.
         run: what is true of the whole run.
-        thumbnail_of: a picture's thumbnail: WebP of at most 96 px; None if there is none.
+        thumbnail_of: a picture's thumbnail: JPEG of at most 96 px; None if there is none.
 
     Returns:
         Whether there is a folder.

@@ -30,7 +30,7 @@ async function loadDetail(at) {
 
 function toDetail([thumbnail, size, modified, sha256, predictions, categories, warnings, error]) {
   return {
-    thumbnail: thumbnail ? `data:image/webp;base64,${thumbnail}` : null,
+    thumbnail: thumbnail ? `data:image/jpeg;base64,${thumbnail}` : null,
     size: size ?? null,
     modified: modified ?? null,
     sha256: sha256 ?? null,
