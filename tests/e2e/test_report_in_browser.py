@@ -4,6 +4,7 @@ import csv
 import io
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from support.odd_folders import make_odd_folder
+from support.programs import run_command
 from support.rows import ODD_NAMES, RUN, classified, failed
 from taskworker_classifyimage.local.rows import Row
 from taskworker_classifyimage.outputs import report
@@ -189,3 +192,26 @@ def test_thumbnails_of_many_pictures_are_loaded_from_a_folder(tmp_path: Path, br
         assert width_of_active(page) == 96
         assert page.locator("[title='plain/20000.jpg']").count() == 1
         assert page.evaluate("performance.memory.usedJSHeapSize") < 2**26
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of Linux")
+def test_a_run_leaves_a_report_that_shows_each_file(tmp_path: Path, browser: Any) -> None:
+    """The command on a folder with odd names and broken files, and again with --resume."""
+    folder, path = make_odd_folder(tmp_path / "odd", 40), tmp_path / "report.html"
+    command = ("classify", str(folder.path), f"--output={path}")
+    for more, status in (((), 1), (("--resume",), 0)):
+        ended = run_command(*command, *more, model="EfficientNetLite0")
+        assert ended.returncode == status
+        with opened(browser, path) as page:
+            assert count(page).startswith(f"{len(folder.files)} ")
+            page.locator(".tab.ok").click()
+            assert f"{len(folder.good)} " in count(page)
+            page.locator("#grid").focus()
+            page.keyboard.press("Home")
+            assert 1 <= width_of_active(page) <= 96
+            page.locator(".tab.failed").click()
+            assert f"{len(folder.broken)} " in count(page)
+    (tmp_path / "other.html_files").mkdir()
+    ended = run_command("classify", str(folder.path), f"--output={tmp_path / 'other.html'}")
+    assert (ended.returncode, (tmp_path / "other.html_files").is_dir()) == (2, True)
+    assert "other.html_files exists; --overwrite replaces it" in ended.stderr

@@ -236,10 +236,14 @@ class OutputFiles:
 
     def _refuse_existing(self) -> None:
         for output in self._outputs:
-            if output.path.exists():
-                raise ConfigError(
-                    f"--output {output.path} exists; --overwrite replaces it, --resume adds to it"
-                )
+            names = [output.path]
+            if output.format == "html":
+                names.append(_folder_of(output.path))
+            for path in names:
+                if path.exists():
+                    raise ConfigError(
+                        f"--output {path} exists; --overwrite replaces it, --resume adds to it"
+                    )
         if self.checkpoint.path.exists():
             raise ConfigError(
                 f"--output {self._base}: an unfinished run is there; go on with --resume, or start "
