@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from taskworker_classifyimage.local.rows import Row
+from taskworker_classifyimage.outputs.cells import path_text
 from taskworker_classifyimage.outputs.report.blocks import Shortener, encode_json
 from taskworker_classifyimage.outputs.report.page import split_page
 
@@ -59,7 +60,7 @@ def write(
             spool.seek(0)
         has_folder = blocks > _MOST_BLOCKS
         facts = {
-            "run": {key: value for key, value in run.items() if key != "counts"},
+            "run": {key: _clean(value) for key, value in run.items() if key != "counts"},
             "counts": dict(shortener.counts),
             "skipped": _count_skipped(run),
             "folder": files_name if has_folder else None,
@@ -81,6 +82,15 @@ def _split(rows: Iterable[Row]) -> Iterator[list[Row]]:
 def _write_line(spool: IO[str], value: object) -> None:
     spool.write(encode_json(value))
     spool.write("\n")
+
+
+def _clean(value: object) -> object:
+    """A fact with all its texts valid Unicode."""
+    if isinstance(value, str):
+        return path_text(value)
+    if isinstance(value, list | tuple):
+        return [_clean(each) for each in value]
+    return value
 
 
 def _count_skipped(run: Mapping[str, object]) -> object:

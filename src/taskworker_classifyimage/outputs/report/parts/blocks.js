@@ -28,6 +28,16 @@ async function loadDetail(at) {
   return peekDetail(at) ?? toDetail([]);
 }
 
+/** What an act returns for each picture, in their order; each block is loaded once. */
+async function mapDetails(pictures, act) {
+  const results = new Array(pictures.length);
+  const places = pictures.map((_, place) => place).sort((one, other) => pictures[one] - pictures[other]);
+  for (const place of places) {
+    results[place] = act(pictures[place], peekDetail(pictures[place]) ?? await loadDetail(pictures[place]));
+  }
+  return results;
+}
+
 function toDetail([thumbnail, size, modified, sha256, predictions, categories, warnings, error]) {
   return {
     thumbnail: thumbnail ? `data:image/jpeg;base64,${thumbnail}` : null,

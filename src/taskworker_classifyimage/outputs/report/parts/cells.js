@@ -30,15 +30,20 @@ function makeTile(at) {
 
 function makeCaption(at) {
   const caption = make("span", "caption");
-  caption.append(make("bdi", "name", toVisible(index.names[at])));
+  caption.append(
+    make("bdi", "class", toVisible(groupName(at))),
+    make("bdi", "name", toVisible(index.names[at])),
+  );
   if (state.view === "list") caption.append(make("bdi", "folder", toVisible(index.folders[at])));
-  const line = make("span", "best");
-  line.append(make("bdi", "class", toVisible(groupName(at))));
   if (index.probability[at] !== NONE) {
-    line.append(make("span", "percent", sayPercent(index.probability[at])));
+    caption.append(make("span", "percent", sayPercent(index.probability[at])));
   }
-  caption.append(line);
   return caption;
+}
+
+/** In the list there is room for why a file was not classified. */
+function showReason(cell, detail) {
+  if (detail.error !== null) cell.querySelector(".caption").append(make("bdi", "reason", toVisible(detail.error)));
 }
 
 function showThumbnail(tile, detail) {

@@ -5,14 +5,14 @@ const FORMULA = /^(?:[\t\r\n]|[\s"'\x00-\x20\x85\u200b-\u200f\u2060\ufeff]*[=+\-
 const STATUS_NAMES = ["ok", "not_a_picture", "failed"];
 
 async function exportCsv() {
-  const pieces = ["\ufeff", toLine(listColumns())];
-  for (const at of listChosen()) pieces.push(toLine(toCells(at, await loadDetail(at))));
+  const rows = await mapDetails(listChosen(), (at, detail) => toLine(toCells(at, detail)));
   const link = make("a");
-  link.href = URL.createObjectURL(new Blob(pieces, { type: "text/csv" }));
+  const file = new Blob(["\ufeff", toLine(listColumns()), ...rows], { type: "text/csv" });
+  link.href = URL.createObjectURL(file);
   link.download = say("csv_name");
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-  announce(sayCount("exported", pieces.length - 2));
+  announce(sayCount("exported", rows.length));
 }
 
 function listColumns() {

@@ -3,7 +3,7 @@
 const pane = byId("details");
 let detailed = NONE;
 
-async function showDetails(at) {
+async function showDetails(at, takesFocus = false) {
   detailed = at;
   const detail = await loadDetail(at);
   // Another picture may have been chosen while the block was loading.
@@ -18,6 +18,8 @@ async function showDetails(at) {
     pane.hidden = false;
     redrawInPlace();
   }
+  pane.scrollTop = 0;
+  if (takesFocus) pane.focus();
 }
 
 function closeDetails() {
@@ -40,7 +42,7 @@ function makeDetailHead(at) {
 
 function makeLarge(at, detail) {
   const tile = makeTile(at);
-  tile.classList.add("large");
+  tile.classList.add(detail.thumbnail === null ? "wide" : "large");
   showThumbnail(tile, detail);
   return tile;
 }

@@ -17,6 +17,7 @@ function redraw() {
   canvas.replaceChildren();
   cells.clear();
   layOut(grid.clientWidth - 16, grid.clientHeight);
+  canvas.style.setProperty("--width", `${lines.width - 4}px`);
   canvas.style.height = `${Math.min(lines.height, MOST_HEIGHT)}px`;
   grid.classList.toggle("list", state.view === "list");
   draw();
@@ -47,12 +48,19 @@ function drawLine(line, top, wanted) {
   // With a scale, lines move over the canvas as it is scrolled.
   const y = lines.tops[line] - top + grid.scrollTop;
   if (lines.headings[line] !== null) {
-    placeElement(`heading-${line}`, () => make("h3", "heading", lines.headings[line]), 0, y, wanted);
+    placeElement(`heading-${line}`, () => makeHeading(lines.headings[line]), 0, y, wanted);
   }
   for (let place = lines.starts[line]; place < lines.ends[line]; place += 1) {
-    const x = (place - lines.starts[line]) * CELL.width;
+    const x = (place - lines.starts[line]) * lines.width;
     placeElement(place, () => makeCell(place), x, y, wanted);
   }
+}
+
+/** Screen readers hear the group with each picture. */
+function makeHeading(text) {
+  const heading = make("div", "heading", text);
+  heading.setAttribute("aria-hidden", "true");
+  return heading;
 }
 
 function placeElement(key, create, x, y, wanted) {
@@ -86,6 +94,7 @@ function fillTiles() {
     if (detail !== undefined) {
       cell.dataset.filled = "yes";
       showThumbnail(cell.querySelector(".tile"), detail);
+      if (state.view === "list") showReason(cell, detail);
     } else if (loading.size < MOST_LOADING) {
       loadBlock(Math.floor(at / facts.block)).then(drawSoon);
     }
@@ -93,7 +102,7 @@ function fillTiles() {
 }
 
 /** Scrolls as little as needed to bring a place into view. */
-function scrollTo(place) {
+function bringIntoView(place) {
   const line = lineOf(place);
   const top = lines.tops[line];
   const least = bottomOf(line) - grid.clientHeight;

@@ -17,7 +17,7 @@ function showKeys() {
 
 /** Keys that work wherever the focus is, except in fields. */
 function takeKey(event) {
-  if (event.key === "Escape") return escape();
+  if (event.key === "Escape") return leave();
   if (event.ctrlKey || event.metaKey || event.altKey) return undefined;
   if (event.target.closest("input, select, textarea, dialog")) return undefined;
   const acts = {
@@ -32,7 +32,7 @@ function takeKey(event) {
 }
 
 /** Leaves what is innermost: the search, the pane, then the selection. */
-function escape() {
+function leave() {
   if (document.activeElement === byId("search")) {
     grid.focus();
   } else if (!pane.hidden) {
@@ -49,7 +49,7 @@ function takeGridKey(event) {
     selectAll();
   } else if (event.key === "Enter" && active !== NONE) {
     selectOne(active);
-    showDetails(shown[active]);
+    showDetails(shown[active], true);
   } else if (event.key === " " && active !== NONE) {
     toggle(active);
   } else {
@@ -63,7 +63,8 @@ function takeGridKey(event) {
 
 /** The place that a key leads to; NONE for other keys. */
 function findTarget(key) {
-  const page = Math.max(1, Math.floor(grid.clientHeight / CELL.height)) * lines.columns;
+  const height = state.view === "list" ? ENTRY_HEIGHT : CELL.height;
+  const page = Math.max(1, Math.floor(grid.clientHeight / height)) * lines.columns;
   const steps = {
     ArrowLeft: -1, ArrowRight: 1, ArrowUp: -lines.columns, ArrowDown: lines.columns,
     PageUp: -page, PageDown: page, Home: -Infinity, End: Infinity,
@@ -74,10 +75,10 @@ function findTarget(key) {
   return Math.min(shown.length - 1, Math.max(0, to));
 }
 
-function moveTo(place, extends_) {
-  if (extends_) selectTo(place);
+function moveTo(place, isExtended) {
+  if (isExtended) selectTo(place);
   else selectOne(place);
-  scrollTo(place);
+  bringIntoView(place);
   if (!pane.hidden) showDetails(shown[place]);
 }
 

@@ -1,19 +1,20 @@
 // Where each line of pictures is; lines are as high as their kind, so that only those in view exist.
 
-const CELL = { width: 136, height: 172 };
+const CELL = { least: 140, leastOnPhone: 116, height: 158 };
+const PHONE_WIDTH = 500;
 const ENTRY_HEIGHT = 60;
 const HEADING_HEIGHT = 44;
 // Browsers draw no element that is higher than some 16 million pixels.
 const MOST_HEIGHT = 8_000_000;
 
-let lines = { columns: 1, tops: [0], starts: [], ends: [], headings: [], height: 0, scale: 1 };
+let lines = makeLines(1, 0);
 
 /** Lays out all shown pictures: lines of cells, below headings if they are sorted by group. */
 function layOut(width, viewHeight) {
   const isList = state.view === "list";
-  const columns = isList ? 1 : Math.max(1, Math.floor(width / CELL.width));
+  const columns = isList ? 1 : Math.max(1, Math.floor(width / (width < PHONE_WIDTH ? CELL.leastOnPhone : CELL.least)));
   const rowHeight = isList ? ENTRY_HEIGHT : CELL.height;
-  const next = { columns, tops: [], starts: [], ends: [], headings: [], height: 0, scale: 1 };
+  const next = makeLines(columns, width / columns);
   for (const { start, end, heading } of listSections()) {
     if (heading !== null) addLine(next, start, start, HEADING_HEIGHT, heading);
     for (let at = start; at < end; at += columns) {
@@ -24,6 +25,10 @@ function layOut(width, viewHeight) {
     ? (next.height - viewHeight) / (MOST_HEIGHT - viewHeight)
     : 1;
   lines = next;
+}
+
+function makeLines(columns, width) {
+  return { columns, width, tops: [], starts: [], ends: [], headings: [], height: 0, scale: 1 };
 }
 
 function addLine(target, start, end, height, heading) {

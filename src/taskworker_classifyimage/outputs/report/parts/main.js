@@ -9,6 +9,7 @@ function update() {
   grid.scrollTop = 0;
   byId("nothing").hidden = shown.length > 0;
   showTabs();
+  byId("range").hidden = groupsByReason();
   showRange(found);
   showGroups(found);
   for (const view of ["grid", "list"]) {
@@ -30,7 +31,7 @@ function showSelection() {
 function redrawInPlace() {
   const place = active !== NONE ? active : lines.starts[findLast(lines.tops, viewTop())] ?? 0;
   redraw();
-  if (shown.length > 0) scrollTo(place);
+  if (shown.length > 0) bringIntoView(place);
   draw();
 }
 

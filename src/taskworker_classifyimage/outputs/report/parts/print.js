@@ -5,9 +5,7 @@ const paper = byId("paper");
 
 async function printChosen() {
   const chosen = listChosen().slice(0, MOST_PRINTED);
-  const details = [];
-  for (const at of chosen) details.push(await loadDetail(at));
-  fillPaper(chosen, details);
+  fillPaper(chosen, await mapDetails(chosen, (_, detail) => detail));
   await Promise.allSettled([...paper.querySelectorAll("img")].map((image) => image.decode()));
   window.print();
 }
@@ -25,7 +23,7 @@ function fillPaper(chosen, details) {
     ? say("printed_part", { n: wholeFormat.format(MOST_PRINTED), total: wholeFormat.format(total) })
     : sayCount("pictures", total);
   const head = make("header");
-  head.append(make("h1", "", document.title), make("p", "", sayRun()), make("p", "", note));
+  head.append(make("h1", "", say("title")), make("p", "", sayRun()), make("p", "", note));
   paper.replaceChildren(head, ...chosen.map((at, each) => makePrinted(at, details[each])));
 }
 

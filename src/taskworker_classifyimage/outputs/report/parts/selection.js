@@ -45,8 +45,10 @@ function listChosen() {
 
 /** Forgets what is selected and no longer shown: buttons act on what can be seen. */
 function keepShownSelected() {
-  const still = new Set(shown);
-  for (const at of selected) if (!still.has(at)) selected.delete(at);
+  if (selected.size > 0) {
+    const still = new Set(shown);
+    for (const at of selected) if (!still.has(at)) selected.delete(at);
+  }
   active = NONE;
   anchor = NONE;
 }
