@@ -18,6 +18,7 @@ from harness.pictures import Pictures
 from harness.processes import MeasurementFailed
 from scenarios import (
     bridge_cost,
+    folders,
     isolation,
     latency,
     repeats,
@@ -36,6 +37,7 @@ _SCENARIOS = {
     "repeats": repeats,
     "bridge-cost": bridge_cost,
     "isolation": isolation,
+    "folders": folders,
 }
 _MODELS = ("EfficientNetLite0", "EfficientNetLite2")
 

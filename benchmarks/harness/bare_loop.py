@@ -1,6 +1,7 @@
 """Runs the bare loop and reads what it measured of itself."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,15 @@ from harness.processes import MemoryWatch, percentile
 _TIMEOUT_S = 900.0
 
 
-def run_limit(bench: Bench, model: str, folder: Path) -> dict[str, Any]:
+def run_limit(
+    bench: Bench,
+    model: str,
+    folder: Path,
+    *,
+    make: Callable[[int], list[bytes]] | None = None,
+) -> dict[str, Any]:
     """The bare loop over the usual number of pictures; they count in its memory."""
-    pictures = bench.pictures.different(bench.count)
+    pictures = (make or bench.pictures.different)(bench.count)
     write_all(pictures, folder / "pictures")
     with bench.limit(model, folder / "pictures", folder) as program, MemoryWatch(program) as memory:
         measured = json.loads(program.wait(_TIMEOUT_S).splitlines()[-1])

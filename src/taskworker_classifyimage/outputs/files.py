@@ -3,9 +3,10 @@
 FILE                    when it is finished
 FILE.part               whole JSON lines while they are written; they are their own checkpoint
 FILE.checkpoint.jsonl   the checkpoint of all other formats
-FILE.index.sqlite       finds rows in it
+FILE.index.sqlite       finds rows in it; holds the thumbnails of a report
 FILE.run.json           what is true of the whole run
 FILE.lock               keeps a second run away
+FILE_files/             thumbnails of a report of many pictures
 """
 
 import json
