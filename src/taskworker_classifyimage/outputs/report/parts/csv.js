@@ -47,8 +47,9 @@ function toCell(value) {
 
 /** The same number as a whole number and a power of ten, which every spreadsheet reads: 84E-2. */
 function withoutPoint(number) {
-  const [digits, exponent = "0"] = String(number).split("e");
-  const [whole, decimals = "0"] = digits.split(".");
+  const text = Number.isInteger(number) ? `${number}.0` : String(number);
+  const [digits, exponent = "0"] = text.split("e");
+  const [whole, decimals = ""] = digits.split(".");
   return `${BigInt(whole + decimals)}E${Number(exponent) - decimals.length}`;
 }
 

@@ -1,0 +1,225 @@
+"""The report in a real browser: what people do with it, and that names in it do no harm."""
+
+import io
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from support.rows import ODD_NAMES, RUN, classified, failed
+from taskworker_classifyimage.local.rows import Row
+from taskworker_classifyimage.outputs import csv_file, report
+from taskworker_classifyimage.outputs.cells import path_text
+
+HOSTILE = (
+    *ODD_NAMES,
+    "<img src=x onerror=pwned=1>",
+    "</script><script>pwned=1</script>",
+    "<!--<script>",
+    "\u202egpj.exe",
+    "=cmd|' /C calc'!A0",
+    "\uff0bSUM(1)",
+)
+#: Nothing has run that stands in a name.
+HARMLESS = "window.pwned === undefined && document.title === 'Classified pictures'"
+
+
+def make_rows(count: int) -> list[Row]:
+    """Hostile names first, then failures, then pictures of ten classes."""
+    names = [f"folder/{number:05}.jpg" for number in range(count - len(HOSTILE) - 20)]
+    return [
+        *(classified(name, 0.5, 0.25, warnings=[name]) for name in HOSTILE),
+        *(failed(f"bad/{number}.png") for number in range(10)),
+        *(failed(f"text/{number}.txt", "unsupported_format") for number in range(10)),
+        *(classified(name, (number % 100) / 100, 1e-7) for number, name in enumerate(names)),
+    ]
+
+
+def write_report(folder: Path, rows: list[Row]) -> Path:
+    """A page of pictures, all with the same thumbnail."""
+    content = io.BytesIO()
+    Image.effect_noise((96, 72), 60).save(content, "webp")
+    path, run = folder / "report.html", {**RUN, "language": "en"}
+    files = folder / "report_files"
+    report.write(path, files, files.name, rows, run, lambda _: content.getvalue())
+    return path
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A browser; skips without one, or fails where CI must have it."""
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    try:
+        from playwright.sync_api import sync_playwright  # noqa: PLC0415 - not always installed
+    except ImportError:
+        program = None
+    if program is None:
+        assert os.environ.get("CI") != "true", "Chromium and Playwright have to be there"
+        pytest.skip("there is no Chromium, or no Playwright")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+class Opened:
+    """A report that is open, with all that it asks for and complains of."""
+
+    def __init__(self, browser: Any, path: Path) -> None:
+        self.page = browser.new_page()
+        self.requests: list[str] = []
+        self.complaints: list[str] = []
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.goto(path.as_uri())
+
+    def shows(self, text: str) -> None:
+        """Waits until this is what the page says of its pictures."""
+        from playwright.sync_api import expect  # noqa: PLC0415 - not always installed
+
+        expect(self.page.locator("#count")).to_have_text(text)
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[Row]:
+    return make_rows(400)
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory, rows: list[Row]) -> Path:
+    return write_report(tmp_path_factory.mktemp("report"), rows)
+
+
+@pytest.fixture
+def opened(chromium: Any, path: Path) -> Iterator[Opened]:
+    """Each test's own page; in none does anything leave, run or fail."""
+    report_ = Opened(chromium, path)
+    yield report_
+    assert [url for url in report_.requests if not url.startswith("data:")] == [path.as_uri()]
+    assert report_.complaints == []
+    assert report_.page.evaluate(HARMLESS)
+    report_.page.close()
+
+
+def test_only_what_is_in_view_is_in_the_document(opened: Opened) -> None:
+    opened.shows("400 files")
+    assert opened.page.locator(".cell").count() < 100
+    opened.page.locator("#grid").press("End")
+    opened.page.locator(".cell[aria-selected=true] img").wait_for()
+    assert opened.page.locator(".cell.active").get_attribute("aria-posinset") == "400"
+    assert opened.page.locator(".cell").count() < 100
+
+
+def test_names_are_text(opened: Opened) -> None:
+    """Each hostile picture is shown with its name, in the grid and with all its details."""
+    from playwright.sync_api import expect  # noqa: PLC0415 - not always installed
+
+    for place in range(len(HOSTILE)):
+        cell = opened.page.locator(f"#place-{place}")
+        cell.click()
+        name = cell.locator(".name").text_content()
+        expect(opened.page.locator("#details h2")).to_have_text(name)
+    assert opened.page.locator("#details img").count() == 1
+    assert opened.page.locator("#details script").count() == 0
+
+
+def test_search_and_filters(opened: Opened, rows: list[Row]) -> None:
+    page = opened.page
+    page.keyboard.press("/")
+    page.keyboard.type("0001")
+    opened.shows("11 of 400 files")
+    page.keyboard.type("7.jpg folder")
+    opened.shows("1 of 400 files")
+    page.locator("#reset").click()
+    opened.shows("400 files")
+    page.locator("#least").fill("90")
+    likely = [row for row in rows if row.code is None and best(row) >= 0.9]
+    opened.shows(f"{len(likely)} of 400 files")
+    page.locator("#reset").click()
+    page.locator(".tab.failed").click()
+    opened.shows("10 of 400 files")
+    page.locator(".reason").first.wait_for()
+    assert page.locator(".reason").first.text_content() == "the picture is damaged"
+    page.locator(".tab.not_a_picture").click()
+    page.locator("#groups button").click()
+    opened.shows("10 of 400 files")
+
+
+def best(row: Row) -> float:
+    predictions: Any = row.result["predictions"]
+    return float(predictions[0]["probability"])
+
+
+def test_order(opened: Opened) -> None:
+    """The least certain first; files without a probability last."""
+    opened.page.locator("#sort").select_option("least")
+    assert "0.0%" in opened.page.locator("#place-0").get_attribute("aria-label")
+    opened.page.locator("#grid").press("End")
+    assert "supported picture" in opened.page.locator("#place-399").get_attribute("aria-label")
+
+
+def test_the_exported_table_is_the_one_for_excel(
+    opened: Opened, rows: list[Row], tmp_path: Path
+) -> None:
+    """To the byte, with formulas disarmed."""
+    with opened.page.expect_download() as download:
+        opened.page.locator("#csv").click()
+    csv_file.write(tmp_path / "table.csv", rows, RUN, excel=True, sha256=True)
+    exported = Path(download.value.path()).read_bytes()
+    assert exported.splitlines() == (tmp_path / "table.csv").read_bytes().splitlines()
+
+
+def test_a_selection_by_keys_is_copied(chromium: Any, path: Path, rows: list[Row]) -> None:
+    context = chromium.new_context(permissions=["clipboard-read", "clipboard-write"])
+    opened = Opened(context, path)
+    grid = opened.page.locator("#grid")
+    grid.press("ArrowRight")
+    grid.press("Shift+ArrowRight")
+    grid.press("Shift+ArrowRight")
+    opened.shows("400 files · 3 selected")
+    grid.press("c")
+    opened.shows("3 paths copied")
+    copied = opened.page.evaluate("navigator.clipboard.readText()")
+    assert copied == "\n".join(path_text(row.path) for row in rows[:3])
+    grid.press("Control+a")
+    opened.shows("400 files · 400 selected")
+    grid.press("Escape")
+    opened.shows("400 files")
+    context.close()
+
+
+def test_all_filtered_pictures_are_printed(opened: Opened) -> None:
+    """Not only those in view."""
+    opened.page.locator("#search").fill("folder/")
+    opened.shows(f"{400 - 20 - len(HOSTILE)} of 400 files")
+    opened.page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    printed = opened.page.locator("#paper figure")
+    assert printed.count() == 400 - 20 - len(HOSTILE)
+    opened.page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert printed.count() == 0
+
+
+def test_a_folder_is_loaded_where_it_comes_into_view(chromium: Any, tmp_path: Path) -> None:
+    path = write_report(tmp_path, make_rows(20_500))
+    opened = Opened(chromium, path)
+    opened.page.locator("#place-0 img").wait_for()
+    opened.page.locator("#grid").press("End")
+    opened.page.locator("#place-20499 img").wait_for()
+    scripts = {Path(url).name for url in opened.requests if url.endswith(".js")}
+    assert scripts == {"0.js", "20.js"}
+    assert opened.complaints == []
+    opened.page.close()
+
+
+def test_a_lost_folder_is_told(chromium: Any, tmp_path: Path) -> None:
+    path = write_report(tmp_path, make_rows(20_500))
+    shutil.rmtree(tmp_path / "report_files")
+    opened = Opened(chromium, path)
+    opened.page.get_by_text("put the folder that belongs to this report back").wait_for()
+    opened.shows("20,500 files")
+    opened.page.close()
