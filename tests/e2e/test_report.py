@@ -3,6 +3,7 @@
 import io
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from support.odd_folders import make_odd_folder
+from support.programs import run_command
 from support.rows import ODD_NAMES, RUN, classified, failed
 from taskworker_classifyimage.local.rows import Row
 from taskworker_classifyimage.outputs import csv_file, report
@@ -24,27 +27,35 @@ HOSTILE = (
     "=cmd|' /C calc'!A0",
     "\uff0bSUM(1)",
 )
+#: As odd as the name of a page may be.
+FOLDER = "report #1 100% \N{CAT FACE}_files"
 #: Nothing has run that stands in a name.
 HARMLESS = "window.pwned === undefined && document.title === 'Classified pictures'"
 
 
 def make_rows(count: int) -> list[Row]:
-    """Hostile names first, then failures, then pictures of ten classes."""
+    """Hostile names first, then failures, then pictures of one class."""
     names = [f"folder/{number:05}.jpg" for number in range(count - len(HOSTILE) - 20)]
     return [
-        *(classified(name, 0.5, 0.25, warnings=[name]) for name in HOSTILE),
+        *(hostile(name) for name in HOSTILE),
         *(failed(f"bad/{number}.png") for number in range(10)),
         *(failed(f"text/{number}.txt", "unsupported_format") for number in range(10)),
         *(classified(name, (number % 100) / 100, 1e-7) for number, name in enumerate(names)),
     ]
 
 
+def hostile(name: str) -> Row:
+    """A picture of which everything has that name."""
+    prediction = {"class": name, "name": name, "probability": 0.5}
+    return classified(name, predictions=[prediction], warnings=[name])
+
+
 def write_report(folder: Path, rows: list[Row]) -> Path:
     """A page of pictures, all with the same thumbnail."""
     content = io.BytesIO()
-    Image.effect_noise((96, 72), 60).save(content, "webp")
+    Image.effect_noise((96, 72), 60).save(content, "JPEG")
     path, run = folder / "report.html", {**RUN, "language": "en"}
-    files = folder / "report_files"
+    files = folder / FOLDER
     report.write(path, files, files.name, rows, run, lambda _: content.getvalue())
     return path
 
@@ -218,8 +229,36 @@ def test_a_folder_is_loaded_where_it_comes_into_view(chromium: Any, tmp_path: Pa
 
 def test_a_lost_folder_is_told(chromium: Any, tmp_path: Path) -> None:
     path = write_report(tmp_path, make_rows(20_500))
-    shutil.rmtree(tmp_path / "report_files")
+    shutil.rmtree(tmp_path / FOLDER)
     opened = Opened(chromium, path)
     opened.page.get_by_text("put the folder that belongs to this report back").wait_for()
     opened.shows("20,500 files")
     opened.page.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of Linux")
+def test_a_run_leaves_a_report_with_each_file(chromium: Any, tmp_path: Path) -> None:
+    """The command on a folder with odd names and broken files; --resume keeps the thumbnails."""
+    folder, path = make_odd_folder(tmp_path / "odd", 40), tmp_path / "report.html"
+    for more, status in (((), 1), (("--resume",), 0)):
+        command = ("classify", str(folder.path), f"--output={path}", *more)
+        assert run_command(*command, model="EfficientNetLite0").returncode == status
+        opened = Opened(chromium, path)
+        opened.shows(f"{len(folder.files)} files")
+        opened.page.locator(".tab.ok").click()
+        opened.shows(f"{len(folder.good)} of {len(folder.files)} files")
+        opened.page.locator("#grid").press("Home")
+        picture = opened.page.locator(".cell.active img")
+        assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+        opened.page.locator(".tab.failed").click()
+        opened.shows(f"{len(folder.broken)} of {len(folder.files)} files")
+        assert opened.complaints == []
+        opened.page.close()
+
+
+def test_a_folder_that_is_no_reports_is_left_alone(tmp_path: Path) -> None:
+    """It has the name that a large report's folder would get."""
+    (tmp_path / "report.html_files").mkdir()
+    ended = run_command("classify", str(tmp_path), f"--output={tmp_path / 'report.html'}")
+    assert (ended.returncode, (tmp_path / "report.html_files").is_dir()) == (2, True)
+    assert "report.html_files exists; --overwrite replaces it" in ended.stderr

@@ -208,3 +208,12 @@ def test_all_languages_have_the_same_texts() -> None:
     assert set(re.findall(r'\bsay\("(\w+)"', scripts)) <= english.keys()
     for counted in re.findall(r'\bsayCount\("(\w+)"', scripts):
         assert {f"{counted}_one", f"{counted}_other"} <= english.keys()
+
+
+def test_texts_go_into_the_page_only_as_text() -> None:
+    """Nothing in its scripts makes markup or code of a text."""
+    parts = (resources.files(report) / "parts").iterdir()
+    scripts = [each.read_text("utf-8") for each in parts if each.name.endswith(".js")]
+    assert len(scripts) > 10
+    sinks = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|\beval\b|Function\("
+    assert [found for text in scripts for found in re.findall(sinks, text)] == []
