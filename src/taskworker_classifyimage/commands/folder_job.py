@@ -100,7 +100,8 @@ class FolderJob:
             asyncio.run(self._classify(open_engine))
             if self._files is not None and not self._is_stopped:
                 self._finish(self._files)
-            if self._failed is not None:
+            # A run that was stopped and can go on has its list at its end.
+            if self._failed is not None and not (self._files and self._is_stopped):
                 self._failed.finish()
         finally:
             if self._files is not None:
