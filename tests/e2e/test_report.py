@@ -204,6 +204,26 @@ def test_a_selection_by_keys_is_copied(chromium: Any, path: Path, rows: list[Row
     context.close()
 
 
+def test_enter_opens_the_details_and_escape_closes_them(opened: Opened) -> None:
+    """The focus goes with them, and the picture stays in view."""
+    grid, pane = opened.page.locator("#grid"), opened.page.locator("#details")
+    grid.press("End")
+    grid.press("Enter")
+    pane.get_by_text("SHA-256").wait_for()
+    assert opened.page.evaluate("document.activeElement.id") == "details"
+    opened.page.keyboard.press("Escape")
+    assert pane.is_hidden()
+    assert opened.page.evaluate("document.activeElement.id") == "grid"
+    cell, view = opened.page.locator(".cell.active").bounding_box(), grid.bounding_box()
+    assert cell["y"] + cell["height"] <= view["y"] + view["height"]
+
+
+def test_groups_have_headings(opened: Opened) -> None:
+    opened.page.locator("#sort").select_option("group")
+    heading = opened.page.locator(".heading").first
+    assert heading.text_content() == f"Name 1 \u00b7 {400 - 20 - len(HOSTILE)}"
+
+
 def test_all_filtered_pictures_are_printed(opened: Opened) -> None:
     """Not only those in view."""
     opened.page.locator("#search").fill("folder/")

@@ -2,6 +2,8 @@
 
 // Pixels above and below the view that are drawn ahead.
 const MARGIN = 400;
+// Pixels between the border of the grid and its pictures.
+const PADDING = 8;
 const grid = byId("grid");
 const canvas = byId("canvas");
 const cells = new Map();
@@ -16,7 +18,7 @@ function drawSoon() {
 function redraw() {
   canvas.replaceChildren();
   cells.clear();
-  layOut(grid.clientWidth - 16, grid.clientHeight);
+  layOut(grid.clientWidth - 2 * PADDING, grid.clientHeight);
   canvas.style.setProperty("--width", `${lines.width - 4}px`);
   canvas.style.height = `${Math.min(lines.height, MOST_HEIGHT)}px`;
   grid.classList.toggle("list", state.view === "list");
@@ -105,7 +107,7 @@ function fillTiles() {
 function bringIntoView(place) {
   const line = lineOf(place);
   const top = lines.tops[line];
-  const least = bottomOf(line) - grid.clientHeight;
+  const least = bottomOf(line) - grid.clientHeight + 2 * PADDING;
   const now = viewTop();
   if (now > top) grid.scrollTop = top / lines.scale;
   else if (now < least) grid.scrollTop = least / lines.scale + 1;
