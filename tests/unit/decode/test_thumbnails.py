@@ -82,10 +82,15 @@ def test_where_a_picture_is_transparent_or_missing_the_background_shows() -> Non
 
 @pytest.mark.parametrize("name", corpus.names())
 def test_every_format_has_thumbnails(name: str) -> None:
-    """They show the whole picture, so that their sides are as its own."""
+    """They show the whole picture, with its sides and in the colours that the network gets."""
     encoded = corpus.encoded(name)
-    facts = decode(encoded, SPEC, DecodeLimits()).facts
-    height, width, _ = thumbnail(encoded).shape
+    decoded = decode(encoded, InputSpec(size=64, crop=1.0), DecodeLimits(), thumbnail=True)
+    facts, small = decoded.facts, decoded.thumbnail
+    assert small is not None
+    height, width, _ = small.shape
+    side, top, left = min(height, width), max(0, height - width) // 2, max(0, width - height) // 2
+    centre = small[top : top + side, left : left + side].mean((0, 1))
+    assert centre == pytest.approx(decoded.pixels.mean((0, 1)), abs=1)
     sides = facts.width, facts.height
     expected = [max(1, round(each * min(1, 96 / max(sides)))) for each in sides]
     assert sorted((width, height)) == pytest.approx(sorted(expected), abs=1)
