@@ -48,7 +48,7 @@ function findMatches() {
 }
 
 function makeRange() {
-  if (state.least === 0 && state.most === 100) return null;
+  if (groupsByReason() || (state.least === 0 && state.most === 100)) return null;
   // The index has 4 decimals, in single precision.
   const least = state.least / 100 - 1e-6;
   const most = state.most / 100 + 1e-6;
