@@ -86,6 +86,8 @@ def test_a_run_that_is_killed_again_and_again_loses_and_repeats_nothing(tmp_path
     ]
     with tables[0].open(encoding="utf-8", newline="") as file:
         in_csv = [line["path"] for line in csv.DictReader(file)]
+    # What failed in an earlier run is still there to be looked at.
+    assert run_command(*command[len(COMMAND) :], **LIGHT).returncode == 1
     with contextlib.closing(sqlite3.connect(tables[1])) as database:
         in_sqlite = [path for (path,) in database.execute("SELECT path FROM files")]
     assert sorted(in_csv) == sorted(in_sqlite) == sorted(map(path_text, folder.files))

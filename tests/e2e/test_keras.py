@@ -67,7 +67,14 @@ def run(*arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
 def test_classify_is_a_drop_in_for_the_original(lab: Lab, tmp_path: Path) -> None:
     """The original's model gives the original's answers; nothing on stderr or in the home."""
     ended = run(
-        "classify", "--offline", "--top", "1000", *lab.flags, *map(str, lab.pictures), home=tmp_path
+        "classify",
+        "-q",
+        "--offline",
+        "--top",
+        "1000",
+        *lab.flags,
+        *map(str, lab.pictures),
+        home=tmp_path,
     )
     assert (ended.returncode, ended.stderr) == (0, "")
     results = [json.loads(line) for line in ended.stdout.splitlines()]

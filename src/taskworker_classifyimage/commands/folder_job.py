@@ -56,6 +56,8 @@ class FolderJob:
         self._filters = Filters(named.include, named.exclude, named.all)
         self._progress = Progress(self._filters)
         self._is_stopped = False
+        #: How many files have which code in all of the output, also by earlier runs.
+        self._counts = self._progress.done
         self._start_s = time.monotonic()
 
     def _make_files(self) -> "OutputFiles":
@@ -205,7 +207,7 @@ class FolderJob:
         self._progress.note(rows)
 
     def _finish(self, files: "OutputFiles") -> None:
-        counts = files.checkpoint.index.count()
+        counts = self._counts = files.checkpoint.index.count()
         total = counts.total()
         no_picture = sum(counts[code] for code in NO_PICTURE)
         failed = total - counts[None] - no_picture
@@ -241,12 +243,13 @@ class FolderJob:
                 kept = self._files.checkpoint.path
                 self._tell(f"stopped; {kept} keeps what is done: go on with --resume")
             return ExitCode.FORCED
-        is_failed = progress.failed or progress.unreadable or progress.sidecars_failed
-        return (
-            ExitCode.FAILED
-            if is_failed or (self._wanted.strict and progress.no_picture)
-            else ExitCode.DONE
+        is_failed = any(
+            code is not None and (self._wanted.strict or code not in NO_PICTURE)
+            for code in self._counts
         )
+        if is_failed or progress.unreadable or progress.sidecars_failed:
+            return ExitCode.FAILED
+        return ExitCode.DONE
 
     def _sources(self, filters: Filters) -> Sources:
         own = self._files.paths if self._files else frozenset()
