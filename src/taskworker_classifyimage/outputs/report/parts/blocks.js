@@ -31,9 +31,11 @@ async function loadDetail(at) {
 /** What an act returns for each picture, in their order; each block is loaded once. */
 async function mapDetails(pictures, act) {
   const results = new Array(pictures.length);
-  const places = pictures.map((_, place) => place).sort((one, other) => pictures[one] - pictures[other]);
+  const places = pictures.map((_, place) => place);
+  places.sort((one, other) => pictures[one] - pictures[other]);
   for (const place of places) {
-    results[place] = act(pictures[place], peekDetail(pictures[place]) ?? await loadDetail(pictures[place]));
+    const at = pictures[place];
+    results[place] = act(at, peekDetail(at) ?? await loadDetail(at));
   }
   return results;
 }

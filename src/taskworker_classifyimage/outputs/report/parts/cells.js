@@ -43,7 +43,8 @@ function makeCaption(at) {
 
 /** In the list there is room for why a file was not classified. */
 function showReason(cell, detail) {
-  if (detail.error !== null) cell.querySelector(".caption").append(make("bdi", "reason", toVisible(detail.error)));
+  if (detail.error === null) return;
+  cell.querySelector(".caption").append(make("bdi", "reason", toVisible(detail.error)));
 }
 
 function showThumbnail(tile, detail) {

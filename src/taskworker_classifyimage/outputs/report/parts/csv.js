@@ -1,4 +1,4 @@
-// A table of the chosen pictures for spreadsheets, as `classify --excel` writes it; and their paths.
+// The chosen pictures as a table for spreadsheets, as `classify --excel` writes it, or as paths.
 
 // Text that a spreadsheet takes for a formula, also behind quotes, blanks and what is not seen.
 const FORMULA = /^(?:[\t\r\n]|[\s"'\x00-\x20\x85\u200b-\u200f\u2060\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20])/u;
@@ -26,7 +26,8 @@ function listColumns() {
 function toCells(at, detail) {
   const status = index.status[at];
   const code = status === OK ? null : facts.codes[index.group[at]];
-  const cells = [pathOf(at), STATUS_NAMES[status], code, detail.error, detail.size, detail.modified];
+  const { error, size, modified } = detail;
+  const cells = [pathOf(at), STATUS_NAMES[status], code, error, size, modified];
   for (let rank = 0; rank < facts.run.top; rank += 1) {
     const each = detail.predictions[rank];
     if (each === undefined) cells.push(null, null, null);

@@ -93,7 +93,9 @@ function makeFacts(at, detail) {
   if (detail.size !== null) {
     addFact(list, "size", `${saySize(detail.size)} (${sayCount("bytes", detail.size)})`);
   }
-  if (detail.modified !== null) addFact(list, "modified", sayTime(detail.modified)).title = detail.modified;
+  if (detail.modified !== null) {
+    addFact(list, "modified", sayTime(detail.modified)).title = detail.modified;
+  }
   if (detail.sha256 !== null) addFact(list, "sha256", detail.sha256, detail.sha256);
   return list;
 }

@@ -56,14 +56,15 @@ function makeRange() {
 }
 
 function hasWord(at, word, groups) {
-  return index.searched[at].includes(word) || groups[index.status[at] === OK ? 0 : 1].has(index.group[at]);
+  const named = groups[index.status[at] === OK ? 0 : 1];
+  return index.searched[at].includes(word) || named.has(index.group[at]);
 }
 
 /** Numbers of the classes, and of the codes, that a word is in. */
 function findClasses(word) {
   return [
     findNumbers(facts.classes, ([id, name]) => id === word || toSearched(name).includes(word)),
-    findNumbers(facts.codes, (code) => toSearched(sayCode(code)).includes(word) || code.includes(word)),
+    findNumbers(facts.codes, (code) => toSearched(`${sayCode(code)} ${code}`).includes(word)),
   ];
 }
 
@@ -83,7 +84,8 @@ function countGroups(found) {
     if (group !== NONE) counts.set(group, (counts.get(group) ?? 0) + 1);
   }
   return [...counts].sort(
-    ([one, first], [other, second]) => second - first || compareTexts(nameOfGroup(one), nameOfGroup(other)),
+    ([one, first], [other, second]) => second - first
+      || compareTexts(nameOfGroup(one), nameOfGroup(other)),
   );
 }
 
@@ -111,7 +113,9 @@ function sortPictures(found) {
 /** Compares two positions; those that are equal stay in the order of the run. */
 function makeCompare(found) {
   const { probability } = index;
-  if (state.sort === "best") return (one, other) => probability[other] - probability[one] || one - other;
+  if (state.sort === "best") {
+    return (one, other) => probability[other] - probability[one] || one - other;
+  }
   if (state.sort === "least") return (one, other) => doubt(other) - doubt(one) || one - other;
   if (state.sort === "path") {
     const ranks = rankPaths();

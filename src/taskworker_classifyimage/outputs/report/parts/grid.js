@@ -87,7 +87,7 @@ function markCells() {
   else grid.removeAttribute("aria-activedescendant");
 }
 
-/** Gives tiles their thumbnails; loads some blocks at a time, and then only what is still in view. */
+/** Gives tiles their thumbnails; loads some blocks at a time, then those still in view. */
 function fillTiles() {
   for (const [place, cell] of cells) {
     if (typeof place !== "number" || cell.dataset.filled) continue;

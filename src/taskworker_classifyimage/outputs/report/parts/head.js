@@ -70,10 +70,11 @@ function announce(text) {
 
 function showCount() {
   clearTimeout(announced);
+  const total = sayCount("pictures", index.count);
   const parts = [
     shown.length === index.count
-      ? sayCount("pictures", shown.length)
-      : say("part", { n: wholeFormat.format(shown.length), total: sayCount("pictures", index.count) }),
+      ? total
+      : say("part", { n: wholeFormat.format(shown.length), total }),
   ];
   if (selected.size > 0) parts.push(sayCount("selected", selected.size));
   byId("count").textContent = parts.join(" \u00b7 ");

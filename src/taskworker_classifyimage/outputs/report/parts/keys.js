@@ -1,7 +1,8 @@
 // Keys and clicks.
 
 const KEYS = [
-  ["\u2190 \u2191 \u2192 \u2193", "key_move"], ["Shift + \u2190 \u2191 \u2192 \u2193", "key_extend"],
+  ["\u2190 \u2191 \u2192 \u2193", "key_move"],
+  ["Shift + \u2190 \u2191 \u2192 \u2193", "key_extend"],
   ["Space", "key_toggle"], ["Ctrl + A", "key_all"], ["Enter", "key_details"],
   ["Home, End, Page", "key_far"], ["/", "key_search"], ["C", "key_copy"], ["?", "key_help"],
   ["Esc", "key_escape"],

@@ -1,4 +1,4 @@
-// Where each line of pictures is; lines are as high as their kind, so that only those in view exist.
+// Where each line of pictures is, so that only those in view have to exist.
 
 const CELL = { least: 140, leastOnPhone: 116, height: 158 };
 const PHONE_WIDTH = 500;
@@ -12,7 +12,8 @@ let lines = makeLines(1, 0);
 /** Lays out all shown pictures: lines of cells, below headings if they are sorted by group. */
 function layOut(width, viewHeight) {
   const isList = state.view === "list";
-  const columns = isList ? 1 : Math.max(1, Math.floor(width / (width < PHONE_WIDTH ? CELL.leastOnPhone : CELL.least)));
+  const least = width < PHONE_WIDTH ? CELL.leastOnPhone : CELL.least;
+  const columns = isList ? 1 : Math.max(1, Math.floor(width / least));
   const rowHeight = isList ? ENTRY_HEIGHT : CELL.height;
   const next = makeLines(columns, width / columns);
   for (const { start, end, heading } of listSections()) {

@@ -63,9 +63,9 @@ function change(values) {
 }
 
 function switchTheme() {
-  const isDark = getComputedStyle(document.documentElement).colorScheme === "dark"
-    || (!document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
-  document.documentElement.dataset.theme = isDark ? "light" : "dark";
+  const root = document.documentElement.dataset;
+  const isDark = matchMedia("(prefers-color-scheme: dark)").matches;
+  root.theme = (root.theme ?? (isDark ? "dark" : "light")) === "dark" ? "light" : "dark";
 }
 
 function switchPart(button, part, name) {

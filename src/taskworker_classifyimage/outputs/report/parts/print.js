@@ -38,7 +38,9 @@ function makePrinted(at, detail) {
   for (const each of detail.predictions.slice(0, 3)) {
     caption.append(make("span", "", `${toVisible(each.name)} ${sayPercent(each.probability)}`));
   }
-  if (index.status[at] !== OK) caption.append(make("span", "", toVisible(detail.error ?? groupName(at))));
+  if (index.status[at] !== OK) {
+    caption.append(make("span", "", toVisible(detail.error ?? groupName(at))));
+  }
   figure.append(tile, caption);
   return figure;
 }
