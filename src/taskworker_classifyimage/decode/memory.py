@@ -9,8 +9,8 @@ from typing import Final
 from taskworker_classifyimage.decode.picture import DecodeLimits
 from taskworker_classifyimage.errors import NeedsMemory
 
-#: What any picture takes, besides its pixels.
-_LEAST_BYTES: Final = 6 * 2**20
+#: What any picture takes, besides its pixels; with a thumbnail, which takes up to a megabyte of it.
+_LEAST_BYTES: Final = 7 * 2**20
 #: By Pillow's mode of the decoded picture.
 _BY_MODE: Final = {
     "1": 2.0,
