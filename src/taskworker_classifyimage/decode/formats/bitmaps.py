@@ -74,7 +74,7 @@ class Pnm(Format):
         """Numbers in digits are parsed one by one."""
         tiles = image.tile if isinstance(image, ImageFile.ImageFile) else []
         if any(tile.codec_name == "ppm_plain" for tile in tiles):
-            return 54.0
+            return 60.0
         return super().loading_bytes(image, least_side)
 
     def correct(self, image: Image.Image) -> Image.Image:
