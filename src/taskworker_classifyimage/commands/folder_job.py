@@ -17,8 +17,8 @@ from taskworker_classifyimage.local.counting import Counting
 from taskworker_classifyimage.local.filters import Filters
 from taskworker_classifyimage.local.found import Found
 from taskworker_classifyimage.local.index import MOST_AT_ONCE, SeenPaths
-from taskworker_classifyimage.local.progress import Progress
-from taskworker_classifyimage.local.rows import NO_PICTURE, Row
+from taskworker_classifyimage.local.progress import Counts, Progress
+from taskworker_classifyimage.local.rows import Row
 from taskworker_classifyimage.local.run import Engine, Hooks, classify_all, take
 from taskworker_classifyimage.local.sources import Sources
 from taskworker_classifyimage.local.walk import Walk
@@ -80,7 +80,7 @@ class FolderJob:
         if wanted.resume and wanted.overwrite:
             raise ConfigError("--resume keeps what --overwrite deletes: choose one of them")
         check_libraries(self._chosen)
-        self._sources(self._filters).check()
+        self._sources().check()
 
     def run(self, facts: Mapping[str, object], open_engine: OpenEngine) -> int:
         """Classifies everything; returns the exit code.
@@ -115,7 +115,7 @@ class FolderJob:
         from taskworker_classifyimage.outputs.sidecars import remove_keywords  # noqa: PLC0415 - for few
 
         style = self._wanted.sidecar or "full"
-        changed, problems = remove_keywords(self._sources(self._filters).find(), style)
+        changed, problems = remove_keywords(self._sources().find(), style)
         for problem in problems:
             self._tell(problem)
         self._tell(f"keywords removed from {counted(changed, 'sidecar')}")
@@ -138,7 +138,7 @@ class FolderJob:
     async def _run(self, engine: Engine, stop: asyncio.Event) -> None:
         counting, showing = Counting(self._note_total), None
         if not self._is_quiet:
-            counting.start(self._sources(self._filters))
+            counting.start(self._sources())
             has_bar = sys.stderr.isatty() and not (self._files is None and sys.stdout.isatty())
             showing = asyncio.create_task(show_progress(self._progress, has_bar=has_bar))
         self._start_s = time.monotonic()
@@ -153,7 +153,7 @@ class FolderJob:
 
     def _find(self, stop: asyncio.Event) -> Iterator[Found]:
         """The files that are still to be classified."""
-        sources = self._sources(self._filters)
+        sources = self._sources()
         seen = SeenPaths() if sources.may_repeat else None
         finding = sources.find()
         while not stop.is_set() and (batch := take(finding, MOST_AT_ONCE)) is not None:
@@ -207,27 +207,20 @@ class FolderJob:
         self._progress.note(rows)
 
     def _finish(self, files: "OutputFiles") -> None:
-        counts = self._counts = files.checkpoint.index.count()
-        total = counts.total()
-        no_picture = sum(counts[code] for code in NO_PICTURE)
-        failed = total - counts[None] - no_picture
+        counts = self._counts = Counts(files.checkpoint.index.count())
         facts = {
             "finished": _now(),
             "counts": {
-                "ok": counts[None],
-                "not_a_picture": no_picture,
-                "failed": failed,
+                "ok": counts.classified,
+                "not_a_picture": counts.no_picture,
+                "failed": counts.failed,
                 "skipped": self._progress.skipped,
             },
-            "failed_by_code": {
-                str(code): count
-                for code, count in counts.most_common()
-                if code is not None and code not in NO_PICTURE
-            },
+            "failed_by_code": counts.failures(),
             "unreadable_folders": self._progress.unreadable,
         }
         with _as_output_failed(
-            f"{total:,} files are in {files.checkpoint.path}; run it again with --resume"
+            f"{counts.total():,} files are in {files.checkpoint.path}; run it again with --resume"
         ):
             if self._failed is not None:
                 self._failed.add(row for _, row in files.checkpoint.rows())
@@ -243,18 +236,14 @@ class FolderJob:
                 kept = self._files.checkpoint.path
                 self._tell(f"stopped; {kept} keeps what is done: go on with --resume")
             return ExitCode.FORCED
-        is_failed = any(
-            code is not None and (self._wanted.strict or code not in NO_PICTURE)
-            for code in self._counts
-        )
+        is_failed = self._counts.failed or (self._wanted.strict and self._counts.no_picture)
         if is_failed or progress.unreadable or progress.sidecars_failed:
             return ExitCode.FAILED
         return ExitCode.DONE
 
-    def _sources(self, filters: Filters) -> Sources:
+    def _sources(self) -> Sources:
         own = self._files.paths if self._files else frozenset()
-        tell = self._tell_unreadable if filters is self._filters else lambda _folder, _reason: None
-        walk = Walk(filters, self._named.sort, tell, own)
+        walk = Walk(self._filters, self._named.sort, self._tell_unreadable, own)
         return Sources(self._paths, walk, self._named.files_from, self._named.archives)
 
     def _tell_unreadable(self, folder: str, reason: str) -> None:

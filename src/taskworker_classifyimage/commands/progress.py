@@ -24,13 +24,13 @@ async def show_progress(progress: Progress, *, has_bar: bool) -> None:
 def describe_end(progress: Progress, passed_s: float) -> str:
     """One line: how many files ended how, how long it took, how fast it was."""
     done, parts = progress.written, []
-    classified = progress.done[None]
+    classified = progress.done.classified
     parts.append(f"{classified:,} classified")
-    if progress.no_picture:
-        parts.append(f"{progress.no_picture:,} not a picture")
-    if progress.failed:
-        codes = ", ".join(f"{count:,} {code}" for code, count in progress.failures())
-        parts.append(f"{progress.failed:,} failed ({codes})")
+    if progress.done.no_picture:
+        parts.append(f"{progress.done.no_picture:,} not a picture")
+    if progress.done.failed:
+        codes = ", ".join(f"{count:,} {code}" for code, count in progress.done.failures().items())
+        parts.append(f"{progress.done.failed:,} failed ({codes})")
     if progress.reused:
         parts.append(f"{progress.reused:,} were there already")
     if progress.changed:
@@ -53,7 +53,7 @@ async def _print_lines(progress: Progress) -> None:
         of = "" if progress.total is None else f" of {progress.total:,}"
         left = _describe_left(progress, now := rate.now())
         text = f"{progress.written + progress.reused:,}{of} files, {now:.1f}/s{left}"
-        failed = f", {progress.failed:,} failed" if progress.failed else ""
+        failed = f", {progress.done.failed:,} failed" if progress.done.failed else ""
         print(text + failed, file=sys.stderr, flush=True)
 
 
@@ -70,7 +70,7 @@ async def _show_bar(progress: Progress) -> None:
         while True:
             done = progress.written + progress.reused
             of = "" if progress.total is None else f" of {progress.total:,}"
-            failed = f" · {progress.failed:,} failed" if progress.failed else ""
+            failed = f" · {progress.done.failed:,} failed" if progress.done.failed else ""
             left = _describe_left(progress, now := rate.now())
             text = f"{done:,}{of} · {now:.1f}/s{left}{failed}"
             bar.update(task, completed=done, total=progress.total, description=text)

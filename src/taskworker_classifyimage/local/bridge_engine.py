@@ -21,7 +21,6 @@ _MOST: Final = 32
 #: A task that somebody removes is added again so often.
 _MOST_ADDED: Final = 3
 _RUNTIME: Final = Runtime("bridge", "", "")
-_NO_HOOKS: Final = Hooks()
 
 
 class BridgeEngine:
@@ -36,7 +35,7 @@ class BridgeEngine:
         self,
         submission: Submission,
         request: ClassifyRequest,
-        hooks: Hooks = _NO_HOOKS,
+        hooks: Hooks,
     ) -> None:
         """Takes an open bridge.
 

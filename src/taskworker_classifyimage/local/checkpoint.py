@@ -85,15 +85,19 @@ class Checkpoint:
 
     def rows(self, start: int = 0) -> Iterator[tuple[int, Row]]:
         """All rows that count, and the offset at which the next one starts."""
+        has_old_rows = self.index.has_old_rows
         with self.path.open("rb") as file:
             file.seek(start)
             while start < self.size_bytes:
                 row = Row.from_json(line := file.readline())
-                entry = self.index.find(row.path)
                 end = start + len(line)
-                if entry is None or entry.start == start:
+                if not (has_old_rows and self._is_old(row, start)):
                     yield end, row
                 start = end
+
+    def _is_old(self, row: Row, start: int) -> bool:
+        entry = self.index.find(row.path)
+        return entry is not None and entry.start != start
 
     def close(self) -> None:
         """Closes the file and its index."""

@@ -82,6 +82,12 @@ class Index:
         """How many rows are in it, also those that no longer count."""
         return self._read_indexed()[1]
 
+    @property
+    def has_old_rows(self) -> bool:
+        """Whether there are rows that no longer count."""
+        [files] = self._open_database.execute("SELECT count(*) FROM files").fetchone()
+        return int(files) < self.rows
+
     def add(self, rows: Iterable[tuple[int, Row]], until: int) -> None:
         """Adds rows and where they start; a later row of a file replaces an earlier one.
 

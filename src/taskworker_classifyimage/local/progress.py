@@ -8,13 +8,40 @@ from taskworker_classifyimage.local.filters import Filters
 from taskworker_classifyimage.local.rows import NO_PICTURE, Row
 
 
+class Counts(Counter[str | None]):
+    """How many files have which code; None: classified."""
+
+    @property
+    def classified(self) -> int:
+        """Files that were classified."""
+        return self[None]
+
+    @property
+    def no_picture(self) -> int:
+        """Files that are no pictures."""
+        return sum(self[code] for code in NO_PICTURE)
+
+    @property
+    def failed(self) -> int:
+        """Files that need someone's attention."""
+        return self.total() - self.no_picture - self.classified
+
+    def failures(self) -> dict[str, int]:
+        """How many files failed with which code, most frequent first."""
+        return {
+            code: count
+            for code, count in self.most_common()
+            if code is not None and code not in NO_PICTURE
+        }
+
+
 @dataclass(slots=True)
 class Progress:
-    """Counts of one run.
+    """What one run has done.
 
     Attributes:
         filters: count what is left out.
-        done: how many files of this run have which code; None: classified.
+        done: files of this run.
         reused: files that an earlier run has done.
         changed: those of them that have changed since.
         total: all files; None as long as they are not counted.
@@ -23,7 +50,7 @@ class Progress:
     """
 
     filters: Filters
-    done: Counter[str | None] = field(default_factory=Counter)
+    done: Counts = field(default_factory=Counts)
     reused: int = 0
     changed: int = 0
     total: int | None = None
@@ -40,24 +67,6 @@ class Progress:
         return self.done.total()
 
     @property
-    def no_picture(self) -> int:
-        """Files that are no pictures."""
-        return sum(self.done[code] for code in NO_PICTURE)
-
-    @property
-    def failed(self) -> int:
-        """Files that need someone's attention."""
-        return self.written - self.no_picture - self.done[None]
-
-    @property
     def skipped(self) -> int:
         """Files and folders that were left out."""
         return self.filters.hidden + self.filters.excluded
-
-    def failures(self) -> list[tuple[str, int]]:
-        """How many files failed with which code, most frequent first."""
-        return [
-            (code, count)
-            for code, count in self.done.most_common()
-            if code is not None and code not in NO_PICTURE
-        ]

@@ -95,7 +95,7 @@ class Reader:
         except TaskError as err:
             read.problem = err
         except BaseException:
-            read.room.__exit__()
+            read.room.release()
             raise
         return read
 

@@ -143,7 +143,7 @@ class OutputFiles:
             if output is not self._own and output not in self._tables:
                 self._make_one(output)
         for table in self._tables.values():
-            if self._own is not None and self._has_old_rows:
+            if self._own is not None and self.checkpoint.index.has_old_rows:
                 # The checkpoint will be made anew: its offsets change.
                 table.add((), 0)
             table.finish(self._facts)
@@ -162,11 +162,6 @@ class OutputFiles:
         """The result of a classified file with the same content."""
         start = self.checkpoint.index.find_equal(sha256)
         return None if start is None else self.checkpoint.read(start).result
-
-    @property
-    def _has_old_rows(self) -> bool:
-        """Whether there are rows that no longer count."""
-        return self.checkpoint.index.count().total() < self.checkpoint.index.rows
 
     def _catch_up(self, table: SqliteFile) -> None:
         """Gives a table the rows that it does not have, after a kill or for the first time."""
@@ -204,7 +199,7 @@ class OutputFiles:
     def _finish_own(self, own: Output) -> None:
         """Makes a checkpoint the output that it is, without rows that no longer count."""
         rows = self.checkpoint.path
-        if self._has_old_rows:
+        if self.checkpoint.index.has_old_rows:
             shorter = _add(own.path, ".part2")
             with shorter.open("wb") as file:
                 file.writelines(row.to_json() + b"\n" for _, row in self.checkpoint.rows())

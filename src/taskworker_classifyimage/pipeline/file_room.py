@@ -24,7 +24,7 @@ class FileRoom:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._release()
+        self.release()
 
     def take_now(self, size_bytes: int | None) -> bool:
         """Takes memory for a file of a size, unless it would have to wait for it.
@@ -34,14 +34,14 @@ class FileRoom:
         """
         if self._holds(size_bytes):
             return True
-        self._release()
+        self.release()
         self._hold = self._budget.try_file(size_bytes)
         return self._hold is not None
 
     async def take(self, size_bytes: int | None) -> None:
         """Waits for memory for a file of a size."""
         if not self._holds(size_bytes):
-            self._release()
+            self.release()
             with self._pause():
                 self._hold = await self._budget.acquire_file(size_bytes)
 
@@ -54,7 +54,8 @@ class FileRoom:
         wanted_bytes = self._budget.largest_file_bytes if size_bytes is None else size_bytes
         return self._hold is not None and self._hold.size_bytes >= wanted_bytes
 
-    def _release(self) -> None:
+    def release(self) -> None:
+        """Gives the memory back; may be called twice."""
         if self._hold is not None:
             self._hold.release()
             self._hold = None
