@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from taskworker_classifyimage.command_line import build_app, parse
-from taskworker_classifyimage.settings.areas import Answers, WorkSettings
+from taskworker_classifyimage.settings.areas import WorkSettings
+from taskworker_classifyimage.settings.classify_areas import Answers
 
 
 def load_settings(flags: Mapping[str, str], environ: Mapping[str, str]) -> WorkSettings:

@@ -10,14 +10,8 @@ from cyclopts import Parameter
 from taskworker_classifyimage import REPOSITORY, __version__
 from taskworker_classifyimage.errors import ConfigError
 from taskworker_classifyimage.machine import return_freed_memory
-from taskworker_classifyimage.settings.areas import (
-    Answers,
-    Calling,
-    Files,
-    LocalSettings,
-    Outputs,
-    UrlFlag,
-)
+from taskworker_classifyimage.settings.areas import Calling, LocalSettings, UrlFlag
+from taskworker_classifyimage.settings.classify_areas import Answers, Files, Outputs
 from taskworker_classifyimage.tasks import TASK_TYPE, ClassifyRequest
 
 if TYPE_CHECKING:

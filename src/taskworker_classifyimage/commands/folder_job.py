@@ -25,7 +25,7 @@ from taskworker_classifyimage.local.walk import Walk
 from taskworker_classifyimage.outputs.failed_list import FailedList
 from taskworker_classifyimage.outputs.formats import choose_outputs
 from taskworker_classifyimage.outputs.make import Style, check_libraries, encode_line, make_output
-from taskworker_classifyimage.settings.areas import Files, Outputs
+from taskworker_classifyimage.settings.classify_areas import Files, Outputs
 from taskworker_classifyimage.stopping import stop_on_signals
 from taskworker_classifyimage.words import counted
 

@@ -14,11 +14,9 @@ from taskworker_classifyimage.errors import ConfigError
 from taskworker_classifyimage.settings.areas import (
     AUTH_VARIABLE,
     TOKEN_VARIABLE,
-    Answers,
-    Files,
-    Outputs,
     WorkSettings,
 )
+from taskworker_classifyimage.settings.classify_areas import Answers, Files, Outputs
 
 _log = logging.getLogger(__name__)
 

@@ -1,0 +1,106 @@
+"""The settings of `classify` alone: which files, what answers, which outputs; see `areas`."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Group, Parameter
+
+from taskworker_classifyimage.outputs.formats import Format
+from taskworker_classifyimage.settings import declare
+from taskworker_classifyimage.settings.declare import File, Switch, choice, setting
+from taskworker_classifyimage.tasks import (
+    DEFAULT_LANGUAGE,
+    DEFAULT_TOP,
+    ClassifyRequest,
+    parse_request,
+)
+
+
+@Parameter(name="*", group=Group("Results", sort_key=1))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What `classify` prints about a picture.
+
+    Attributes:
+        language: language of the names
+        top: number of predictions for each picture
+        min_probability: leave out classes that are less probable, 0 to 1
+        provenance: add to each result how it was made, with checksums of picture, model and names
+    """
+
+    language: Annotated[str, declare.task_data("TAG", "targetlanguage")] = DEFAULT_LANGUAGE
+    top: Annotated[str, declare.task_data("N", "numberofpredictions")] = str(DEFAULT_TOP)
+    min_probability: Annotated[float, setting("P", declare.read_probability)] = 0.0
+    provenance: Switch = False
+
+    def request(self) -> ClassifyRequest:
+        """The same as a request; the texts were checked when they were read."""
+        data = {"targetlanguage": self.language, "numberofpredictions": self.top}
+        return replace(
+            parse_request(data),
+            provenance=self.provenance,
+            min_probability=self.min_probability,
+        )
+
+
+@Parameter(name="*", group=Group("Which files", sort_key=0))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """Which files `classify` looks at.
+
+    Attributes:
+        files_from: list of files, one on each line or separated by zero bytes; -: standard input
+        include: only files whose names match, such as '*.jpg'; may be given more than once
+        exclude: no files and folders whose names match; may be given more than once
+        all: hidden files and the system's too, such as .DS_Store and Thumbs.db
+        sort: in the order of their names, folder by folder
+        archives: look into zip and tar archives
+    """
+
+    files_from: Annotated[str | None, setting("FILE", allow_leading_hyphen=True)] = None
+    include: Annotated[tuple[str, ...], declare.several("PATTERN")] = ()
+    exclude: Annotated[tuple[str, ...], declare.several("PATTERN")] = ()
+    all: Switch = False
+    sort: Switch = False
+    archives: Switch = False
+
+
+@Parameter(name="*", group=Group("Outputs (docs/folders.md)", sort_key=1))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outputs:
+    """What `classify` writes instead of JSON lines on standard output.
+
+    Attributes:
+        output: by its ending: .jsonl .csv .parquet .sqlite .html; may be given more than once
+        format: format of all outputs, whatever their endings
+        resume: go on where an earlier run has ended, or add what is new since
+        update: with --resume, classify files again that have changed
+        overwrite: replace existing outputs
+        lean: JSON lines with path, class, name and probability alone
+        rows: predictions: a row of a CSV file for each prediction
+        excel: CSV for Excel: marked as UTF-8, with semicolons, formulas disarmed
+        sha256: add the checksum of each file to CSV files
+        failed: write the paths of what failed to this file, for --files-from
+        no_dedup: classify equal files again
+        sidecar: write keywords beside each picture: full: NAME.EXT.xmp, stem: NAME.xmp
+        sidecar_probability: leave out less probable keywords, 0 to 1
+        sidecar_remove: remove the keywords of this program from sidecars, and do nothing else
+        strict: end with 1 for files that are no pictures, too
+    """
+
+    output: Annotated[tuple[Path, ...], declare.several("FILE", declare.read_path)] = ()
+    format: Annotated[Format | None, choice("FORMAT", default="by the ending")] = None
+    resume: Switch = False
+    update: Switch = False
+    overwrite: Switch = False
+    lean: Switch = False
+    rows: Annotated[Literal["pictures", "predictions"], choice("WHAT")] = "pictures"
+    excel: Switch = False
+    sha256: Switch = False
+    failed: File = None
+    no_dedup: Switch = False
+    sidecar: Annotated[Literal["full", "stem"] | None, choice("NAME", default="none")] = None
+    sidecar_probability: Annotated[float, setting("P", declare.read_probability)] = 0.5
+    sidecar_remove: Switch = False
+    strict: Switch = False
