@@ -30,7 +30,11 @@ _PREFLIGHT: Final = {
     "Access-Control-Max-Age": "86400",
 }
 #: Makes a browser ask for user and password once; the password is the token, the user is ignored.
-_ASK_FOR_TOKEN: Final = {"WWW-Authenticate": 'Basic realm="TaskBridge", charset="UTF-8"'}
+_ASK_FOR_TOKEN: Final = 'Basic realm="TaskBridge", charset="UTF-8"'
+#: For the bridge's own page, which asks by itself.
+_SEND_TOKEN: Final = 'Bearer realm="TaskBridge"'
+#: What the page consists of; it holds no secret, and has to ask for the token.
+_PAGES: Final = ("/", "/style.css", "/doc/api", "/doc/api/", "/openapi.json")
 
 
 class Guard:
@@ -56,11 +60,11 @@ class Guard:
             raise web.HTTPMisdirectedRequest(text=_FOREIGN_NAME)
         if request.path.startswith("/api/") and self._is_foreign(request):
             raise web.HTTPForbidden(text=_FOREIGN_PAGE)
-        if self._token is not None and request.method != "OPTIONS":
-            sent = _parse_token(headers.get("Authorization", ""))
+        if self._token is not None and request.method != "OPTIONS" and not _is_page(request):
+            sent = find_token(request)
             if not hmac.compare_digest(sent, self._token):
                 raise web.HTTPUnauthorized(
-                    text="this bridge requires a token", headers=_ASK_FOR_TOKEN
+                    text="this bridge requires a token", headers=_name_scheme(request)
                 )
 
     def answer_preflight(self, request: web.Request) -> web.Response:
@@ -109,9 +113,9 @@ class Guard:
         return origin is None or not any(is_of_host(origin, host) for host in hosts)
 
 
-def _parse_token(authorization: str) -> bytes:
+def find_token(request: web.Request) -> bytes:
     """The token from `Bearer TOKEN`, or the password from `Basic`; empty if there is none."""
-    scheme, _, value = authorization.partition(" ")
+    scheme, _, value = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         # Bytes that are not UTF-8 arrive as surrogates.
         return value.strip().encode(errors="surrogateescape")
@@ -121,3 +125,14 @@ def _parse_token(authorization: str) -> bytes:
         except ValueError:
             return b""
     return b""
+
+
+def _is_page(request: web.Request) -> bool:
+    is_read = request.method in ("GET", "HEAD")
+    return is_read and (request.path in _PAGES or request.path.startswith("/page/"))
+
+
+def _name_scheme(request: web.Request) -> dict[str, str]:
+    """The scheme in which the caller has tried; a browser shows no dialog for `Bearer`."""
+    tried = request.headers.get("Authorization", "").partition(" ")[0].lower()
+    return {"WWW-Authenticate": _SEND_TOKEN if tried == "bearer" else _ASK_FOR_TOKEN}

@@ -14,9 +14,14 @@ from taskworker_classifyimage.bridge_server.call_log import CallLog
 from taskworker_classifyimage.bridge_server.connections import Connection
 from taskworker_classifyimage.bridge_server.failures import Failures
 from taskworker_classifyimage.bridge_server.forwarded import find_caller
-from taskworker_classifyimage.bridge_server.guard import Guard
+from taskworker_classifyimage.bridge_server.guard import Guard, find_token
 from taskworker_classifyimage.bridge_server.guesses import Guesses
 from taskworker_classifyimage.bridge_server.limits import Limits
+from taskworker_classifyimage.bridge_server.pages import (
+    lead_to_view,
+    make_missing_page,
+    wants_page,
+)
 
 #: A task's file is somebody's upload: a browser may not run, display, frame or cache it.
 _HEADERS: Final = {
@@ -29,7 +34,8 @@ _HEADERS: Final = {
     "X-Frame-Options": "DENY",
 }
 
-
+#: Calls that people's browsers are led from, to a view of the page.
+_VIEWS: Final = {"/api/tasks/list": "tasks", "/api/workers/list": "workers"}
 #: The answers to callers who may not call at all.
 _UNKNOWN: Final = (401, 403, 421)
 
@@ -99,16 +105,26 @@ def add_middleware(
     async def respond(request: web.Request, handler: Handler) -> web.StreamResponse:
         """Checks the caller and turns every error into JSON that shows no internals."""
         try:
+            view = _VIEWS.get(request.path.rstrip("/"))
+            if view is not None and wants_page(request):
+                return lead_to_view(request, access.proxies, view)
             guard.check(request)
             check_encoding(request)
             if request.method == "OPTIONS":
                 return guard.answer_preflight(request)
             return await handler(request)
+        except web.HTTPNotFound as err:
+            if wants_page(request):
+                return make_missing_page(request, access.proxies)
+            return failures.answer(err, request.path)
         except Exception as err:  # noqa: BLE001 - clients are not shown internals
             return failures.answer(err, request.path)
 
     async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+        policy = response.headers.get("Content-Security-Policy")
         response.headers.update(_HEADERS)
+        if policy is not None:
+            response.headers["Content-Security-Policy"] = policy
         guard.add_headers(request, response)
         if running.is_stopping or _waits_for_end(request):
             response.force_close()
@@ -137,7 +153,7 @@ async def _slow_down(
     """Lets a caller with a wrong token wait; a caller without one has not guessed."""
     if response.status != web.HTTPUnauthorized.status_code:
         guesses.note_right(address)
-    elif "Authorization" in request.headers:
+    elif find_token(request):
         response.force_close()
         if not await guesses.wait(address):
             connection.cut()

@@ -62,14 +62,30 @@ def test_the_token_opens_everything(locked: BridgeOnFolder, sent: str, path: str
         "Bearer \udcff".encode("utf-8", "surrogateescape").decode("latin-1"),
     ],
 )
-@pytest.mark.parametrize("path", ["/", "/api/tasks/list/", "/api/nosuch", "/openapi.json"])
-def test_nothing_opens_without_the_token(locked: BridgeOnFolder, sent: str, path: str) -> None:
+@pytest.mark.parametrize("path", ["/api/tasks/list/", "/api/nosuch", "/nosuch"])
+def test_no_call_is_answered_without_the_token(
+    locked: BridgeOnFolder, sent: str, path: str
+) -> None:
     answer = call(locked, path, Authorization=sent)
     # Who knows the token may have mistyped it before: the next test need not wait.
     assert call(locked, Authorization=f"Bearer {TOKEN}").status == 200
     assert answer.status == 401
-    assert answer.headers["WWW-Authenticate"].startswith("Basic ")
+    scheme = "Bearer" if sent.startswith("Bearer") else "Basic"
+    assert answer.headers["WWW-Authenticate"].startswith(f"{scheme} ")
     assert answer.json() == {"error": "this bridge requires a token"}
+
+
+@pytest.mark.parametrize("path", ["/", "/style.css", "/doc/api", "/openapi.json", "/page/icon.svg"])
+def test_the_page_itself_needs_no_token_for_it_has_to_ask_for_one(
+    locked: BridgeOnFolder, path: str
+) -> None:
+    assert call(locked, path).status == 200
+    assert locked.call("POST", path, b"").status == 401
+
+
+@pytest.mark.parametrize("path", ["/page/%2e%2e/api/tasks/list/", "/page/..%2Fapi/tasks/list/"])
+def test_no_call_hides_below_the_page(locked: BridgeOnFolder, path: str) -> None:
+    assert call(locked, path).status in (401, 404)
 
 
 def test_a_body_without_the_token_is_hardly_read(locked: BridgeOnFolder) -> None:

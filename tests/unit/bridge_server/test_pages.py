@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from support.contract import NOBODY
 from support.in_process import BridgeOnFolder, serving
 from taskworker_classifyimage.bridge_server.access import Access
 
@@ -15,9 +16,10 @@ def test_a_page_needs_nothing_from_elsewhere_and_allows_nothing(
     answer = bridge.call("GET", path)
     text = answer.body.decode()
     policy = answer.headers["Content-Security-Policy"]
-    assert policy.startswith("default-src 'none'; style-src 'self';")
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
+    assert "unsafe" not in policy
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
-    outside = ("src=", "<script", "<style", 'href="http', "style=", "{{")
+    outside = ("<script>", "<style", 'href="http', 'src="http', 'src="//', "style=", "{{")
     assert not [tag for tag in outside if tag in text]
     assert '<link rel="stylesheet" href="/style.css">' in text
     assert f"{bridge.url}/api/tasks/add/" in text
@@ -71,3 +73,43 @@ def test_a_host_that_is_none_is_not_shown(tmp_path: Path, host: str) -> None:
         answer = bridge.call("GET", "/", None, {"Host": host})
     assert host.encode() not in answer.body.split(b"<header>")[-1]
     assert answer.status in (200, 400)
+
+
+# A person's browser, and a program
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+JAVA = {"Accept": "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2"}
+
+
+@pytest.mark.parametrize("path", ["/nosuch", "/api/nosuch", f"/api/tasks/result/{NOBODY}/"])
+def test_a_404_is_a_page_for_people_and_json_for_programs(
+    bridge: BridgeOnFolder, path: str
+) -> None:
+    page = bridge.call("GET", path, None, BROWSER)
+    assert (page.status, page.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
+    assert b'href="/"' in page.body
+    for headers in ({}, {"Accept": "*/*"}, {"Accept": "application/json"}, JAVA):
+        answer = bridge.call("GET", path, None, headers)
+        assert answer.status == 404
+        assert set(answer.json()) == {"error"}
+
+
+@pytest.mark.parametrize(
+    ("path", "view"), [("/api/tasks/list/", "/#tasks"), ("/api/workers/list", "/#workers")]
+)
+def test_a_list_leads_a_browser_to_the_page(bridge: BridgeOnFolder, path: str, view: str) -> None:
+    answer = bridge.call("GET", path, None, BROWSER)
+    assert (answer.status, answer.headers["Location"]) == (303, view)
+    behind_proxy = BROWSER | {"X-Forwarded-Prefix": "/bridge"}
+    assert bridge.call("GET", path, None, behind_proxy).headers["Location"] == f"/bridge{view}"
+    assert isinstance(bridge.call("GET", path, None, JAVA).json(), list)
+
+
+def test_the_page_has_the_names_of_the_classes_in_every_language(bridge: BridgeOnFolder) -> None:
+    languages = bridge.call("GET", "/page/languages.json").json()
+    assert {"de", "en"} <= set(languages)
+    for language in languages:
+        names = bridge.call("GET", f"/page/names/{language}.json").json()
+        assert len(names) == 1000
+    assert bridge.call("GET", "/page/names/de.json").json()["n02123394"] == "Perserkatze"
+    assert bridge.call("GET", "/page/names/xx.json").status == 404
