@@ -30,9 +30,9 @@ _PREFLIGHT: Final = {
     "Access-Control-Max-Age": "86400",
 }
 #: Makes a browser ask for user and password once; the password is the token, the user is ignored.
-_ASK_FOR_TOKEN: Final = 'Basic realm="TaskBridge", charset="UTF-8"'
+_ASK: Final = 'Basic realm="TaskBridge", charset="UTF-8"'
 #: For the bridge's own page, which asks by itself.
-_SEND_TOKEN: Final = 'Bearer realm="TaskBridge"'
+_SEND: Final = 'Bearer realm="TaskBridge"'
 #: What the page consists of; it holds no secret, and has to ask for the token.
 _PAGES: Final = ("/", "/style.css", "/doc/api", "/doc/api/", "/openapi.json")
 
@@ -135,4 +135,4 @@ def _is_page(request: web.Request) -> bool:
 def _name_scheme(request: web.Request) -> dict[str, str]:
     """The scheme in which the caller has tried; a browser shows no dialog for `Bearer`."""
     tried = request.headers.get("Authorization", "").partition(" ")[0].lower()
-    return {"WWW-Authenticate": _SEND_TOKEN if tried == "bearer" else _ASK_FOR_TOKEN}
+    return {"WWW-Authenticate": _SEND if tried == "bearer" else _ASK}

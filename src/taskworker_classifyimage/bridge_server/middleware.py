@@ -81,58 +81,66 @@ def add_middleware(
     app: web.Application, access: Access, running: RunningCalls, limits: Limits
 ) -> None:
     """Makes every call of an application pass through this module."""
-    guard = Guard(access)
-    guesses, failures, calls = Guesses(), Failures(), CallLog()
+    passage = _Passage(access, running, limits)
+    app.middlewares.append(passage.answer)
+    app.on_response_prepare.append(passage.add_headers)
+
+
+class _Passage:
+    """The way of every call, from its headers until its answer is sent."""
+
+    def __init__(self, access: Access, running: RunningCalls, limits: Limits) -> None:
+        self._proxies = access.proxies
+        self._running = running
+        self._arrival_s = limits.arrival_s
+        self._guard = Guard(access)
+        self._guesses, self._failures, self._calls = Guesses(), Failures(), CallLog()
 
     @web.middleware
-    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Answers a call, which is running until its client has read the answer."""
         connection = cast("Connection", request.protocol)
         connection.call = request
-        address = find_caller(request, access.proxies).address
-        with running.count():
-            response = await respond(request, handler)
-            calls.note(request, response, address)
-            if guard.needs_token:
-                await _slow_down(guesses, address, request, response, connection)
+        address = find_caller(request, self._proxies).address
+        with self._running.count():
+            response = await self._respond(request, handler)
+            self._calls.note(request, response, address)
+            if self._guard.needs_token:
+                await _slow_down(self._guesses, address, request, response, connection)
             try:
-                await connection.send(request, response, limits.arrival_s)
+                await connection.send(request, response, self._arrival_s)
             except (web.HTTPException, OSError) as err:
-                response = failures.answer(err, request.path)
+                response = self._failures.answer(err, request.path)
         await connection.skip_body(request, is_known=response.status not in _UNKNOWN)
         return response
 
-    async def respond(request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Checks the caller and turns every error into JSON that shows no internals."""
-        try:
-            view = _VIEWS.get(request.path.rstrip("/"))
-            if view is not None and wants_page(request):
-                return lead_to_view(request, access.proxies, view)
-            guard.check(request)
-            check_encoding(request)
-            if request.method == "OPTIONS":
-                return guard.answer_preflight(request)
-            return await handler(request)
-        except web.HTTPNotFound as err:
-            if wants_page(request):
-                return make_missing_page(request, access.proxies)
-            return failures.answer(err, request.path)
-        except Exception as err:  # noqa: BLE001 - clients are not shown internals
-            return failures.answer(err, request.path)
-
-    async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    async def add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Adds the headers that every answer has."""
         policy = response.headers.get("Content-Security-Policy")
         response.headers.update(_HEADERS)
         if policy is not None:
             response.headers["Content-Security-Policy"] = policy
-        guard.add_headers(request, response)
-        if running.is_stopping or _waits_for_end(request):
+        self._guard.add_headers(request, response)
+        if self._running.is_stopping or _waits_for_end(request):
             response.force_close()
             # The headers are complete already.
             response.headers["Connection"] = "close"
 
-    app.middlewares.append(answer)
-    app.on_response_prepare.append(add_headers)
+    async def _respond(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Checks the caller and turns every error into an answer that shows no internals."""
+        try:
+            view = _VIEWS.get(request.path.rstrip("/"))
+            if view is not None and wants_page(request):
+                return lead_to_view(request, self._proxies, view)
+            self._guard.check(request)
+            check_encoding(request)
+            if request.method == "OPTIONS":
+                return self._guard.answer_preflight(request)
+            return await handler(request)
+        except Exception as err:  # noqa: BLE001 - clients are not shown internals
+            if isinstance(err, web.HTTPNotFound) and wants_page(request):
+                return make_missing_page(request, self._proxies)
+            return self._failures.answer(err, request.path)
 
 
 def _waits_for_end(request: web.Request) -> bool:
