@@ -38,18 +38,17 @@ _TYPES: Final = {
 
 def make_page_routes(proxies: tuple[Network, ...]) -> list[web.RouteDef]:
     """Reads the pages from the package and returns their routes; `proxies`: see `Access`."""
-    folder = resources.files("taskworker_classifyimage") / "data" / "pages"
-    calls = _show_template(folder / "api.html", proxies)
+    calls = _show_template("api.html", proxies)
     pages: dict[str, Handler] = {
-        "/": _show_template(folder / "index.html", proxies),
+        "/": _show_template("index.html", proxies),
         "/doc/api": calls,
         "/doc/api/": calls,
-        "/style.css": _show_template(folder / "style.css", proxies),
-        "/openapi.json": _show_template(folder / "openapi.json", proxies),
+        "/style.css": _show_template("style.css", proxies),
+        "/openapi.json": _show_template("openapi.json", proxies),
         "/page/languages.json": _list_languages,
         "/page/names/{language}.json": _show_names,
     }
-    pages |= {f"/page/{each.name}": _show_file(each) for each in (folder / "page").iterdir()}
+    pages |= {f"/page/{each.name}": _show_file(each) for each in (_folder() / "page").iterdir()}
     return [
         web.get(path, handler, expect_handler=check_expectation) for path, handler in pages.items()
     ]
@@ -57,8 +56,7 @@ def make_page_routes(proxies: tuple[Network, ...]) -> list[web.RouteDef]:
 
 def make_missing_page(request: web.Request, proxies: tuple[Network, ...]) -> web.Response:
     """The 404 for a person whose browser asks for a page; `proxies`: see `Access`."""
-    folder = resources.files("taskworker_classifyimage") / "data" / "pages"
-    text = _fill(_read(folder / "missing.html"), request, proxies)
+    text = _fill(_read("missing.html"), request, proxies)
     return web.Response(text=text, status=404, content_type="text/html")
 
 
@@ -77,8 +75,8 @@ def lead_to_view(request: web.Request, proxies: tuple[Network, ...], view: str) 
     return web.Response(status=303, headers={"Location": f"{prefix}/#{view}"})
 
 
-def _show_template(path: Traversable, proxies: tuple[Network, ...]) -> Handler:
-    template, content_type = _read(path), _type_of(path)
+def _show_template(name: str, proxies: tuple[Network, ...]) -> Handler:
+    template, content_type = _read(name), _type_of(name)
 
     async def show(request: web.Request) -> web.Response:
         text = _fill(template, request, proxies)
@@ -90,7 +88,7 @@ def _show_template(path: Traversable, proxies: tuple[Network, ...]) -> Handler:
 
 
 def _show_file(path: Traversable) -> Handler:
-    content, content_type = path.read_bytes(), _type_of(path)
+    content, content_type = path.read_bytes(), _type_of(path.name)
 
     async def show(request: web.Request) -> web.Response:  # noqa: ARG001
         return web.Response(body=content, content_type=content_type, charset="utf-8")
@@ -127,12 +125,16 @@ def _fill(template: str, request: web.Request, proxies: tuple[Network, ...]) -> 
 
 
 @cache
-def _read(path: Traversable) -> str:
-    return path.read_text(encoding="utf-8").replace("{{version}}", __version__)
+def _read(name: str) -> str:
+    return (_folder() / name).read_text(encoding="utf-8").replace("{{version}}", __version__)
 
 
-def _type_of(path: Traversable) -> str:
-    return _TYPES[path.name.rpartition(".")[2]]
+def _folder() -> Traversable:
+    return resources.files("taskworker_classifyimage") / "data" / "pages"
+
+
+def _type_of(name: str) -> str:
+    return _TYPES[name.rpartition(".")[2]]
 
 
 def _to_json(value: object) -> web.Response:
