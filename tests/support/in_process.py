@@ -48,9 +48,16 @@ class BridgeOnFolder(HttpClient):
         folder: the data folder.
     """
 
-    def __init__(self, url: str, folder: Path) -> None:
+    def __init__(self, url: str, folder: Path, server: BridgeServer | None = None) -> None:
         super().__init__(url)
         self.folder = folder
+        self._server = server
+
+    @property
+    def server(self) -> BridgeServer:
+        """The bridge itself, if it runs in this process."""
+        assert self._server is not None
+        return self._server
 
     @property
     def netloc(self) -> str:
@@ -115,7 +122,7 @@ def serving(
         thread.start()
         try:
             run(server.start())
-            yield BridgeOnFolder(server.url, folder)
+            yield BridgeOnFolder(server.url, folder, server)
         finally:
             try:
                 run(server.stop())

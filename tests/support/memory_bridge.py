@@ -50,7 +50,12 @@ class MemoryBridge(BridgeClient):
         return False
 
     async def take(
-        self, task_type: str, worker: str, abilities: Mapping[str, str]
+        self,
+        task_type: str,
+        worker: str,
+        abilities: Mapping[str, str],
+        *others: Mapping[str, str],
+        wait_s: float = 0.0,
     ) -> tuple[str, object] | None:
         self._note("take")
         self.abilities.append(abilities)
@@ -80,7 +85,7 @@ class MemoryBridge(BridgeClient):
     async def restart(self, task_id: str) -> None:
         self._task("restart", task_id).status = "open"
 
-    async def status(self, task_id: str) -> str:
+    async def status(self, task_id: str, *, wait_s: float = 0.0) -> str:
         return self._task("status", task_id).status
 
     async def details(self, task_id: str) -> dict[str, Any]:

@@ -69,6 +69,11 @@ class Bridge:
         """Whether the last call found the bridge unavailable."""
         return self._outage.is_down
 
+    @property
+    def waits(self) -> bool:
+        """Whether a take may wait there; see `BridgeClient.waits`."""
+        return self._client.waits
+
     def limit(self, seconds: float) -> AbstractAsyncContextManager[TimeLimit]:
         """Limits the time of a block; the clock stops while the bridge is down, and when told to.
 
@@ -77,15 +82,26 @@ class Bridge:
         """
         return self._outage.limit(seconds)
 
-    async def take(self, abilities: Mapping[str, str]) -> tuple[str, object] | None:
+    async def take(
+        self, abilities: Mapping[str, str], *others: Mapping[str, str], wait_s: float = 0.0
+    ) -> tuple[str, object] | None:
         """Takes the oldest open task that the abilities suit: its id and data; tries once.
+
+        Args:
+            abilities: what the worker can do.
+            others: what else it can do, for a bridge at which a take waits.
+            wait_s: how long it may wait there for a task.
 
         Raises:
             BridgeUnavailable: the bridge did not answer; it may have given us a task.
         """
 
         async def take() -> tuple[str, object] | None:
-            taken = await self._client.take(self.task_type, self.worker, abilities)
+            # A call that finds out whether a bridge is back must not wait.
+            most_s = 0.0 if self.is_down else wait_s
+            taken = await self._client.take(
+                self.task_type, self.worker, abilities, *others, wait_s=most_s
+            )
             if taken is None:
                 await self._client.check_kind()
             return taken

@@ -12,8 +12,9 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from email.utils import parsedate_to_datetime
-from typing import Any, Self
+from typing import Any, Final, Self
 
+from taskworker_classifyimage import __version__
 from taskworker_classifyimage.bridge_client.address import BridgeAddress
 from taskworker_classifyimage.bridge_client.answers import (
     IN_PROGRESS,
@@ -30,6 +31,9 @@ from taskworker_classifyimage.bridge_client.file_transfer import FileTransfer, S
 from taskworker_classifyimage.bridge_client.leases import Leases
 from taskworker_classifyimage.bridge_client.room import Room
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, TooLarge, printable
+
+#: The share of the longest silence of a connection for which a call may wait.
+_WAITING: Final = 2 / 3
 
 
 class BridgeClient:
@@ -60,7 +64,12 @@ class BridgeClient:
 
         It copies its list when a client adds a task, and loses what is written to the old one.
         """
-        return not self._is_sturdy
+        return not self._is_sturdy and not self.waits
+
+    @property
+    def waits(self) -> bool:
+        """Whether takes and questions for a status may wait, as they can at the embedded bridge."""
+        return "wait" in self._connection.extensions
 
     @property
     def now_s(self) -> float:
@@ -93,19 +102,37 @@ class BridgeClient:
         await self._about(task_id, "DELETE", "remove")
 
     async def take(
-        self, task_type: str, worker: str, abilities: Mapping[str, str]
+        self,
+        task_type: str,
+        worker: str,
+        abilities: Mapping[str, str],
+        *others: Mapping[str, str],
+        wait_s: float = 0.0,
     ) -> tuple[str, object] | None:
         """Takes the oldest open task that these abilities suit: its id and data, or None.
+
+        A bridge that `waits` also compares `others`, and answers None only after `wait_s`.
 
         Raises only `BridgeUnavailable`: a server that refuses this call has no work for us.
         """
         await self._find_root()
         try:
             # 3.1.0 gives a task whose requirements are `{}` only to a worker that sends abilities.
-            # Only the embedded bridge knows the key `lease`; the releases ignore it.
-            asked = {"type": task_type, "worker": worker, "abilities": abilities, "lease": True}
+            # Only the embedded bridge knows the keys after them; the releases ignore them.
+            asked = {
+                "type": task_type,
+                "worker": worker,
+                "abilities": abilities,
+                "lease": True,
+                "version": __version__,
+            }
+            total_s = None
+            if self.waits and wait_s > 0:
+                wait_s = min(wait_s, _WAITING * self._limits.silence_s)
+                asked |= {"wait": wait_s, "others": others}
+                total_s = wait_s + self._limits.call_s
             async with self._change():
-                body = await self._json("POST", "tasks/take/", asked)
+                body = await self._json("POST", "tasks/take/", asked, total_s=total_s)
         except BridgeRejected as err:
             if err.status == 404:
                 if self._is_absent:
@@ -173,9 +200,17 @@ class BridgeClient:
         await self.restart(task_id)
         return True
 
-    async def status(self, task_id: str) -> str:
-        """A task's status: "open", "inprogress" or "completed"."""
-        return status_in(parse_json(await self._about(task_id, "GET", "status"), "tasks/status/"))
+    async def status(self, task_id: str, *, wait_s: float = 0.0) -> str:
+        """A task's status: "open", "inprogress" or "completed".
+
+        A bridge that `waits` may answer only when a task that a worker has is completed, or after
+        `wait_s`.
+        """
+        wait_s = min(wait_s, _WAITING * self._limits.silence_s)
+        query = f"?wait={wait_s:g}"
+        total_s = wait_s + self._limits.call_s
+        answer = await self._about(task_id, "GET", "status", query=query, total_s=total_s)
+        return status_in(parse_json(answer, "tasks/status/"))
 
     async def standing(self, task_id: str, worker: str) -> str:
         """A task's status, or "with another worker" if another worker works on it."""
@@ -252,11 +287,12 @@ class BridgeClient:
         call: str,
         body: dict[str, object] | None = None,
         *,
+        query: str = "",
         total_s: float | None = None,
     ) -> bytes:
         """Makes a call about one task; returns the body of the answer."""
         async with self._checking_presence():
-            path = f"tasks/{call}/{path_segment(task_id)}/"
+            path = f"tasks/{call}/{path_segment(task_id)}/{query}"
             return await self._connection.call(method, path, body, total_s=total_s)
 
     @asynccontextmanager
@@ -309,7 +345,7 @@ class BridgeClient:
         2.2.1 writes its maps without a lock and dies ("fatal error: concurrent map writes") when
         two calls meet. A server is treated like that until a take has shown otherwise.
         """
-        if self._is_sturdy:
+        if not self.loses_changes:
             yield
             return
         async with self._one_change:
@@ -322,6 +358,9 @@ class BridgeClient:
         body: dict[str, object] | None = None,
         *,
         limit_bytes: int | None = None,
+        total_s: float | None = None,
     ) -> Any:
-        answer = await self._connection.call(method, path, body, limit_bytes=limit_bytes)
+        answer = await self._connection.call(
+            method, path, body, limit_bytes=limit_bytes, total_s=total_s
+        )
         return parse_json(answer, path)

@@ -9,6 +9,7 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -37,6 +38,8 @@ _TLS_SHUTDOWN_S: Final = 0.1
 _CHUNK_BYTES: Final = 2**18
 #: Further statuses that time or an operator can change, unlike those that reject the call itself.
 _NOT_NOW: Final = frozenset({403, 408, 421, 425, 429})
+#: Only the embedded bridge sends this header.
+_EXTENSIONS: Final = "TaskBridge-Extensions"
 _PROXY_REFUSES: Final = "the proxy refuses us (407): put user:password@ into its variable"
 
 
@@ -69,6 +72,7 @@ class Connection:
     Attributes:
         root: the bridge's root URL.
         date: the header Date of the last answer; empty if it had none.
+        extensions: what the bridge can do beyond the protocol, as its last answer said.
     """
 
     def __init__(self, address: BridgeAddress, limits: CallLimits) -> None:
@@ -77,6 +81,7 @@ class Connection:
         self._session: aiohttp.ClientSession | None = None
         self.root = address.url
         self.date = ""
+        self.extensions: frozenset[str] = frozenset()
 
     def open(self) -> None:
         """Makes calls possible; nothing is sent yet."""
@@ -191,6 +196,7 @@ class Connection:
                 **more,
             ) as response:
                 self.date = response.headers.get("Date", "")
+                self.extensions = _parse_extensions(response.headers.get(_EXTENSIONS, ""))
                 yield response
                 return
         except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as err:
@@ -245,6 +251,11 @@ def _warn_of_risks(address: BridgeAddress) -> None:
         and not is_loopback(urlsplit(address.url).hostname or "")
     ):
         _log.warning("passwords or tokens go to %s UNENCRYPTED; use https", address.url)
+
+
+@lru_cache(maxsize=16)
+def _parse_extensions(header: str) -> frozenset[str]:
+    return frozenset(name.strip() for name in header.split(","))
 
 
 async def _read(response: aiohttp.ClientResponse, limit_bytes: int) -> bytes:

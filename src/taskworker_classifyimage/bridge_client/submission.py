@@ -13,6 +13,8 @@ from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, T
 _FIRST_S: Final = 0.03
 _LAST_S: Final = 0.5
 _GROWTH: Final = 1.3
+#: How long one question waits at a bridge at which it can.
+_WAIT_S: Final = 20.0
 _COMPLETED: Final = "completed"
 
 
@@ -63,7 +65,9 @@ class Submission:
 
     async def _status(self, task_id: str) -> str:
         try:
-            return await self._outage.call_until_answered(lambda: self._client.status(task_id))
+            return await self._outage.call_until_answered(
+                lambda: self._client.status(task_id, wait_s=_WAIT_S)
+            )
         except BridgeRejected as err:
             if err.status == 404:
                 raise TaskGone("the bridge does not know the task") from None

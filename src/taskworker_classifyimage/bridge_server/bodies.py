@@ -36,6 +36,8 @@ _Body = TypeVar("_Body")
 _MOST_PARTS: Final = 16
 _MOST_HEADERS: Final = 8
 _HEADER_BYTES: Final = 4096
+#: Each is compared with each set of requirements; enough for a few models in every language.
+_MOST_OFFERS: Final = 256
 #: Values of a large body with half surrogate pairs, which only Python's own parser reads.
 _MOST_VALUES: Final = 100_000
 _HALF_PAIR: Final = b"\\ud"
@@ -75,12 +77,18 @@ class TakeRequest(msgspec.Struct, frozen=True):
         worker: its name, None for one that gives none.
         abilities: what the requirements of tasks are compared with.
         lease: whether it will renew a lease on the task.
+        wait: how long it wants to wait for a task, in seconds.
+        others: further abilities, one of which is enough.
+        version: of the worker's program.
     """
 
     type: _Name
     worker: _Name | None = None
     abilities: dict[str, Any] | None = None
     lease: bool = False
+    wait: Annotated[float, Meta(ge=0)] = 0.0
+    others: Annotated[tuple[dict[str, Any], ...], Meta(max_length=_MOST_OFFERS)] = ()
+    version: _Name | None = None
 
 
 class _AddRequest(msgspec.Struct, frozen=True):
@@ -152,7 +160,7 @@ async def read_add(request: web.Request, upload: Upload, held: HeldJson) -> NewT
 
 
 async def read_take(request: web.Request, memory: RequestMemory) -> TakeRequest:
-    """Reads ``{"type", "worker", "abilities", "lease"}``; only the type is required."""
+    """Reads a worker's question for a task; only the type is required."""
     return await _read(request, TakeRequest, memory, memory.limits.other_bytes)
 
 

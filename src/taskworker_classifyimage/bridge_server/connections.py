@@ -2,7 +2,8 @@
 
 There are at most `count_allowed` of them. A new one beyond that closes another: the one that has
 been silent longest, of the address that has most. Who works is never silent for long; a body that
-was sent by half, or a connection that asks nothing, is.
+was sent by half, or a connection that asks nothing, is. Connections whose call waits for a task or
+an event are silent by intention: they have places of their own, and without a place do not wait.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any, Final
 
 from aiohttp import web
@@ -24,6 +26,8 @@ _log = logging.getLogger(__name__)
 
 #: More would take too much memory while each sends a body.
 _MOST: Final = 1000
+#: Those that wait send nothing.
+_MOST_WAITING: Final = 4000
 #: Descriptors for everything else: the database, decoders, calls of the worker of this process.
 _OTHER_DESCRIPTORS: Final = 128
 #: How long a connection may be idle; reverse proxies keep theirs open for 60 s.
@@ -47,16 +51,46 @@ _ANSWERS_BYTES: Final = 128 * 2**20
 _OLD_ANSWER_S: Final = 10.0
 
 
-def count_allowed() -> int:
-    """How many connections this process can have: each may need a descriptor more for a file."""
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """How many connections there may be.
+
+    Attributes:
+        working: that ask, send or receive.
+        waiting: whose call waits.
+    """
+
+    working: int
+    waiting: int
+
+
+def count_allowed() -> Allowed:
+    """How many connections this process can have; one that works may need a file as well."""
     if sys.platform == "win32":
-        return _MOST
+        return Allowed(_MOST, _MOST_WAITING)
     import resource  # noqa: PLC0415 - there is none on Windows
 
     descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if descriptors == resource.RLIM_INFINITY:
-        return _MOST
-    return max(8, min(_MOST, (descriptors - _OTHER_DESCRIPTORS) // 2))
+        return Allowed(_MOST, _MOST_WAITING)
+    free = descriptors - _OTHER_DESCRIPTORS
+    working = max(8, min(_MOST, free // 3))
+    return Allowed(working, max(0, min(_MOST_WAITING, free - 2 * working)))
+
+
+def raise_descriptor_limit() -> None:
+    """Lets this process open as many files and connections as it can use, if it may."""
+    if sys.platform == "win32":
+        return
+    import resource  # noqa: PLC0415 - there is none on Windows
+
+    wanted = _OTHER_DESCRIPTORS + 2 * _MOST + _MOST_WAITING
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    raised = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
 
 
 class Connection(web.RequestHandler):
@@ -68,6 +102,7 @@ class Connection(web.RequestHandler):
         call: the latest call, None before the first.
         checks_failed: how many checks in a row found it too slow.
         checked_bytes: `heard_bytes` at the latest check.
+        when_lost: called when the connection ends while its call waits.
         unsent_bytes: what waited to be sent at the latest check.
     """
 
@@ -79,6 +114,7 @@ class Connection(web.RequestHandler):
         "checks_failed",
         "heard_bytes",
         "unsent_bytes",
+        "when_lost",
     )
 
     def __init__(self, connections: "Connections", server: web.Server, **settings: Any) -> None:
@@ -86,6 +122,7 @@ class Connection(web.RequestHandler):
         self._connections = connections
         self.address = ""
         self.call: web.Request | None = None
+        self.when_lost: Callable[[], None] | None = None
         self.heard_bytes = self.checked_bytes = self.checks_failed = self.unsent_bytes = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -94,6 +131,11 @@ class Connection(web.RequestHandler):
         self.address = str((transport.get_extra_info("peername") or ("",))[0])
         _end_when_nobody_reads(transport.get_extra_info("socket"))
         self._connections.admit(self)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the client has gone."""
+        return self.transport is None or self.transport.is_closing()
 
     def data_received(self, data: bytes) -> None:
         """Notes that the client is not silent."""
@@ -105,6 +147,8 @@ class Connection(web.RequestHandler):
         """Gives its place back."""
         self._connections.drop(self)
         super().connection_lost(exc)
+        if self.when_lost is not None:
+            self.when_lost()
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
         """Logs an error of the HTTP library once a minute: clients can cause some at will."""
@@ -168,15 +212,45 @@ class Connections:
     def __init__(
         self, most: int | None = None, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._most = most
+        self._allowed = None if most is None else Allowed(most, most)
         self._clock = clock
         self._count = 0
+        self._waiting: set[Connection] = set()
         #: By address; the one that has been silent longest is the first.
         self._silent: dict[str, dict[Connection, None]] = {}
         #: Those that send an answer, the oldest first: since when, its size, and the task.
         self._answers: dict[Connection, tuple[float, int, asyncio.Task[Any] | None]] = {}
         self._answers_bytes = 0
         self._faults = RareLog(_log, logging.ERROR)
+
+    @property
+    def allowed(self) -> Allowed:
+        """How many there may be."""
+        if self._allowed is None:
+            self._allowed = count_allowed()
+        return self._allowed
+
+    @contextmanager
+    def wait(self, connection: Connection, when_lost: Callable[[], None]) -> Iterator[bool]:
+        """While the call of a connection waits; gives whether there is a place for it.
+
+        Args:
+            connection: whose call waits.
+            when_lost: called if the connection ends meanwhile.
+        """
+        if connection.is_lost or len(self._waiting) >= self.allowed.waiting:
+            yield False
+            return
+        self.drop(connection)
+        self._waiting.add(connection)
+        connection.when_lost = when_lost
+        try:
+            yield True
+        finally:
+            connection.when_lost = None
+            self._waiting.discard(connection)
+            if not connection.is_lost:
+                self.admit(connection)
 
     def note_fault(self, err: object) -> None:
         """Logs an error that is in none of our handlers."""
@@ -198,9 +272,7 @@ class Connections:
 
     def admit(self, new: Connection) -> None:
         """Adds a connection, and closes another one if there are too many."""
-        if self._most is None:
-            self._most = count_allowed()
-        if self._count >= self._most:
+        if self._count >= self.allowed.working:
             self._close_one()
         self._count += 1
         self._silent.setdefault(new.address, {})[new] = None
@@ -215,6 +287,7 @@ class Connections:
     def drop(self, connection: Connection) -> None:
         """Forgets a connection; calling it twice does no harm."""
         self._end_answer(connection)
+        self._waiting.discard(connection)
         if self._leave(connection):
             self._count -= 1
 
@@ -236,7 +309,8 @@ class Connections:
 
     async def cut_slow(self) -> None:
         """Closes connections that are too slow; to be called every `CHECK_INTERVAL_S`."""
-        for connection in [each for same in self._silent.values() for each in same]:
+        working = (each for same in self._silent.values() for each in same)
+        for connection in (*working, *self._waiting):
             if not _is_slow(connection):
                 connection.checks_failed = 0
                 continue

@@ -85,6 +85,27 @@ _MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         """UPDATE tasks SET requirements = '{"(requirements were too large)": true}'
             WHERE length(requirements) > 4096""",
     ),
+    (
+        # Why tasks failed; a table of its own, as a column would lie behind the long ones.
+        """CREATE TABLE failures (
+            seq INTEGER PRIMARY KEY,
+            error TEXT NOT NULL
+        )""",
+        """INSERT INTO failures (seq, error)
+            SELECT seq, substr(
+                CASE json_type(result, '$.code') WHEN 'text'
+                    THEN json_extract(result, '$.code') || ': ' ELSE '' END
+                || json_extract(result, '$.error'), 1, 300)
+            FROM tasks
+            WHERE status = 'completed' AND CASE WHEN json_valid(result)
+                THEN json_type(result) = 'object' AND json_type(result, '$.error') = 'text'
+                ELSE 0 END""",
+        """CREATE TRIGGER removed_failure AFTER DELETE ON tasks
+            BEGIN DELETE FROM failures WHERE seq = old.seq; END""",
+        """CREATE TRIGGER reopened_failure AFTER UPDATE OF status ON tasks
+            WHEN new.status = 'open'
+            BEGIN DELETE FROM failures WHERE seq = old.seq; END""",
+    ),
 )
 
 

@@ -94,10 +94,10 @@ async def count_time(retention: Retention) -> None:
     retention.count()
 
 
-async def remove_finished(retention: Retention, uploads: Uploads, age_s: float) -> None:
+async def remove_finished(store: TaskStore, uploads: Uploads, age_s: float) -> None:
     """Removes the tasks that were completed at least `age_s` ago, and their files."""
     count = 0
-    while batch := retention.remove_finished(age_s, _BATCH_TASKS):
+    while batch := store.remove_finished(age_s, _BATCH_TASKS):
         for task_id, has_file in batch:
             if has_file:
                 uploads.remove(task_id)

@@ -30,6 +30,8 @@ _HEADERS: Final = {
     "form-action 'none'; frame-ancestors 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
+    # What this bridge can do beyond the protocol, for workers that know it.
+    "TaskBridge-Extensions": "lease, wait",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }

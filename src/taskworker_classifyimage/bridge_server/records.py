@@ -60,6 +60,7 @@ class TaskState(msgspec.Struct, frozen=True, omit_defaults=True):
     Attributes:
         file: the task's id if the task has a file.
         worker: who took the task last.
+        error: why the task failed, if its result says so, as "code: message".
     """
 
     id: str
@@ -71,6 +72,7 @@ class TaskState(msgspec.Struct, frozen=True, omit_defaults=True):
     startedat: int | None = None
     completedat: int | None = None
     worker: str | None = None
+    error: str | None = None
 
 
 class TaskDetails(TaskState, frozen=True, omit_defaults=True):
@@ -86,6 +88,19 @@ class TaskDetails(TaskState, frozen=True, omit_defaults=True):
     result: msgspec.Raw | None = None
     attempt: int = 0
     lease: float = 0
+
+
+class StateCounts(msgspec.Struct, frozen=True):
+    """How many tasks there are.
+
+    Attributes:
+        completed: those that failed, too.
+    """
+
+    open: int
+    inprogress: int
+    completed: int
+    failed: int
 
 
 def encode_requirements(requirements: Mapping[str, object]) -> str:
@@ -114,7 +129,7 @@ def is_suited(abilities: Mapping[str, object], requirements: str) -> bool:
 @lru_cache(maxsize=256)
 def _parse_requirements(requirements: str) -> dict[str, Any]:
     """The requirements as values; cached, as many tasks share few sets."""
-    parsed: dict[str, Any] = json.loads(requirements)
+    parsed: dict[str, Any] = json.loads(requirements) if requirements else {}
     return parsed
 
 

@@ -1,29 +1,34 @@
-"""The calls of the protocol, one handler each: parse, ask the store, answer.
-
-Every path also works with a slash at its end, as some clients write it.
-"""
+"""The calls about one task, one handler each: parse, ask the store, answer."""
 
 import asyncio
 import errno
 import logging
 import os
+import time
 import uuid
 from collections.abc import Callable
-from functools import partial
-from typing import Final, TypeVar
+from contextlib import ExitStack
+from typing import Final, TypeVar, cast
 
 import msgspec
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
 from taskworker_classifyimage.bridge_server import bodies
+from taskworker_classifyimage.bridge_server.answers import (
+    JSON_TYPE,
+    Calls,
+    make_routes,
+    to_response,
+)
+from taskworker_classifyimage.bridge_server.connections import Connection
 from taskworker_classifyimage.bridge_server.expiry import LeaseTimes
 from taskworker_classifyimage.bridge_server.file_answer import FileAnswer
 from taskworker_classifyimage.bridge_server.limits import Limits, RequestMemory
 from taskworker_classifyimage.bridge_server.rarely import RareLog
-from taskworker_classifyimage.bridge_server.records import TASK_ID, TaskState
+from taskworker_classifyimage.bridge_server.records import TASK_ID, TakenTask, TaskState
 from taskworker_classifyimage.bridge_server.store import Completion, TaskStore
 from taskworker_classifyimage.bridge_server.uploads import Uploads
+from taskworker_classifyimage.bridge_server.waiting import LONGEST_S, Waiting
 from taskworker_classifyimage.bridge_server.workers import WorkerRoster
 
 _Record = TypeVar("_Record")
@@ -33,11 +38,8 @@ _log = logging.getLogger(__name__)
 #: How many types a line of the log names, and how much of each.
 _SHOWN_TYPES: Final = 5
 _SHOWN_TYPE: Final = 100
-#: The TaskBridge release whose protocol this server implements; clients ask for it.
-PROTOCOL_VERSION: Final = "1.3.0"
-_JSON_TYPE: Final = {"Content-Type": "application/json; charset=utf-8"}
-#: Between two pages of a long list the server answers other calls.
-_PAGE_TASKS: Final = 1000
+#: How long a question for the status of a task in progress waits if it does not say so.
+_WAIT_S: Final = 1.0
 #: How long a new task waits for its refusal when the disk is full.
 _FULL_DISK_S: Final = 0.5
 
@@ -51,9 +53,11 @@ class TaskRoutes:
         uploads: Uploads,
         leases: LeaseTimes,
         roster: WorkerRoster,
+        waiting: Waiting,
         limits: Limits,
     ) -> None:
         self._store = store
+        self._waiting = waiting
         self._uploads = uploads
         self._leases = leases
         self._roster = roster
@@ -63,7 +67,7 @@ class TaskRoutes:
 
     def table(self) -> list[web.RouteDef]:
         """All routes."""
-        calls: tuple[tuple[str, str, Handler], ...] = (
+        calls: Calls = (
             ("POST", "/api/tasks/add", self.add),
             ("POST", "/api/tasks/take", self.take),
             ("GET", "/api/tasks/file/{id}", self.file),
@@ -74,18 +78,9 @@ class TaskRoutes:
             ("GET", "/api/tasks/status/{id}", self.status),
             ("GET", "/api/tasks/result/{id}", self.result),
             ("GET", "/api/tasks/details/{id}", self.details),
-            ("GET", "/api/tasks/list", self.list),
             ("DELETE", "/api/tasks/remove/{id}", self.remove),
-            ("GET", "/api/tasks/statistics", self.statistics),
-            ("GET", "/api/tasks/workerstatistics", self.worker_statistics),
-            ("GET", "/api/workers/list", self.workers),
-            ("GET", "/api/version", self.version),
         )
-        return [
-            web.route(method, path + slash, handler, expect_handler=bodies.check_expectation)
-            for method, path, handler in calls
-            for slash in ("", "/")
-        ]
+        return make_routes(calls)
 
     async def add(self, request: web.Request) -> web.Response:
         """POST tasks/add: a new task, with its file if it has one."""
@@ -102,21 +97,20 @@ class TaskRoutes:
                 upload.finish()
                 self._store.add(task)
         self._hint_at_type(task.type)
-        return _to_response({"id": task.id})
+        return to_response({"id": task.id})
 
     async def take(self, request: web.Request) -> web.Response:
         """POST tasks/take: the oldest open task that suits the worker, or an empty 404."""
         wanted = await bodies.read_take(request, self._memory)
-        abilities = wanted.abilities or {}
-        taken = self._store.take(wanted.type, wanted.worker, abilities, leased=wanted.lease)
-        if wanted.worker is not None:
-            self._roster.note(wanted.worker, wanted.type, taken.id if taken else None)
+        taken = self._take(wanted)
+        if taken is None and wanted.wait > 0:
+            taken = await self._wait_for_task(request, wanted)
         if taken is None:
             return web.Response(status=404)
         if wanted.lease:
             self._leases.begin(taken.id, taken.attempt)
             taken = msgspec.structs.replace(taken, lease=self._leases.length_s)
-        return _to_response(taken)
+        return to_response(taken)
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         """GET tasks/file/:id: the bytes as they were added."""
@@ -177,10 +171,21 @@ class TaskRoutes:
         return _confirm(removed)
 
     async def status(self, request: web.Request) -> web.Response:
-        """GET tasks/status/:id: the status, and the progress once a worker has sent it."""
-        state = self._find_state(request)
+        """GET tasks/status/:id: the status, and the progress once a worker has sent it.
+
+        With `?wait=SECONDS` (default 1) it waits for the end of a task that a worker has, or gets
+        at once.
+        """
+        task_id, most_s = _parse_task_id(request), _parse_wait(request)
+        until_s = time.monotonic() + most_s
+        state = _require(self._store.find_state(task_id))
+        while (left_s := until_s - time.monotonic()) > 0 and self._is_soon_done(state):
+            connection = cast("Connection", request.protocol)
+            if not await self._waiting.for_change(connection, task_id, left_s):
+                break
+            state = _require(self._store.find_state(task_id))
         progress = {} if state.progress is None else {"progress": state.progress}
-        return _to_response({"status": state.status, **progress})
+        return to_response({"status": state.status, **progress})
 
     async def result(self, request: web.Request) -> web.Response:
         """GET tasks/result/:id: the result, or {} while there is none."""
@@ -198,41 +203,39 @@ class TaskRoutes:
                 details = msgspec.structs.replace(details, lease=self._leases.length_s)
             return _note_size(details, note)
 
-    async def list(self, request: web.Request) -> web.StreamResponse:
-        """GET tasks/list: all tasks, oldest first, without data and results.
+    def _take(self, wanted: bodies.TakeRequest) -> TakenTask | None:
+        abilities = wanted.abilities or {}
+        taken = self._store.take(
+            wanted.type, wanted.worker, abilities, *wanted.others, leased=wanted.lease
+        )
+        if wanted.worker is not None:
+            about = {**abilities, "version": wanted.version}
+            task_id = taken.id if taken else None
+            self._roster.note(wanted.worker, wanted.type, task_id, about)
+        return taken
 
-        With `?status=inprogress` only the tasks in progress; other queries are ignored.
-        """
-        only_in_progress = request.query.get("status") == "inprogress"
-        read = partial(self._store.list_page, limit=_PAGE_TASKS, only_in_progress=only_in_progress)
-        # Before the answer begins: an error can still be answered.
-        page, after_seq = read(0)
-        response = web.StreamResponse(headers=_JSON_TYPE)
-        await response.prepare(request)
-        separator = b"["
-        while page:
-            await response.write(separator + msgspec.json.encode(page)[1:-1])
-            separator = b","
-            page, after_seq = read(after_seq)
-        await response.write(b"[]" if separator == b"[" else b"]")
-        await response.write_eof()
-        return response
+    async def _wait_for_task(
+        self, request: web.Request, wanted: bodies.TakeRequest
+    ) -> TakenTask | None:
+        connection = cast("Connection", request.protocol)
+        until_s = time.monotonic() + min(wanted.wait, LONGEST_S)
+        offers = (wanted.abilities or {}, *wanted.others)
+        with ExitStack() as stack:
+            if wanted.worker is not None:
+                stack.enter_context(self._roster.waiting(wanted.worker, wanted.type))
+            while (left_s := until_s - time.monotonic()) > 0:
+                if not await self._waiting.for_task(connection, wanted.type, offers, left_s):
+                    break
+                if (taken := self._take(wanted)) is not None:
+                    return taken
+        return None
 
-    async def statistics(self, request: web.Request) -> web.Response:  # noqa: ARG002
-        """GET tasks/statistics: completed tasks by type."""
-        return _to_response(self._store.count_completions())
-
-    async def worker_statistics(self, request: web.Request) -> web.Response:  # noqa: ARG002
-        """GET tasks/workerstatistics: completed tasks by worker and type."""
-        return _to_response(self._store.count_completions_by_worker())
-
-    async def workers(self, request: web.Request) -> web.Response:  # noqa: ARG002
-        """GET workers/list: the workers that asked for tasks in the last half hour."""
-        return _to_response(self._roster.list_recent())
-
-    async def version(self, request: web.Request) -> web.Response:  # noqa: ARG002
-        """GET version: the release whose protocol this server implements."""
-        return web.Response(text=PROTOCOL_VERSION)
+    def _is_soon_done(self, state: TaskState) -> bool:
+        """Whether a worker has the task, or waits for it."""
+        if state.status != "open":
+            return state.status == "inprogress"
+        requirements = self._store.find_requirements(state.id)
+        return self._waiting.suits(state.type, requirements)
 
     async def _require_space(self, size_bytes: int) -> None:
         if not self._uploads.has_space(size_bytes, self._limits):
@@ -262,6 +265,19 @@ def _parse_task_id(request: web.Request) -> str:
     return task_id
 
 
+def _parse_wait(request: web.Request) -> float:
+    text = request.query.get("wait")
+    if text is None:
+        return _WAIT_S
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not seconds >= 0:
+        raise web.HTTPBadRequest(text="'wait' is not a number of seconds")
+    return min(seconds, LONGEST_S)
+
+
 def _unknown_task() -> web.HTTPNotFound:
     return web.HTTPNotFound(text="there is no such task")
 
@@ -282,8 +298,4 @@ def _confirm(is_known: bool) -> web.Response:
 def _note_size(value: object, note: Callable[[int], None]) -> web.Response:
     body = msgspec.json.encode(value)
     note(len(body))
-    return web.Response(body=body, headers=_JSON_TYPE)
-
-
-def _to_response(value: object) -> web.Response:
-    return web.Response(body=msgspec.json.encode(value), headers=_JSON_TYPE)
+    return web.Response(body=body, headers=JSON_TYPE)

@@ -15,20 +15,24 @@ from aiohttp import web
 
 from taskworker_classifyimage.bridge_server import expiry
 from taskworker_classifyimage.bridge_server.access import Access
+from taskworker_classifyimage.bridge_server.changes import Change
 from taskworker_classifyimage.bridge_server.connections import (
     CHECK_INTERVAL_S,
     Connections,
     make_error_handler,
 )
 from taskworker_classifyimage.bridge_server.database import BridgeDataUnusable
+from taskworker_classifyimage.bridge_server.events import EventStreams
 from taskworker_classifyimage.bridge_server.expiry import LeaseTimes
 from taskworker_classifyimage.bridge_server.limits import Limits
 from taskworker_classifyimage.bridge_server.listening import LOCALHOST, bind
 from taskworker_classifyimage.bridge_server.middleware import RunningCalls, add_middleware
+from taskworker_classifyimage.bridge_server.overview_routes import OverviewRoutes
 from taskworker_classifyimage.bridge_server.pages import make_page_routes
 from taskworker_classifyimage.bridge_server.routes import TaskRoutes
 from taskworker_classifyimage.bridge_server.store import TaskStore
 from taskworker_classifyimage.bridge_server.uploads import Uploads
+from taskworker_classifyimage.bridge_server.waiting import Waiting
 from taskworker_classifyimage.bridge_server.workers import WorkerRoster
 
 _log = logging.getLogger(__name__)
@@ -52,7 +56,12 @@ class Clocks:
 
 
 class BridgeServer:
-    """An embedded TaskBridge on one port and one data folder; the constructor starts nothing."""
+    """An embedded TaskBridge on one port and one data folder; the constructor starts nothing.
+
+    Attributes:
+        waiting: the calls that wait now.
+        streams: the pages that are told what happens.
+    """
 
     def __init__(
         self,
@@ -78,6 +87,9 @@ class BridgeServer:
         self._roster = WorkerRoster(clock=clocks.monotonic)
         self._running = RunningCalls()
         self._connections = Connections(self._limits.connections, clock=clocks.monotonic)
+        self.waiting = Waiting(self._connections)
+        self.streams = EventStreams(self._store, self._roster)
+        self._store.listeners += [self.waiting.note, self.streams.note, self._note_completion]
         self._runner: web.AppRunner | None = None
         self._listeners: list[asyncio.Server] = []
         self._chores: list[asyncio.Task[None]] = []
@@ -121,6 +133,8 @@ class BridgeServer:
         """Finishes the running calls, then closes; a second stop does no harm."""
         if self._runner is not None:
             self._close_listeners()
+            self.waiting.close()
+            self.streams.close()
             await self._running.finish(_LAST_CALLS_S)
             await self._runner.cleanup()
             self._runner = None
@@ -156,19 +170,30 @@ class BridgeServer:
             expiry.repeat(count, expiry.COUNT_INTERVAL_S),
             expiry.repeat(reopen, expiry.REOPEN_INTERVAL_S),
             expiry.repeat(self._connections.cut_slow, CHECK_INTERVAL_S),
+            self.streams.run(),
         ]
         if keep_s is not None:
-            remove = partial(expiry.remove_finished, store.retention, self._uploads, keep_s)
+            remove = partial(expiry.remove_finished, store, self._uploads, keep_s)
             chores.append(expiry.repeat(remove, expiry.REMOVE_INTERVAL_S))
         self._chores = [asyncio.create_task(chore) for chore in chores]
 
     def _make_app(self) -> web.Application:
         app = web.Application()
         add_middleware(app, self._access, self._running, self._limits)
-        routes = TaskRoutes(self._store, self._uploads, self._leases, self._roster, self._limits)
-        app.add_routes(routes.table())
+        tasks = TaskRoutes(
+            self._store, self._uploads, self._leases, self._roster, self.waiting, self._limits
+        )
+        overviews = OverviewRoutes(
+            self._store.overviews, self._roster, self.streams, self._connections
+        )
+        app.add_routes(tasks.table())
+        app.add_routes(overviews.table())
         app.add_routes(make_page_routes(self._access.proxies))
         return app
+
+    def _note_completion(self, change: Change) -> None:
+        if change.became == "completed" and change.worker is not None:
+            self._roster.note_completion(change.worker, change.type)
 
     def _open_uploads(self) -> None:
         def has_file(task_id: str) -> bool:

@@ -10,14 +10,17 @@ than handing it to a thread.
 import itertools
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
+from taskworker_classifyimage.bridge_server.changes import Change, Listener
 from taskworker_classifyimage.bridge_server.database import Database
+from taskworker_classifyimage.bridge_server.outcome import find_error
+from taskworker_classifyimage.bridge_server.overviews import STATE_COLUMNS, Overviews
 from taskworker_classifyimage.bridge_server.records import (
     NO_REQUIREMENTS,
     NewTask,
@@ -50,18 +53,11 @@ _REOPEN: Final = """
     UPDATE tasks SET status = 'open', progress = NULL, worker = NULL, startedat = NULL,
         completedat = NULL, result = NULL"""
 
-#: The fields of `TaskState`, in its order.
-_COLUMNS: Final = (
-    "id, type, status, createdat, CASE WHEN has_file THEN id END, progress,"
-    " startedat, completedat, worker"
-)
-_STATE: Final = f"SELECT {_COLUMNS} FROM tasks WHERE id = ?"  # noqa: S608 - constants only
+_STATE: Final = f"SELECT {STATE_COLUMNS} FROM tasks WHERE id = ?"  # noqa: S608 - constants only
 _DETAILS: Final = f"""
-    SELECT {_COLUMNS}, nullif(requirements, ''), data, result,
+    SELECT {STATE_COLUMNS}, nullif(requirements, ''), data, result,
         iif(leased AND status = 'inprogress', attempt, 0)
     FROM tasks WHERE id = ?"""  # noqa: S608 - constants only
-_PAGE: Final = f"SELECT {_COLUMNS}, seq FROM tasks WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608 - constants only
-_PAGE_IN_PROGRESS: Final = _PAGE.replace("WHERE", "WHERE status = 'inprogress' AND")
 
 
 class Completion(Enum):
@@ -79,7 +75,9 @@ class TaskStore:
     """The tasks of one data folder.
 
     Attributes:
-        retention: removes the tasks that were completed long ago.
+        listeners: are told of each change.
+        overviews: lists and counts tasks.
+        retention: knows which tasks were completed long ago.
     """
 
     def __init__(
@@ -91,6 +89,8 @@ class TaskStore:
     ) -> None:
         self._database = Database(path)
         self._clock = clock
+        self.listeners: list[Listener] = []
+        self.overviews = Overviews(self._database)
         self.retention = Retention(self._database, wall=clock, monotonic=monotonic)
 
     def open(self) -> None:
@@ -128,13 +128,14 @@ class TaskStore:
             " VALUES (?, ?, ?, ?, ?, ?)",
             (task.id, task.type, task.has_file, self._now_ms(), task.requirements, task.data),
         )
+        self._tell(Change(task.id, "open", task.type, task.requirements))
 
     def take(
         self,
         task_type: str,
         worker: str | None,
         abilities: Mapping[str, object],
-        *,
+        *others: Mapping[str, object],
         leased: bool = False,
     ) -> TakenTask | None:
         """Gives a worker the oldest open task of a type whose requirements it meets.
@@ -143,6 +144,7 @@ class TaskStore:
             task_type: the type of task.
             worker: name of the worker, None for one that gives no name.
             abilities: what the task's requirements are compared with.
+            others: further abilities; one of them is enough.
             leased: whether the worker takes it on lease, so that `expire_lease` may reopen it.
 
         Returns:
@@ -155,17 +157,21 @@ class TaskStore:
                 "worker": worker,
                 "now": self._now_ms(),
                 "leased": leased,
-                "suited": json.dumps(self._list_suited(task_type, abilities)),
+                "suited": json.dumps(self._list_suited(task_type, (abilities, *others))),
             },
         )
         if not rows:
             return None
         [(task_id, data, attempt)] = rows
+        self._tell(Change(task_id, "inprogress", task_type, worker=worker))
         return TakenTask(task_id, _to_raw(data), attempt if leased else 0)
 
     def set_progress(self, task_id: str, progress: int) -> bool:
         """Stores how far a task is; False for an unknown task, as in the methods below."""
-        return self._change("UPDATE tasks SET progress = ? WHERE id = ?", progress, task_id)
+        is_known = self._change("UPDATE tasks SET progress = ? WHERE id = ?", progress, task_id)
+        if is_known:
+            self._tell(Change(task_id, "inprogress"))
+        return is_known
 
     def complete(self, task_id: str, result: str | None, attempt: int | None = None) -> Completion:
         """Stores the result and counts it.
@@ -177,9 +183,19 @@ class TaskStore:
                 only while no other worker has taken the task. None: a second result replaces the
                 first.
         """
-        return self._database.insist(lambda: self._complete(task_id, result, attempt))
+        error = find_error(result)
+        completion, task_type, worker = self._database.insist(
+            lambda: self._complete(task_id, result, attempt, error)
+        )
+        if task_type is not None:
+            change = Change(task_id, "completed", task_type, worker=worker, error=error)
+            self._tell(change)
+        return completion
 
-    def _complete(self, task_id: str, result: str | None, attempt: int | None) -> Completion:
+    def _complete(
+        self, task_id: str, result: str | None, attempt: int | None, error: str | None
+    ) -> tuple[Completion, str | None, str | None]:
+        """What became of the result, and type and worker of a task that it has completed."""
         times = {"now": self._now_ms(), "counted": self.retention.now_ms()}
         with self._database.transaction():
             rows = self._database.execute(
@@ -187,24 +203,39 @@ class TaskStore:
                 " finishedat = :counted"
                 " WHERE id = :id"
                 " AND (:attempt IS NULL OR (attempt = :attempt AND status <> 'completed'))"
-                " RETURNING type, coalesce(worker, '')",
+                " RETURNING seq, type, worker",
                 times | {"result": result, "id": task_id, "attempt": attempt},
             )
             if rows:
-                self._database.execute(
-                    "INSERT INTO completions (type, worker, count) VALUES (?, ?, 1)"
-                    " ON CONFLICT DO UPDATE SET count = count + 1",
-                    rows[0],
-                )
-                return Completion.ACCEPTED
+                [(seq, task_type, worker)] = rows
+                self._count_completion(task_type, worker)
+                self._note_failure(seq, error)
+                return Completion.ACCEPTED, task_type, worker
             known = self._database.execute("SELECT attempt FROM tasks WHERE id = ?", (task_id,))
         if not known:
-            return Completion.UNKNOWN
-        return Completion.ACCEPTED if known == [(attempt,)] else Completion.TAKEN_OVER
+            return Completion.UNKNOWN, None, None
+        is_same = known == [(attempt,)]
+        return Completion.ACCEPTED if is_same else Completion.TAKEN_OVER, None, None
+
+    def _count_completion(self, task_type: str, worker: str | None) -> None:
+        self._database.execute(
+            "INSERT INTO completions (type, worker, count) VALUES (?, ?, 1)"
+            " ON CONFLICT DO UPDATE SET count = count + 1",
+            (task_type, worker or ""),
+        )
+
+    def _note_failure(self, seq: int, error: str | None) -> None:
+        """Notes why a task has failed, or forgets it after a second result."""
+        if error is None:
+            self._database.execute("DELETE FROM failures WHERE seq = ?", (seq,))
+        else:
+            self._database.execute(
+                "INSERT OR REPLACE INTO failures (seq, error) VALUES (?, ?)", (seq, error)
+            )
 
     def restart(self, task_id: str) -> bool:
         """Reopens a task, at its old place in the queue, and forgets who worked on it."""
-        return self._change(f"{_REOPEN} WHERE id = ?", task_id)
+        return self._reopen("WHERE id = ?", task_id)
 
     def list_leased(self) -> list[tuple[str, int]]:
         """Lists id and attempt of every task that a worker has on lease."""
@@ -222,8 +253,8 @@ class TaskStore:
             The task's new status, "open" or "completed"; None if it no longer has this lease.
         """
         if attempt < MOST_ATTEMPTS:
-            ended = f"{_REOPEN} WHERE id = ? AND attempt = ? AND status = 'inprogress'"
-            return "open" if self._change(ended, task_id, attempt) else None
+            ended = "WHERE id = ? AND attempt = ? AND status = 'inprogress'"
+            return "open" if self._reopen(ended, task_id, attempt) else None
         state = self.find_state(task_id)
         if state is None or state.status != "inprogress":
             return None
@@ -235,7 +266,17 @@ class TaskStore:
 
     def remove(self, task_id: str) -> bool:
         """Deletes a task; the caller deletes its file afterwards."""
-        return self._change("DELETE FROM tasks WHERE id = ?", task_id)
+        is_known = self._change("DELETE FROM tasks WHERE id = ?", task_id)
+        if is_known:
+            self._tell(Change(task_id, "removed"))
+        return is_known
+
+    def remove_finished(self, age_s: float, limit: int) -> list[tuple[str, bool]]:
+        """As `Retention.remove_finished`."""
+        removed = self.retention.remove_finished(age_s, limit)
+        for task_id, _ in removed:
+            self._tell(Change(task_id, "removed"))
+        return removed
 
     def find_state(self, task_id: str) -> TaskState | None:
         """Reads the short columns of a task."""
@@ -251,42 +292,16 @@ class TaskStore:
         texts = map(_to_raw, (requirements, data, result))
         return TaskDetails(*(*state, *texts, attempt))
 
-    def list_page(
-        self, after_seq: int, limit: int, *, only_in_progress: bool = False
-    ) -> tuple[list[TaskState], int]:
-        """Lists a part of all tasks, oldest first.
+    def find_requirements(self, task_id: str) -> str:
+        """The requirements of a task, in the form in which they are stored."""
+        rows = self._database.execute("SELECT requirements FROM tasks WHERE id = ?", (task_id,))
+        return str(rows[0][0]) if rows else NO_REQUIREMENTS
 
-        Args:
-            after_seq: 0, then what the previous call returned.
-            limit: how many tasks at most.
-            only_in_progress: leaves out open and completed tasks.
-
-        Returns:
-            The tasks, none at the end of the list, and where the next page begins.
-        """
-        statement = _PAGE_IN_PROGRESS if only_in_progress else _PAGE
-        rows = self._database.execute(statement, (after_seq, limit))
-        return [TaskState(*row[:-1]) for row in rows], rows[-1][-1] if rows else after_seq
-
-    def count_completions(self) -> dict[str, int]:
-        """Counts the results of each type of task, those of removed tasks too."""
-        return dict(
-            self._database.execute("SELECT type, sum(count) FROM completions GROUP BY type")
-        )
-
-    def count_completions_by_worker(self) -> dict[str, dict[str, int]]:
-        """Counts the same by worker; tasks that no named worker took are left out."""
-        counts: dict[str, dict[str, int]] = {}
-        for worker, task_type, count in self._database.execute(
-            "SELECT worker, type, count FROM completions WHERE worker <> '' ORDER BY worker, type"
-        ):
-            counts.setdefault(worker, {})[task_type] = count
-        return counts
-
-    def _list_suited(self, task_type: str, abilities: Mapping[str, object]) -> list[str]:
-        """Lists the requirements of open tasks that the abilities meet, one query for each set."""
+    def _list_suited(self, task_type: str, offers: Sequence[Mapping[str, object]]) -> list[str]:
+        """Lists the requirements of open tasks that an offer meets, one query for each set."""
         found = self._iterate_requirements(task_type)
-        return [NO_REQUIREMENTS, *(each for each in found if is_suited(abilities, each))]
+        suited = (each for each in found if any(is_suited(offer, each) for offer in offers))
+        return [NO_REQUIREMENTS, *suited]
 
     def _iterate_requirements(self, task_type: str) -> Iterator[str]:
         """The different requirements of open tasks of a type, in the order of their texts."""
@@ -297,6 +312,17 @@ class TaskStore:
                 return
             requirements = following
             yield requirements
+
+    def _reopen(self, which: str, *parameters: object) -> bool:
+        """Makes a task open again; False if there is none."""
+        rows = self._write(f"{_REOPEN} {which} RETURNING id, type, requirements", parameters)
+        for task_id, task_type, requirements in rows:
+            self._tell(Change(task_id, "open", task_type, requirements))
+        return bool(rows)
+
+    def _tell(self, change: Change) -> None:
+        for listener in self.listeners:
+            listener(change)
 
     def _change(self, statement: str, *parameters: object) -> bool:
         """Changes a task; False if there is no such task."""

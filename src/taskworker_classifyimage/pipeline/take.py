@@ -1,6 +1,6 @@
 """take: the bridge's oldest open task that this worker can do."""
 
-import itertools
+from collections import deque
 from collections.abc import Mapping, Sequence
 
 from taskworker_classifyimage.bridge_client.bridge import Bridge
@@ -19,15 +19,20 @@ class Taker:
 
     def __init__(self, bridge: Bridge, offers: Sequence[Abilities] = ({},)) -> None:
         self._bridge = bridge
-        self._offers = itertools.cycle(offers)
+        self._offers = deque(offers)
 
-    async def take(self) -> Task | None:
+    async def take(self, wait_s: float = 0.0) -> Task | None:
         """Takes the oldest open task, None if there is none; tries once.
+
+        Args:
+            wait_s: how long it may wait for one of any set of abilities, at a bridge that waits.
 
         Raises:
             BridgeUnavailable: the bridge did not answer; it may have given us a task.
         """
-        taken = await self._bridge.take(next(self._offers))
+        offer, *others = self._offers
+        self._offers.rotate(-1)
+        taken = await self._bridge.take(offer, *others, wait_s=wait_s)
         return None if taken is None else Task(*taken)
 
 

@@ -36,12 +36,12 @@ class InFlight:
         """Ids of the tasks that have begun and not ended."""
         return set(self._running.values())
 
-    def begin(self, task: Task, take_s: float) -> None:
+    def begin(self, task: Task, take_s: float | None) -> None:
         """Starts to handle a task, and returns at once.
 
         Args:
             task: the task.
-            take_s: seconds that its take took.
+            take_s: seconds that its take took; None for one that waited for the task.
         """
         # A client reopened it while we work on it, or 2.2.1 gave it to two takes at once.
         twins = {running for running, task_id in self._running.items() if task_id == task.id}
@@ -64,7 +64,9 @@ class InFlight:
                 await asyncio.wait(late)
         return self._unanswered
 
-    async def _handle(self, task: Task, take_s: float, twins: set[asyncio.Task[None]]) -> None:
+    async def _handle(
+        self, task: Task, take_s: float | None, twins: set[asyncio.Task[None]]
+    ) -> None:
         if twins:
             await asyncio.wait(twins)
             # The bridge knows whether anything is left to do.
@@ -84,7 +86,8 @@ class InFlight:
             return
         if timing is not None:
             self._pause_s = _FIRST_PAUSE_S
-            self._slots.observe(take_s + timing.network_s, timing.compute_s)
+            if take_s is not None:
+                self._slots.observe(take_s + timing.network_s, timing.compute_s)
 
     async def _hand_back(self, task: Task, err: MachineShort) -> None:
         """Pauses, longer each time, and lets another worker, or this one later, do the task."""

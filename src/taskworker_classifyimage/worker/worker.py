@@ -25,8 +25,10 @@ from taskworker_classifyimage.worker.slots import Slots
 
 _log = logging.getLogger(__name__)
 
-#: Pause after the bridge had no task.
+#: From one question for a task to the next while there is none.
 _POLL_INTERVAL_S: Final = 0.25
+#: How long such a question waits at a bridge at which it can.
+_WAIT_S: Final = 20.0
 #: How long begun tasks may go on after a stop, and then how long handing back may take.
 _DRAIN_S: Final = 6.0
 _HAND_BACK_S: Final = 2.0
@@ -46,6 +48,7 @@ class Worker:
         self._in_flight = InFlight(bridge, handler, slots, self._recovery)
         self._left_over: deque[str] = deque()
         self._takes: set[asyncio.Task[None]] = set()
+        self._waiting_take: asyncio.Task[None] | None = None
         self._is_busy = False
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -113,22 +116,32 @@ class Worker:
 
     async def _start_take(self, stop: asyncio.Event) -> None:
         """Starts a take for the slot that was acquired."""
-        take = asyncio.create_task(self._take())
+        if self._is_busy:
+            self._begin_take(wait_s=0.0)
+            return
+        # While the bridge has nothing, one take at a time, which waits there or is followed by a
+        # pause.
+        begun_s = asyncio.get_running_loop().time()
+        self._waiting_take = self._begin_take(_WAIT_S)
+        await asyncio.wait({self._waiting_take})
+        self._waiting_take = None
+        if not self._is_busy:
+            took_s = asyncio.get_running_loop().time() - begun_s
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), max(0.0, _POLL_INTERVAL_S - took_s))
+
+    def _begin_take(self, wait_s: float) -> asyncio.Task[None]:
+        take = asyncio.create_task(self._take(wait_s))
         self._takes.add(take)
         take.add_done_callback(self._takes.discard)
-        if not self._is_busy:
-            # While the bridge has nothing, one take at a time and then a pause.
-            await asyncio.wait({take})
-            if not self._is_busy:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), _POLL_INTERVAL_S)
+        return take
 
-    async def _take(self) -> None:
+    async def _take(self, wait_s: float) -> None:
         """Takes a task, if there is one, and begins it in the slot that was acquired."""
         start_s = time.perf_counter()
         task = None
         try:
-            task = await self._taker.take()
+            task = await self._taker.take(wait_s)
         except BridgeUnavailable as err:
             if err.may_have_done_it:
                 self._recovery.note_lost_take()
@@ -140,7 +153,9 @@ class Worker:
             if task is None:
                 self._slots.release()
             else:
-                self._in_flight.begin(task, time.perf_counter() - start_s)
+                has_waited = wait_s > 0 and self._bridge.waits
+                take_s = None if has_waited else time.perf_counter() - start_s
+                self._in_flight.begin(task, take_s)
 
     async def _log_summaries(self) -> None:
         """Logs at intervals what was done since the last line; runs until cancelled."""
@@ -164,6 +179,9 @@ class Worker:
         loop = asyncio.get_running_loop()
         deadline_s = loop.time() + _DRAIN_S
         takes = {taking, *self._takes}
+        if self._waiting_take is not None and self._bridge.waits:
+            # What it may have got just now is found before the end.
+            self._waiting_take.cancel()
         if not self._bridge.is_down:
             # A take that is cut off may have got a task that nobody would ever know of.
             await asyncio.wait(takes, timeout=_DRAIN_S)

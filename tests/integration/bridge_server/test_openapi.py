@@ -16,11 +16,15 @@ from schemathesis.specs.openapi import checks
 
 import taskworker_classifyimage
 from support.in_process import BridgeOnFolder, serving
+from taskworker_classifyimage.bridge_server.connections import Connections
+from taskworker_classifyimage.bridge_server.events import EventStreams
 from taskworker_classifyimage.bridge_server.expiry import LeaseTimes
 from taskworker_classifyimage.bridge_server.limits import Limits
+from taskworker_classifyimage.bridge_server.overview_routes import OverviewRoutes
 from taskworker_classifyimage.bridge_server.routes import TaskRoutes
 from taskworker_classifyimage.bridge_server.store import TaskStore
 from taskworker_classifyimage.bridge_server.uploads import Uploads
+from taskworker_classifyimage.bridge_server.waiting import Waiting
 from taskworker_classifyimage.bridge_server.workers import WorkerRoster
 
 PATH = Path(taskworker_classifyimage.__file__).parent / "data" / "pages" / "openapi.json"
@@ -29,6 +33,9 @@ OPERATIONS = {
     for found in schemathesis.openapi.from_path(PATH).get_all_operations()
     if isinstance(found, Ok)
 }
+#: It has no end; its own tests read it.
+EVENTS = "GET /api/events/"
+del OPERATIONS[EVENTS]
 ALWAYS = [
     not_a_server_error,
     checks.status_code_conformance,
@@ -62,7 +69,14 @@ def call(bridge: BridgeOnFolder, case: Case[Any], check: CheckFunction) -> None:
     if case.media_type == "multipart/form-data" and isinstance(case.body, dict):
         # The fields of a form have such names, which OpenAPI cannot express.
         case.body = {name: value for name, value in case.body.items() if name.isidentifier()}
+    _shorten_wait(case.query)
+    _shorten_wait(case.body)
     case.call_and_validate(base_url=bridge.url, checks=[*ALWAYS, check])
+
+
+def _shorten_wait(given: object) -> None:
+    if isinstance(given, dict) and isinstance(wait := given.get("wait"), int | float):
+        given["wait"] = min(wait, 0.01)
 
 
 def a_task(bridge: BridgeOnFolder) -> str:
@@ -75,9 +89,14 @@ def a_task(bridge: BridgeOnFolder) -> str:
 def test_the_document_names_every_call_and_no_other(tmp_path: Path) -> None:
     limits = Limits()
     store, uploads = TaskStore(tmp_path / "tasks.sqlite3"), Uploads(tmp_path)
-    routes = TaskRoutes(store, uploads, LeaseTimes(limits.lease_s), WorkerRoster(), limits)
-    served = {f"{route.method} {route.path.rstrip('/')}/" for route in routes.table()}
-    assert set(OPERATIONS) == served
+    roster, connections = WorkerRoster(), Connections()
+    leases, waiting = LeaseTimes(limits.lease_s), Waiting(connections)
+    tasks = TaskRoutes(store, uploads, leases, roster, waiting, limits)
+    streams = EventStreams(store, roster)
+    overviews = OverviewRoutes(store.overviews, roster, streams, connections)
+    routes = [*tasks.table(), *overviews.table()]
+    served = {f"{route.method} {route.path.rstrip('/')}/" for route in routes}
+    assert {*OPERATIONS, EVENTS} == served
 
 
 def test_the_document_is_served_as_it_is(bridge: BridgeOnFolder) -> None:

@@ -171,7 +171,9 @@ def assert_kept(store: TaskStore, folder: Path, clients: list[AcknowledgedCalls]
             details = store.find_details(task_id)
             assert details is not None
             assert (details.status, details.result) == ("completed", Raw(f'"{task_id}"'))
-    assert store.count_completions()["t"] >= sum(len(client.completed) for client in clients)
+    assert store.overviews.count_completions()["t"] >= sum(
+        len(client.completed) for client in clients
+    )
 
 
 def test_a_killed_server_leaves_a_folder_that_can_be_opened_at_once(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from support.in_process import FORM_LINE, FORM_START, BridgeOnFolder, read_statu
 from support.waiting import wait_until
 from taskworker_classifyimage.bridge_server import connections, server
 from taskworker_classifyimage.bridge_server.connections import (
+    Allowed,
     count_allowed,
     make_error_handler,
 )
@@ -127,9 +128,14 @@ def test_there_are_as_many_connections_as_descriptors_allow() -> None:
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
-        for descriptors, allowed in ((1024, 448), (256, 64), (140, 8)):
+        for descriptors, working, waiting in (
+            (8192, 1000, 4000),
+            (1024, 298, 300),
+            (256, 42, 44),
+            (140, 8, 0),
+        ):
             resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, hard))
-            assert count_allowed() == allowed
+            assert count_allowed() == Allowed(working, waiting)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 

@@ -60,7 +60,10 @@ def test_large_requirements_of_an_older_release_are_taken_by_nobody(tmp_path: Pa
         assert add(bridge, requirements={"a": 1}) == 200
     with sqlite3.connect(tmp_path / "tasks.sqlite3") as old:
         old.execute("UPDATE tasks SET requirements = ?", (json.dumps({"a": "x" * 50_000}),))
-        old.execute("PRAGMA user_version = 4")
+        old.executescript(
+            "DROP TRIGGER removed_failure; DROP TRIGGER reopened_failure; DROP TABLE failures;"
+            "PRAGMA user_version = 4"
+        )
     old.close()
     with serving(tmp_path) as bridge:
         assert bridge.take() is None

@@ -46,7 +46,7 @@ def test_a_closed_store_says_so_and_lets_others_in(store: TaskStore) -> None:
     store.close()
     store.close()
     with pytest.raises(BridgeDataUnusable, match="not open"):
-        store.count_completions()
+        store.overviews.count_completions()
     other = TaskStore(store._database._path)
     other.open()
     other.close()
@@ -58,7 +58,7 @@ def test_an_error_by_which_sqlite_ends_a_transaction_is_raised_as_it_is(store: T
     insert = "INSERT OR ROLLBACK INTO completions VALUES ('t', 'w', 1), ('t', 'w', 1)"
     with pytest.raises(sqlite3.IntegrityError), store._database.transaction():
         store._database.execute(insert)
-    assert store.count_completions() == {}
+    assert store.overviews.count_completions() == {}
     assert store.complete("a", "1") is Completion.ACCEPTED
 
 

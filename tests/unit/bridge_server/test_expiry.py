@@ -113,7 +113,7 @@ def test_expired_leases_are_reopened_and_given_up_after_ten(
         assert leases.list_expired() == []
     assert caplog.text.count("bridge.leases_run_out reopened=1") == MOST_ATTEMPTS - 1
     assert "bridge.given_up task=a attempts=10" in caplog.text
-    assert store.count_completions() == {"t": 1}
+    assert store.overviews.count_completions() == {"t": 1}
 
 
 def test_tasks_completed_long_ago_are_removed_with_their_files(
@@ -125,12 +125,12 @@ def test_tasks_completed_long_ago_are_removed_with_their_files(
     young = add_completed(store, uploads, has_file=True)
     store.add(NewTask("unfinished", "t"))
     clock.now_s += 30 * DAY_S - 30
-    asyncio.run(remove_finished(store.retention, uploads, 30 * DAY_S))
-    listed, _ = store.list_page(0, 10)
+    asyncio.run(remove_finished(store, uploads, 30 * DAY_S))
+    listed, _ = store.overviews.list_page(0, 10)
     assert [task.id for task in listed] == [young, "unfinished"]
     assert uploads.path(young).exists()
     assert not [task_id for task_id in old if uploads.path(task_id).exists()]
-    assert store.count_completions() == {"t": 5}
+    assert store.overviews.count_completions() == {"t": 5}
 
 
 def test_many_old_tasks_are_removed_while_the_bridge_answers(
@@ -144,11 +144,11 @@ def test_many_old_tasks_are_removed_while_the_bridge_answers(
 
     async def watch() -> None:
         while not left or left[-1]:
-            left.append(len(store.list_page(0, 1000)[0]))
+            left.append(len(store.overviews.list_page(0, 1000)[0]))
             await asyncio.sleep(0)
 
     async def run() -> None:
-        await asyncio.gather(watch(), remove_finished(store.retention, uploads, 5))
+        await asyncio.gather(watch(), remove_finished(store, uploads, 5))
 
     asyncio.run(run())
     assert left == [250, 150, 50, 0]

@@ -64,7 +64,7 @@ def complete(store: TaskStore) -> str:
 
 def kept(store: TaskStore) -> list[str]:
     store.retention.remove_finished(KEEP_S, 100)
-    return [task.id for task in store.list_page(0, 100)[0]]
+    return [task.id for task in store.overviews.list_page(0, 100)[0]]
 
 
 @pytest.mark.parametrize("days", [40, 100])

@@ -52,7 +52,7 @@ def test_a_late_result_counts_while_nobody_else_has_the_task(store: TaskStore) -
     store.expire_lease(task_id, attempt)
     assert store.complete(task_id, '"late"', attempt) is Completion.ACCEPTED
     assert store.take("t", "w", {}) is None
-    assert store.count_completions() == {"t": 1}
+    assert store.overviews.count_completions() == {"t": 1}
 
 
 def test_a_late_result_is_refused_once_somebody_else_has_the_task(store: TaskStore) -> None:
@@ -66,7 +66,7 @@ def test_a_late_result_is_refused_once_somebody_else_has_the_task(store: TaskSto
     details = store.find_details(task_id)
     assert details is not None
     assert details.result == Raw('"present"')
-    assert store.count_completions() == {"t": 1}
+    assert store.overviews.count_completions() == {"t": 1}
 
 
 def test_a_result_that_is_sent_again_counts_once(store: TaskStore) -> None:
@@ -78,7 +78,7 @@ def test_a_result_that_is_sent_again_counts_once(store: TaskStore) -> None:
     details = store.find_details(task_id)
     assert details is not None
     assert details.result == Raw('"first"')
-    assert store.count_completions() == {"t": 1}
+    assert store.overviews.count_completions() == {"t": 1}
 
 
 def test_a_lease_that_ended_otherwise_ends_nothing(store: TaskStore) -> None:
