@@ -13,7 +13,7 @@ from taskworker_classifyimage import REPOSITORY, __version__
 
 DOCUMENTS = sorted(
     path
-    for pattern in ("*.md", "docs/*.md", "benchmarks/*.md", ".github/*.md")
+    for pattern in ("*.md", "docs/*.md", "benchmarks/*.md", "integrations/*/*.md", ".github/*.md")
     for path in ROOT.glob(pattern)
 )
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))

@@ -1,0 +1,21 @@
+"""What can go wrong with a call."""
+
+
+class Refused(Exception):
+    """The bridge cannot be used as it is called: its address, the token or its certificate."""
+
+
+class Unreachable(Exception):
+    """The bridge has been away for longer than the patience."""
+
+
+class NotAccepted(Exception):
+    """This picture cannot be sent, or not to this bridge; `code` is as in results."""
+
+    def __init__(self, code, message):
+        Exception.__init__(self, message)
+        self.code = code
+
+
+class LostTask(Exception):
+    """The bridge does not know the task (any more)."""
