@@ -6,6 +6,7 @@ where they are needed, so that `--version` and `--help` answer at once.
 """
 
 import io
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from contextlib import suppress
 from itertools import takewhile
 from typing import NoReturn
 
-from taskworker_classifyimage import PROGRAM, __version__
+from taskworker_classifyimage import PROGRAM, __version__, logs
 from taskworker_classifyimage.errors import ExitCode, UserError, printable
 from taskworker_classifyimage.standard_streams import open_standard_streams
 
@@ -77,4 +78,7 @@ def _print_version(*, is_verbose: bool) -> None:
 
 
 def _print_error(text: str) -> None:
-    print(f"{PROGRAM}: {text}", file=sys.stderr)  # noqa: T201 - a message for the user
+    if logs.is_json():
+        logging.getLogger(__name__).error("%s", text)
+    else:
+        print(f"{PROGRAM}: {text}", file=sys.stderr)  # noqa: T201 - a message for the user

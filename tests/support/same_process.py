@@ -1,6 +1,5 @@
 """Commands that run in the process of the tests, which saves a start of the program for each."""
 
-import logging
 import os
 import signal
 import subprocess
@@ -8,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from support.logged import logging_restored
 from support.programs import clean_environment
 from taskworker_classifyimage.cli import main
 
@@ -20,11 +20,9 @@ def runner(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
 
     def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
         wanted = clean_environment(**environ)
-        logger = logging.getLogger("taskworker_classifyimage")
-        handlers, level = logger.handlers[:], logger.level
         on_sigterm = signal.getsignal(signal.SIGTERM)
         capsys.readouterr()
-        with monkeypatch.context() as patch:
+        with monkeypatch.context() as patch, logging_restored():
             for name in set(os.environ) - set(wanted):
                 patch.delenv(name)
             for name, text in wanted.items():
@@ -32,8 +30,6 @@ def runner(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
             try:
                 code = main(arguments)
             finally:
-                logger.handlers[:] = handlers
-                logger.setLevel(level)
                 signal.signal(signal.SIGTERM, on_sigterm)
         printed = capsys.readouterr()
         return subprocess.CompletedProcess(arguments, code, printed.out, printed.err)

@@ -23,6 +23,7 @@ from taskworker_classifyimage.bridge_client.outage import Outage
 from taskworker_classifyimage.bridge_client.room import NoRoom, Room
 from taskworker_classifyimage.bridge_client.time_limit import TimeLimit
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, TaskGone
+from taskworker_classifyimage.logs import about_task
 from taskworker_classifyimage.proxy import describe_route
 
 _log = logging.getLogger(__name__)
@@ -242,7 +243,8 @@ class Bridge:
                 except BridgeRejected as err:
                     leases.give_up(task_id)
                     # It may also have been reported a moment ago; if not, the report finds out.
-                    _log.debug("the lease of task %r is lost: %s", task_id, err)
+                    about = about_task(task_id, "renew")
+                    _log.debug("the lease of task %r is lost: %s", task_id, err, extra=about)
                 except BridgeUnavailable:
                     await asyncio.sleep(_RENEWAL_PAUSE_S)
                     break

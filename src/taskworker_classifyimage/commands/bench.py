@@ -178,14 +178,14 @@ async def _work_off(
         start_s, start_cpu_s = time.perf_counter(), time.process_time()
         worker = Worker(bridge, handler, Taker(bridge), Slots(classifier.threads))
         working = asyncio.create_task(worker.run(stop))
-        while handler.tally.classified + handler.tally.failed + handler.tally.gone < _PICTURES:
+        while handler.figures.ended < _PICTURES:
             if working.done() or bridge.is_down:
                 break
             await asyncio.sleep(0.01)
         all_s, cpu_s = time.perf_counter() - start_s, time.process_time() - start_cpu_s
         stop.set()
         await working
-    if handler.tally.classified < _PICTURES:
+    if handler.figures.classified < _PICTURES:
         raise BridgeUnavailable("the bridge went away")
     return all_s, cpu_s
 

@@ -122,9 +122,9 @@ async def _work(
             compute.shutdown(wait=False, cancel_futures=True)
     _log.info(
         "stopped; %d classified, %d of them seen before; %d failed",
-        handler.tally.classified,
+        handler.figures.classified,
         handler.cache_hits,
-        handler.tally.failed,
+        handler.figures.failed,
     )
 
 

@@ -101,11 +101,13 @@ class Reader:
 
     def begin(self, found: Found) -> ReadFile:
         """A file of which nothing is read yet, and no memory is taken for it."""
-        return ReadFile(found, FileRoom(self._budget, nullcontext), time.perf_counter())
+        return ReadFile(
+            found, FileRoom(self._budget, nullcontext, nullcontext), time.perf_counter()
+        )
 
     def room(self) -> FileRoom:
         """Memory for several files."""
-        return FileRoom(self._budget, nullcontext)
+        return FileRoom(self._budget, nullcontext, nullcontext)
 
     async def take_room(self, read: ReadFile) -> None:
         """Takes memory for a file, as soon as there is some.

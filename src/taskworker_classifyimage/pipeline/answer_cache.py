@@ -21,6 +21,7 @@ class AnswerCache(Generic[T]):
 
     Attributes:
         hits: how many answers came from the cache so far.
+        misses: how many did not.
     """
 
     def __init__(self, is_valid: Callable[[T], bool], size: int = _SIZE) -> None:
@@ -29,7 +30,7 @@ class AnswerCache(Generic[T]):
         self._size = size
         self._answers: OrderedDict[str, T] = OrderedDict()
         self._in_progress: dict[str, asyncio.Event] = {}
-        self.hits = 0
+        self.hits = self.misses = 0
 
     async def get(self, key: str, compute: Callable[[], Awaitable[T]]) -> T:
         """The answer for a key; of several callers at once only one computes it.
@@ -43,6 +44,7 @@ class AnswerCache(Generic[T]):
             self.hits += 1
             self._answers.move_to_end(key)
             return self._answers[key]
+        self.misses += 1
         self._in_progress[key] = done = asyncio.Event()
         try:
             answer = await compute()

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.classify.labels import labels_of
-from taskworker_classifyimage.decode import PictureFacts
+from taskworker_classifyimage.decode import Decoded, PictureFacts
 from taskworker_classifyimage.decode.picture import Maker
 from taskworker_classifyimage.pipeline.answer_cache import AnswerCache
 from taskworker_classifyimage.pipeline.decode import Decoders
@@ -94,13 +94,19 @@ class Engine:
             NeedsMemory: it could be decoded with more memory, or alone.
             DeviceFailed: the model fails with any picture.
         """
-        spec = self._classifier.model.input
-        encode = self._encode_thumbnail
-        decoded = self._decoders.decode(
-            encoded, spec, memory_bytes, is_alone=is_alone, thumbnail=encode is not None
+        return self.infer(self.decode(encoded, memory_bytes, is_alone=is_alone), sha256)
+
+    def decode(self, encoded: bytes, memory_bytes: int | None, *, is_alone: bool) -> Decoded:
+        """The first half of `answer`: decodes a picture for this model."""
+        has_thumbnail, spec = self._encode_thumbnail is not None, self._classifier.model.input
+        return self._decoders.decode(
+            encoded, spec, memory_bytes, is_alone=is_alone, thumbnail=has_thumbnail
         )
+
+    def infer(self, decoded: Decoded, sha256: str | None) -> Answer:
+        """The second half of `answer`: infers a decoded picture."""
         probabilities = infer(self._classifier, decoded.pixels)
-        pixels = decoded.thumbnail
+        encode, pixels = self._encode_thumbnail, decoded.thumbnail
         thumbnail = None if encode is None or pixels is None else encode(pixels)
         return Answer(probabilities, decoded.facts, sha256, decoded.maker, thumbnail)
 
@@ -108,9 +114,7 @@ class Engine:
         """Infers an image of Pillow; raises `NoAnswer` or `DeviceFailed`."""
         from taskworker_classifyimage.decode import to_input  # noqa: PLC0415 - for few
 
-        decoded = to_input(image, self._classifier.model.input)
-        probabilities = infer(self._classifier, decoded.pixels)
-        return Answer(probabilities, decoded.facts, None, decoded.maker)
+        return self.infer(to_input(image, self._classifier.model.input), None)
 
     def result(
         self, answer: Answer, request: ClassifyRequest, duration_s: float
@@ -157,9 +161,14 @@ class ConcurrentEngine:
         """Size of the largest file that is decoded here."""
         return min(self.engine.limit_bytes, self._budget.largest_file_bytes)
 
-    def file_room(self, pause: Waits) -> FileRoom:
-        """Memory for one file, to be used as a context manager."""
-        return FileRoom(self._budget, pause)
+    @property
+    def cache_misses(self) -> int:
+        """How many pictures were not."""
+        return self._cache.misses
+
+    def file_room(self, pause: Waits, waits: Waits) -> FileRoom:
+        """Memory for one file, to be used as a context manager; arguments as for `FileRoom`."""
+        return FileRoom(self._budget, pause, waits)
 
     async def hash(self, encoded: bytes) -> str:
         """SHA-256 in hexadecimal."""
@@ -182,7 +191,7 @@ class ConcurrentEngine:
         Args:
             encoded: the file; memory for it is held already.
             sha256: of the file, see `hash`.
-            timing: takes down what it costs.
+            timing: takes down what it costs; its task waits.
             waits: entered while it waits for memory.
             is_alone: whether nothing else is decoded meanwhile.
 
@@ -194,8 +203,13 @@ class ConcurrentEngine:
         return await self._cache.get(sha256, compute)
 
     def _timed_answer(self, encoded: bytes, sha256: str, timing: Timing, hold: Hold) -> Answer:
-        with timing.compute():
-            return self.engine.answer(encoded, sha256, hold.size_bytes, is_alone=hold.is_alone)
+        timing.begin_after("wait", step="decode")
+        try:
+            decoded = self.engine.decode(encoded, hold.size_bytes, is_alone=hold.is_alone)
+            timing.begin_after("decode", step="infer")
+            return self.engine.infer(decoded, sha256)
+        finally:
+            timing.begin_after("decode", "infer", step="wait")
 
 
 def sha256_of(encoded: bytes) -> str:

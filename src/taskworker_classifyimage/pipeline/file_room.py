@@ -9,15 +9,17 @@ from taskworker_classifyimage.pipeline.memory_budget import Hold, MemoryBudget, 
 class FileRoom:
     """Takes memory from the budget; leaving it as a context gives it back."""
 
-    def __init__(self, budget: MemoryBudget, pause: Waits) -> None:
+    def __init__(self, budget: MemoryBudget, pause: Waits, waits: Waits) -> None:
         """Takes nothing yet.
 
         Args:
             budget: where the memory comes from.
-            pause: stops the task's clock, while it waits for memory and while the file arrives.
+            pause: entered while the file arrives.
+            waits: entered while it waits for memory.
         """
         self._budget = budget
         self._pause = pause
+        self._waits = waits
         self._hold: Hold | None = None
 
     def __enter__(self) -> Self:
@@ -42,7 +44,7 @@ class FileRoom:
         """Waits for memory for a file of a size."""
         if not self._holds(size_bytes):
             self.release()
-            with self._pause():
+            with self._waits():
                 self._hold = await self._budget.acquire_file(size_bytes)
 
     def reading(self) -> AbstractContextManager[None]:

@@ -1,9 +1,10 @@
 """One task from fetch to report: whatever happens in between, the client gets an answer."""
 
+import asyncio
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from taskworker_classifyimage.bridge_client.bridge import Bridge
@@ -18,6 +19,7 @@ from taskworker_classifyimage.errors import (
     TaskLeft,
     UserError,
 )
+from taskworker_classifyimage.figures.work import Outcome, WorkFigures
 from taskworker_classifyimage.pipeline.engine import Answer, ConcurrentEngine
 from taskworker_classifyimage.pipeline.fetch import fetch_data, fetch_file
 from taskworker_classifyimage.pipeline.memory_budget import Waits
@@ -36,20 +38,11 @@ from taskworker_classifyimage.words import counted
 _log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class Tally:
-    """How many tasks ended how."""
-
-    classified: int = 0
-    failed: int = 0
-    gone: int = 0
-
-
 class Handler:
     """Carries tasks through fetch, decode, infer and report; many at once.
 
     Attributes:
-        tally: how many tasks ended how.
+        figures: what became of the tasks.
     """
 
     def __init__(
@@ -77,40 +70,62 @@ class Handler:
         self._default = engines[0]
         self._task_limit_s = task_limit_s
         self._always_provenance = always_provenance
-        self.tally = Tally()
+        self.figures = WorkFigures()
 
     @property
     def cache_hits(self) -> int:
         """How many pictures were answered without an inference, having been seen before."""
         return sum(engine.cache_hits for engine in self._engines.values())
 
-    async def handle(self, task: Task, aside: Waits = nullcontext) -> Timing | None:
+    @property
+    def cache_misses(self) -> int:
+        """How many pictures were decoded, or tried to."""
+        return sum(engine.cache_misses for engine in self._engines.values())
+
+    async def handle(self, task: Task, timing: Timing, aside: Waits = nullcontext) -> bool:
         """Does one task and reports its result.
 
         Args:
             task: the task.
+            timing: takes down what it costs.
             aside: entered while it downloads, or waits for memory.
 
         Returns:
-            What it cost; None if it was resumed, or ended without a classified picture.
+            Whether its cost is that of any task: not if it was resumed, or ended without a
+            classified picture.
 
         Raises:
             TaskLeft: the bridge does not let it come to its end now.
             MachineShort: the machine does not, so the task is not answered.
             UserError: this installation cannot do any task.
         """
-        timing, undelivered = Timing(), self._reporter.undelivered
+        outcome: Outcome = "left"
+        code = ""
+        self.figures.begin(timing)
         try:
-            kept = await undelivered.find(task.id) if task.is_resumed else None
-            result = await self._classify(task, timing, aside) if kept is None else kept
-            with timing.network():
-                await self._report(task, result, is_kept=kept is not None)
+            result = await self._do(task, timing, aside)
+            code = str(result["code"]) if "error" in result else ""
+            outcome = "failed" if code else "classified"
         except TaskGone as err:
-            self.tally.gone += 1
+            outcome = "gone"
             _log.info("task %r is dropped: %s", task.id, err)
-            return None
-        self._count(task, result)
-        return None if "error" in result or task.is_resumed else timing
+            return False
+        except (MachineShort, UserError, asyncio.CancelledError):
+            outcome = "handed_back"
+            raise
+        finally:
+            self.figures.end(timing, outcome, code)
+        self._log_end(task, result, timing)
+        return not code and not task.is_resumed
+
+    async def _do(self, task: Task, timing: Timing, aside: Waits) -> dict[str, object]:
+        """Returns the result that the bridge has now."""
+        undelivered = self._reporter.undelivered
+        kept = await undelivered.find(task.id) if task.is_resumed else None
+        result = await self._classify(task, timing, aside) if kept is None else kept
+        timing.begin("report")
+        await self._report(task, result, is_kept=kept is not None)
+        return result
 
     async def drop_results_except(self, task_ids: Iterable[str]) -> None:
         """Drops undelivered results, except those of the given tasks."""
@@ -122,9 +137,7 @@ class Handler:
         runtime = self._default.engine.runtime
         try:
             async with self._bridge.limit(self._task_limit_s) as limit:
-                with timing.network():
-                    data = await fetch_data(self._bridge, task)
-                request = parse_request(data)
+                request = parse_request(await fetch_data(self._bridge, task))
                 if self._always_provenance:
                     request = replace(request, provenance=True)
                 chosen = self._choose_engine(request)
@@ -158,9 +171,11 @@ class Handler:
         aside: Waits,
     ) -> Answer:
         """Fetches the file and has it answered; the file's memory is held until then."""
-        with chosen.file_room(limit.stopped) as room:
-            with aside(), timing.network():
+        with chosen.file_room(limit.stopped, partial(_wait_for_file, limit, timing)) as room:
+            with aside():
                 encoded = await fetch_file(self._bridge, task, chosen.limit_bytes, room)
+            self.figures.fetched_bytes += len(encoded)
+            timing.begin("wait")
             # What was left over when a worker was killed may be what killed it.
             waits = partial(_stand_aside, limit, aside)
             sha256 = await chosen.hash(encoded)
@@ -186,18 +201,28 @@ class Handler:
             except BridgeRejected:
                 raise TaskLeft("the bridge refuses every result") from None
 
-    def _count(self, task: Task, result: dict[str, object]) -> None:
+    def _log_end(self, task: Task, result: dict[str, object], timing: Timing) -> None:
+        steps = {step: round(seconds, 6) for step, seconds in timing.seconds.items()}
         if "error" in result:
-            self.tally.failed += 1
-            _log.info("task %r: %s: %s", task.id, result["code"], result["error"])
-        else:
-            self.tally.classified += 1
-            _log.debug("task %r: classified in %s s", task.id, result["duration"])
+            code, message = str(result["code"]), str(result["error"])
+            self.figures.note_failure(task.id, code, message)
+            more = {"code": code, "steps": steps}
+            _log.info("task %r: %s: %s", task.id, code, message, extra=more)
+        elif _log.isEnabledFor(logging.DEBUG):
+            shown = ", ".join(f"{step} {seconds:.3f}" for step, seconds in steps.items())
+            text = "task %r: classified in %s s (%s)"
+            _log.debug(text, task.id, result["duration"], shown, extra={"steps": steps})
 
 
 @contextmanager
 def _stand_aside(limit: TimeLimit, aside: Waits) -> Iterator[None]:
     with limit.stopped(), aside():
+        yield
+
+
+@contextmanager
+def _wait_for_file(limit: TimeLimit, timing: Timing) -> Iterator[None]:
+    with limit.stopped(), timing.within("wait"):
         yield
 
 

@@ -5,6 +5,7 @@ import itertools
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import nullcontext
+from contextvars import copy_context
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -64,7 +65,9 @@ class WithinMemory:
                 wanted_bytes = err.needed_bytes
 
     async def _run(self, work: Callable[[Hold], _T], hold: Hold) -> _T:
-        running = asyncio.get_running_loop().run_in_executor(self._compute, work, hold)
+        # In this task's context, so that the log says for which task a decoder has died.
+        work_here = partial(copy_context().run, work, hold)
+        running = asyncio.get_running_loop().run_in_executor(self._compute, work_here)
         # A thread cannot be cancelled: until it ends, its decoder takes the memory.
         running.add_done_callback(partial(_note_end, hold))
         try:

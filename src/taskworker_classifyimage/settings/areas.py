@@ -23,7 +23,7 @@ from taskworker_classifyimage.bridge_server.access import Network
 from taskworker_classifyimage.classify.device import DEVICES, Device
 from taskworker_classifyimage.classify.options import DEFAULT_MODEL, Preprocessing
 from taskworker_classifyimage.errors import ConfigError
-from taskworker_classifyimage.logs import Level, set_up_logging
+from taskworker_classifyimage.logs import Format, Level, set_up_logging
 from taskworker_classifyimage.settings import declare
 from taskworker_classifyimage.settings.declare import File, Switch, choice, folder, number, setting
 
@@ -83,6 +83,7 @@ class General:
     Attributes:
         config: settings file (TOML); docs/settings.md
         log_level: lowest level of the messages that are logged
+        log_format: lines for people, or one JSON object a line; docs/operations.md
         verbose: same as --log-level debug
         quiet: same as --log-level warning
     """
@@ -92,6 +93,7 @@ class General:
         Level | None,
         choice("LEVEL", default="info for work and bridge, else warning"),
     ] = None
+    log_format: Annotated[Format, choice("FORMAT")] = "text"
     verbose: Annotated[bool, declare.switch(group=("General", _EXCLUSIVE))] = False
     quiet: Annotated[bool, declare.switch(alias="-q", group=("General", _EXCLUSIVE))] = False
 
@@ -103,7 +105,7 @@ class General:
 
     def set_up_logging(self, default: Level = "warning") -> None:
         """Starts logging; `default` is the command's own level."""
-        set_up_logging(self.level(default))
+        set_up_logging(self.level(default), self.log_format)
 
 
 _CALLING: Final = Group("Bridge to call (docs/security.md)", sort_key=2)

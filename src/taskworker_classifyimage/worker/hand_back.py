@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterable
 
 from taskworker_classifyimage.bridge_client.bridge import Bridge
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable
+from taskworker_classifyimage.logs import about_task
 from taskworker_classifyimage.words import counted
 
 _log = logging.getLogger(__name__)
@@ -22,17 +24,23 @@ async def hand_back(bridge: Bridge, task_ids: Iterable[str]) -> None:
 
 async def _hand_back_one(bridge: Bridge, task_id: str) -> bool:
     """Reopens a task, unless its report arrived after all; returns whether the bridge answered."""
+    start_s = time.perf_counter()
+
+    def about() -> dict[str, object]:
+        return about_task(task_id, "hand_back", time.perf_counter() - start_s)
+
     try:
         if await bridge.hand_back(task_id):
-            _log.info("task %r is handed back", task_id)
+            _log.info("task %r is handed back", task_id, extra=about())
     except BridgeRejected:
-        _log.info("task %r was removed", task_id)
+        _log.info("task %r was removed", task_id, extra=about())
     except BridgeUnavailable as err:
         _log.warning(
             "task %r could not be handed back (%s); the next worker that starts under the same "
             "name resumes it",
             task_id,
             err,
+            extra=about(),
         )
         return False
     return True

@@ -6,7 +6,9 @@ from typing import Final
 
 from taskworker_classifyimage.bridge_client.bridge import Bridge
 from taskworker_classifyimage.errors import MachineShort, TaskLeft, UserError
+from taskworker_classifyimage.logs import TASK, about_task
 from taskworker_classifyimage.pipeline.handle import Handler
+from taskworker_classifyimage.pipeline.timing import Timing
 from taskworker_classifyimage.tasks import Task
 from taskworker_classifyimage.worker.hand_back import hand_back
 from taskworker_classifyimage.worker.recovery import Recovery
@@ -45,7 +47,8 @@ class InFlight:
         """
         # A client reopened it while we work on it, or 2.2.1 gave it to two takes at once.
         twins = {running for running, task_id in self._running.items() if task_id == task.id}
-        running = asyncio.create_task(self._handle(task, take_s, twins))
+        timing = Timing(take_s)
+        running = asyncio.create_task(self._handle(task, timing, twins))
         self._running[running] = task.id
         running.add_done_callback(self._note_end)
 
@@ -64,15 +67,15 @@ class InFlight:
                 await asyncio.wait(late)
         return self._unanswered
 
-    async def _handle(
-        self, task: Task, take_s: float | None, twins: set[asyncio.Task[None]]
-    ) -> None:
+    async def _handle(self, task: Task, timing: Timing, twins: set[asyncio.Task[None]]) -> None:
+        # For this task of the event loop alone.
+        TASK.set(lambda: about_task(task.id, timing.step, task.age_s))
         if twins:
             await asyncio.wait(twins)
             # The bridge knows whether anything is left to do.
-            task = Task(task.id, is_resumed=True)
+            task, timing = Task(task.id, is_resumed=True), Timing()
         try:
-            timing = await self._handler.handle(task, self._slots.aside)
+            is_ordinary = await self._handler.handle(task, timing, self._slots.aside)
         except TaskLeft as err:
             _log.error("task %r is left until later: %s", task.id, err)
             self._recovery.note_left()
@@ -84,10 +87,14 @@ class InFlight:
             self._unanswered.add(task.id)
             self._faults.put_nowait(err)
             return
-        if timing is not None:
+        except Exception:  # noqa: BLE001 - logged; the others go on
+            _log.exception("task %r ended by a fault of this program", task.id)
+            self._recovery.note_left()
+            return
+        if is_ordinary:
             self._pause_s = _FIRST_PAUSE_S
-            if take_s is not None:
-                self._slots.observe(take_s + timing.network_s, timing.compute_s)
+            if "take" in timing.seconds:
+                self._slots.observe(timing.network_s, timing.compute_s)
 
     async def _hand_back(self, task: Task, err: MachineShort) -> None:
         """Pauses, longer each time, and lets another worker, or this one later, do the task."""
@@ -101,8 +108,5 @@ class InFlight:
         await hand_back(self._bridge, {task.id})
 
     def _note_end(self, running: asyncio.Task[None]) -> None:
-        task_id = self._running.pop(running)
+        del self._running[running]
         self._slots.release()
-        if not running.cancelled() and (err := running.exception()):
-            _log.error("task %r ended by a fault of this program", task_id, exc_info=err)
-            self._recovery.note_left()

@@ -14,6 +14,7 @@ from typing import Final
 
 from taskworker_classifyimage.bridge_client.bridge import Bridge
 from taskworker_classifyimage.errors import BridgeUnavailable
+from taskworker_classifyimage.logs import about_task
 from taskworker_classifyimage.pipeline.handle import Handler
 from taskworker_classifyimage.pipeline.take import Taker
 from taskworker_classifyimage.tasks import Task
@@ -85,8 +86,9 @@ class Worker:
 
     def status(self) -> str:
         """What the worker is doing, in one line for people."""
-        tally, away = self._handler.tally, "; the bridge is away" if self._bridge.is_down else ""
-        count = f"{tally.classified} classified, {tally.failed} failed"
+        figures = self._handler.figures
+        away = "; the bridge is away" if self._bridge.is_down else ""
+        count = f"{figures.classified} classified, {figures.failed} failed"
         return f"{len(self.in_hand())} in flight, {count}{away}"
 
     async def _take_all(self, stop: asyncio.Event) -> None:
@@ -99,7 +101,7 @@ class Worker:
             if stop.is_set():
                 self._slots.release()
             elif self._left_over:
-                self._in_flight.begin(Task(self._left_over.popleft(), is_resumed=True), take_s=0.0)
+                self._in_flight.begin(Task(self._left_over.popleft(), is_resumed=True), take_s=None)
             else:
                 await self._start_take(stop)
 
@@ -110,7 +112,8 @@ class Worker:
             await asyncio.wait(self._takes)
         found = await self._recovery.look(self.in_hand())
         for task_id in found or []:
-            _log.info("task %r was taken and left unfinished; it is resumed", task_id)
+            about = about_task(task_id, "resume")
+            _log.info("task %r was taken and left unfinished; it is resumed", task_id, extra=about)
             self._left_over.append(task_id)
         return found is not None
 
@@ -159,10 +162,10 @@ class Worker:
 
     async def _log_summaries(self) -> None:
         """Logs at intervals what was done since the last line; runs until cancelled."""
-        tally, before = self._handler.tally, (0, 0, 0)
+        figures, before = self._handler.figures, (0, 0, 0)
         while True:
             await asyncio.sleep(_SUMMARY_INTERVAL_S)
-            now = (tally.classified, tally.failed, self._handler.cache_hits)
+            now = (figures.classified, figures.failed, self._handler.cache_hits)
             if now != before:
                 done, failed, repeated = (new - old for new, old in zip(now, before, strict=True))
                 _log.info(

@@ -90,8 +90,9 @@ class Parts:
         assert self.stored.result is not None
         return self.stored.result
 
-    def handle(self, task: Task | None = None) -> Timing | None:
-        return run_in_virtual_time(self.handler.handle(task or Task("a", {})))
+    def handle(self, task: Task | None = None, timing: Timing | None = None) -> bool:
+        doing = self.handler.handle(task or Task("a", {}), timing or Timing(0.1))
+        return run_in_virtual_time(doing)
 
 
 @pytest.fixture
@@ -102,13 +103,13 @@ def parts(colours: Classifier, tmp_path: Path) -> Iterator[Parts]:
 
 
 def test_a_picture_is_classified_and_its_cost_is_told(parts: Parts) -> None:
-    timing = parts.handle()
+    timing = Timing(0.1)
+    assert parts.handle(timing=timing)
     predictions = parts.result["predictions"]
     assert isinstance(predictions, list)
     assert predictions[0]["class"] == parts.right
-    assert timing is not None
     assert timing.compute_s > 0
-    assert parts.handler.tally.classified == 1
+    assert parts.handler.figures.classified == 1
 
 
 def test_an_equal_picture_costs_no_inference(parts: Parts) -> None:
@@ -116,9 +117,9 @@ def test_an_equal_picture_costs_no_inference(parts: Parts) -> None:
     parts.handle()
     parts.stored.status = "inprogress"
     parts.decoders.error = AssertionError("decoded twice")
-    timing = parts.handle()
+    timing = Timing(0.1)
+    assert parts.handle(timing=timing)
     assert "error" not in parts.result
-    assert timing is not None
     assert timing.compute_s == 0
     assert parts.handler.cache_hits == 1
 
@@ -137,10 +138,27 @@ def test_a_task_that_cannot_be_done_is_answered_with_its_code(
     parts: Parts, data: object, file: bytes | None, code: str
 ) -> None:
     parts.stored.file = file
-    assert parts.handle(Task("a", data)) is None
+    assert not parts.handle(Task("a", data))
     assert parts.result["code"] == code
     assert parts.result["predictions"] == []
-    assert parts.handler.tally.failed == 1
+    assert parts.handler.figures.failed == 1
+
+
+def test_the_end_of_a_task_is_logged_with_the_seconds_of_its_steps(
+    parts: Parts, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At debug; a failure at info, with its code."""
+    caplog.set_level("DEBUG", logger="taskworker_classifyimage")
+    parts.handle()
+    parts.stored.status, parts.stored.file = "inprogress", b"no picture"
+    parts.handle()
+    done, failed = caplog.records
+    assert (done.levelname, failed.levelname) == ("DEBUG", "INFO")
+    assert set(vars(done)["steps"]) == {"take", "fetch", "wait", "decode", "infer", "report"}
+    assert vars(done)["steps"]["take"] == 0.1
+    assert "(take 0.100, fetch 0." in done.getMessage()
+    assert vars(failed)["code"] == "unsupported_format"
+    assert set(vars(failed)["steps"]) == {"take", "fetch", "wait", "decode", "report"}
 
 
 def test_a_fault_of_this_program_is_told_to_the_log_and_not_to_the_client(
@@ -171,13 +189,13 @@ def test_a_task_that_hangs_is_timed_out(parts: Parts) -> None:
 
 def test_a_removed_task_is_dropped(parts: Parts) -> None:
     del parts.client.tasks_by_id["a"]
-    assert parts.handle() is None
-    assert parts.handler.tally.gone == 1
+    assert not parts.handle()
+    assert parts.handler.figures.tasks == {("gone", ""): 1}
 
 
 def test_a_resumed_task_gets_its_data_from_the_bridge(parts: Parts) -> None:
     parts.stored.data = {"numberofpredictions": 2}
-    assert parts.handle(Task("a", is_resumed=True)) is None
+    assert not parts.handle(Task("a", is_resumed=True))
     predictions = parts.result["predictions"]
     assert isinstance(predictions, list)
     assert len(predictions) == 2
@@ -230,7 +248,7 @@ def test_a_model_without_probabilities_fails_one_task(parts: Parts, colours: Cla
         Engine(Undefined(), parts.decoders), parts.compute, MemoryBudget(2**30)
     )
     handler = Handler(bridge, parts.reporter, [engine], task_limit_s=600.0)
-    run_in_virtual_time(handler.handle(Task("a", {})))
+    run_in_virtual_time(handler.handle(Task("a", {}), Timing(0.1)))
     assert parts.result["code"] == "internal"
 
 

@@ -1,11 +1,13 @@
 """Tasks in their slots: begun at once, ended once, never lost."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 
 import pytest
 
+from support.logged import lines_in, logged
 from support.memory_bridge import MemoryBridge, StoredTask, bridge_of
 from support.virtual_time import run_in_virtual_time
 from taskworker_classifyimage.errors import DeviceFailed, MachineShort, TaskLeft
@@ -21,17 +23,17 @@ from taskworker_classifyimage.worker.slots import Slots
 class Handling(Handler):
     """Handles a task as the test says, and remembers which."""
 
-    def __init__(self, how: Callable[[Task], Awaitable[Timing | None]]) -> None:
+    def __init__(self, how: Callable[[Task], Awaitable[bool]]) -> None:
         self.handled: list[Task] = []
         self._how = how
 
-    async def handle(self, task: Task, aside: Waits = nullcontext) -> Timing | None:
+    async def handle(self, task: Task, timing: Timing, aside: Waits = nullcontext) -> bool:
         self.handled.append(task)
         return await self._how(task)
 
 
 class Parts:
-    def __init__(self, how: Callable[[Task], Awaitable[Timing | None]]) -> None:
+    def __init__(self, how: Callable[[Task], Awaitable[bool]]) -> None:
         self.handler = Handling(how)
         self.slots = Slots(1, fixed=2)
         self.client = MemoryBridge(a=StoredTask(status="inprogress", worker="w"))
@@ -45,14 +47,14 @@ class Parts:
             self.in_flight.begin(Task(task_id), take_s=0.1)
 
 
-async def take_a_second(_task: Task) -> Timing | None:
+async def take_a_second(_task: Task) -> bool:
     await asyncio.sleep(1.0)
-    return Timing(0.1, 0.1)
+    return True
 
 
-async def hang(_task: Task) -> Timing | None:
+async def hang(_task: Task) -> bool:
     await asyncio.sleep(1e6)
-    return None
+    return False
 
 
 def test_a_third_task_waits_for_one_of_two_slots() -> None:
@@ -93,7 +95,7 @@ def test_what_does_not_end_in_time_is_cut_off_and_named() -> None:
 
 
 def test_an_operators_error_is_told_and_its_task_is_unanswered() -> None:
-    async def fail(_task: Task) -> Timing | None:
+    async def fail(_task: Task) -> bool:
         raise DeviceFailed("the GPU is gone")
 
     async def run() -> None:
@@ -107,7 +109,7 @@ def test_an_operators_error_is_told_and_its_task_is_unanswered() -> None:
 
 @pytest.mark.parametrize("error", [TaskLeft("later"), ZeroDivisionError("a fault")])
 def test_a_task_that_is_left_is_a_reason_to_look_later(error: Exception) -> None:
-    async def fail(_task: Task) -> Timing | None:
+    async def fail(_task: Task) -> bool:
         raise error
 
     async def run() -> None:
@@ -126,7 +128,7 @@ def test_a_shortage_of_the_machine_hands_the_task_back_and_pauses(
 ) -> None:
     """No slot is given meanwhile, for longer each time; one line names what is short."""
 
-    async def fail(_task: Task) -> Timing | None:
+    async def fail(_task: Task) -> bool:
         raise MachineShort("file descriptors")
 
     async def run() -> None:
@@ -143,3 +145,29 @@ def test_a_shortage_of_the_machine_hands_the_task_back_and_pauses(
 
     run_in_virtual_time(run())
     assert [line.count("short of file descriptors") for line in caplog.messages] == [1] * 3
+
+
+def test_every_line_about_a_task_has_its_id_step_and_seconds() -> None:
+    """Whoever writes it: this module, and those that it calls."""
+
+    async def fail(task: Task) -> bool:
+        if task.id == "a":
+            raise MachineShort("memory")
+        raise {"b": TaskLeft("later"), "c": ZeroDivisionError("a fault")}[task.id]
+
+    async def run() -> None:
+        parts = Parts(fail)
+        parts.client.tasks_by_id |= {"b": StoredTask(), "c": StoredTask()}
+        await parts.begin("a", "b")
+        await parts.in_flight.end(5.0)
+        parts.slots.resume()
+        await parts.begin("c")
+        await parts.in_flight.end(5.0)
+
+    with logged("json") as stream:
+        run_in_virtual_time(run())
+    lines = list(map(json.loads, lines_in(stream)))
+    about = [line for line in lines if line["message"].startswith("task ")]
+    assert {line["task"] for line in about} == {"a", "b", "c"}
+    assert {line["step"] for line in about} <= {"fetch", "hand_back"}
+    assert [line for line in about if not 0 <= line["seconds"] < 1000] == []

@@ -16,7 +16,8 @@ from taskworker_classifyimage.errors import (
     DecodersUnusable,
     UserError,
 )
-from taskworker_classifyimage.pipeline.handle import Handler, Tally
+from taskworker_classifyimage.figures.work import WorkFigures
+from taskworker_classifyimage.pipeline.handle import Handler
 from taskworker_classifyimage.pipeline.memory_budget import Waits
 from taskworker_classifyimage.pipeline.report import Reporter
 from taskworker_classifyimage.pipeline.take import Taker
@@ -37,13 +38,14 @@ class Reporting(Handler):
         self._work = work
         self._engines = {}
         self._reporter = Reporter(bridge, UndeliveredResults(results))
-        self.tally = Tally()
+        self.figures = WorkFigures()
 
-    async def handle(self, task: Task, aside: Waits = nullcontext) -> Timing | None:
+    async def handle(self, task: Task, timing: Timing, aside: Waits = nullcontext) -> bool:
         await self._work(task)
         await self._bridge.complete(task.id, {"resumed": task.is_resumed})
-        self.tally.classified += 1
-        return None if task.is_resumed else Timing(0.1, 1.0)
+        timing.seconds |= {"fetch": 0.1, "decode": 1.0}
+        self.figures.end(timing, "classified")
+        return not task.is_resumed
 
 
 async def take_a_second(_task: Task) -> None:

@@ -1,0 +1,119 @@
+"""What became of a worker's tasks and how long their steps took: plain numbers.
+
+They are changed on the event loop alone, and cheap enough to be counted for every task.
+"""
+
+import time
+from bisect import bisect_left
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from typing import Final, Literal, get_args
+
+from taskworker_classifyimage.pipeline.timing import STEPS, Step, Timing
+
+#: What becomes of a task: answered with a result or an error, dropped because it was removed or
+#: reopened, left until later, or handed back to the bridge.
+Outcome = Literal["classified", "failed", "gone", "left", "handed_back"]
+OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
+
+#: Upper bounds of a histogram's buckets.
+BOUNDS_S: Final = (
+    *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25),
+    *(0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
+)
+_LAST_FAILURES: Final = 5
+
+
+class Histogram:
+    """How often something took how long.
+
+    Attributes:
+        counts: one for each bound of `BOUNDS_S`, of what took at most so long and longer than the
+            bound before, and one of what took longer than all.
+        total_s: all seconds together.
+    """
+
+    __slots__ = ("counts", "total_s")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(BOUNDS_S) + 1)
+        self.total_s = 0.0
+
+    @property
+    def count(self) -> int:
+        """How often it happened."""
+        return sum(self.counts)
+
+    def observe(self, seconds: float) -> None:
+        """Counts one more."""
+        self.counts[bisect_left(BOUNDS_S, seconds)] += 1
+        self.total_s += seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A task that was answered with an error; `at_s` is in seconds since the epoch."""
+
+    at_s: float
+    task_id: str
+    code: str
+    message: str
+
+
+@dataclass(slots=True)
+class WorkFigures:
+    """The figures of one worker since its start.
+
+    Attributes:
+        tasks: how many ended how; the second part of a key is the code of those that failed.
+        steps: seconds of each step of the tasks that have ended.
+        running: the tasks in flight.
+        fetched_bytes: size of the files that were fetched.
+        failures: the last tasks that failed, oldest first.
+    """
+
+    tasks: Counter[tuple[Outcome, str]] = field(default_factory=Counter)
+    steps: dict[Step, Histogram] = field(
+        default_factory=lambda: {each: Histogram() for each in STEPS}
+    )
+    running: set[Timing] = field(default_factory=set)
+    fetched_bytes: int = 0
+    failures: deque[Failure] = field(default_factory=lambda: deque(maxlen=_LAST_FAILURES))
+
+    @property
+    def classified(self) -> int:
+        """How many pictures were classified."""
+        return self.tasks["classified", ""]
+
+    @property
+    def failed(self) -> int:
+        """How many tasks were answered with an error."""
+        return sum(count for (outcome, _), count in self.tasks.items() if outcome == "failed")
+
+    @property
+    def ended(self) -> int:
+        """How many tasks have ended, in whatever way."""
+        return self.tasks.total()
+
+    def begin(self, timing: Timing) -> None:
+        """Counts a task that is in flight from now on."""
+        self.running.add(timing)
+
+    def end(self, timing: Timing, outcome: Outcome, code: str = "") -> None:
+        """Counts a task that is not in flight any more."""
+        timing.end()
+        self.running.discard(timing)
+        self.tasks[outcome, code] += 1
+        for step, seconds in timing.seconds.items():
+            self.steps[step].observe(seconds)
+
+    def note_failure(self, task_id: str, code: str, message: str) -> None:
+        """Remembers a task that failed, for people."""
+        self.failures.append(Failure(time.time(), task_id, code, message))
+
+    def in_flight(self) -> dict[Step, int]:
+        """How many tasks are in each step now."""
+        counts = dict.fromkeys(STEPS, 0)
+        for timing in self.running:
+            counts[timing.step] += 1
+        return counts
