@@ -78,21 +78,6 @@ def count_allowed() -> Allowed:
     return Allowed(working, max(0, min(_MOST_WAITING, free - 2 * working)))
 
 
-def raise_descriptor_limit() -> None:
-    """Lets this process open as many files and connections as it can use, if it may."""
-    if sys.platform == "win32":
-        return
-    import resource  # noqa: PLC0415 - there is none on Windows
-
-    wanted = _OTHER_DESCRIPTORS + 2 * _MOST + _MOST_WAITING
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY or soft >= wanted:
-        return
-    raised = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    with suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
-
-
 class Connection(web.RequestHandler):
     """One connection; it tells when it hears from its client.
 

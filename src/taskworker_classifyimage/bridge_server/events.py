@@ -9,7 +9,7 @@ import asyncio
 import sqlite3
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 import msgspec
@@ -37,15 +37,18 @@ _COUNTING: Final = 0.02
 class Stream:
     """The events for one page, in order."""
 
-    def __init__(self) -> None:
+    def __init__(self, cut: Callable[[], None]) -> None:
+        """Takes what closes the connection of a page that does not read."""
+        self._cut = cut
         self._payloads: deque[bytes] = deque()
         self._has_news = asyncio.Event()
         self._is_over = False
 
     def push(self, payload: bytes) -> None:
-        """Adds events; ends the stream if too many wait already."""
+        """Adds events; cuts the page off if too many wait already."""
         if len(self._payloads) >= _MOST_PENDING:
             self.end()
+            self._cut()
         else:
             self._payloads.append(payload)
             self._has_news.set()
@@ -90,9 +93,13 @@ class EventStreams:
         if self._streams and len(self._changed) <= _MOST_CHANGES:
             self._changed[change.task_id] = None
 
-    def open(self) -> Stream:
-        """A new stream, which begins with the counts and the workers."""
-        stream = Stream()
+    def open(self, cut: Callable[[], None]) -> Stream:
+        """A new stream, which begins with the counts and the workers.
+
+        Args:
+            cut: closes the connection of a page that does not read.
+        """
+        stream = Stream(cut)
         if self._is_closed:
             stream.end()
             return stream

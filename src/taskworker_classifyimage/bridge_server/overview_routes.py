@@ -98,8 +98,8 @@ class OverviewRoutes:
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """GET events: what happens, as server-sent events, until the client goes."""
-        stream = self._streams.open()
         connection = cast("Connection", request.protocol)
+        stream = self._streams.open(connection.cut)
         try:
             with self._connections.wait(connection, stream.end) as has_place:
                 if not has_place:

@@ -59,6 +59,7 @@ class BridgeServer:
     """An embedded TaskBridge on one port and one data folder; the constructor starts nothing.
 
     Attributes:
+        store: the tasks.
         waiting: the calls that wait now.
         streams: the pages that are told what happens.
     """
@@ -79,7 +80,7 @@ class BridgeServer:
         self._limits = limits or Limits()
         self._access = access or Access()
         clocks = clocks or Clocks()
-        self._store = TaskStore(
+        self.store = TaskStore(
             data_dir / "tasks.sqlite3", clock=clocks.wall, monotonic=clocks.monotonic
         )
         self._uploads = Uploads(data_dir / "files")
@@ -88,8 +89,8 @@ class BridgeServer:
         self._running = RunningCalls()
         self._connections = Connections(self._limits.connections, clock=clocks.monotonic)
         self.waiting = Waiting(self._connections)
-        self.streams = EventStreams(self._store, self._roster)
-        self._store.listeners += [self.waiting.note, self.streams.note, self._note_completion]
+        self.streams = EventStreams(self.store, self._roster)
+        self.store.listeners += [self.waiting.note, self.streams.note, self._note_completion]
         self._runner: web.AppRunner | None = None
         self._listeners: list[asyncio.Server] = []
         self._chores: list[asyncio.Task[None]] = []
@@ -112,16 +113,16 @@ class BridgeServer:
         """
         runner = web.AppRunner(self._make_app(), shutdown_timeout=_LAST_RESPONSES_S)
         try:
-            self._store.open()
+            self.store.open()
             self._open_uploads()
-            for task_id, attempt in self._store.list_leased():
+            for task_id, attempt in self.store.list_leased():
                 self._leases.begin(task_id, attempt)
             await runner.setup()
             await self._listen(runner)
         except BaseException as err:
             self._close_listeners()
             await runner.cleanup()
-            self._store.close()
+            self.store.close()
             if isinstance(err, sqlite3.Error):
                 raise BridgeDataUnusable(str(err)) from err
             raise
@@ -143,10 +144,10 @@ class BridgeServer:
         await asyncio.gather(*self._chores, return_exceptions=True)
         if self._chores:
             with suppress(sqlite3.Error):
-                self._store.retention.count()
+                self.store.retention.count()
             _log.info("bridge.stopped folder=%s", self._folder)
         self._chores = []
-        self._store.close()
+        self.store.close()
 
     async def _listen(self, runner: web.AppRunner) -> None:
         if runner.server is None:
@@ -163,7 +164,7 @@ class BridgeServer:
         self._listeners = []
 
     def _start_chores(self) -> None:
-        store, keep_s = self._store, self._limits.keep_s
+        store, keep_s = self.store, self._limits.keep_s
         reopen = partial(expiry.reopen_expired, store, self._leases)
         count = partial(expiry.count_time, store.retention)
         chores = [
@@ -181,10 +182,10 @@ class BridgeServer:
         app = web.Application()
         add_middleware(app, self._access, self._running, self._limits)
         tasks = TaskRoutes(
-            self._store, self._uploads, self._leases, self._roster, self.waiting, self._limits
+            self.store, self._uploads, self._leases, self._roster, self.waiting, self._limits
         )
         overviews = OverviewRoutes(
-            self._store.overviews, self._roster, self.streams, self._connections
+            self.store.overviews, self._roster, self.streams, self._connections
         )
         app.add_routes(tasks.table())
         app.add_routes(overviews.table())
@@ -197,7 +198,7 @@ class BridgeServer:
 
     def _open_uploads(self) -> None:
         def has_file(task_id: str) -> bool:
-            state = self._store.find_state(task_id)
+            state = self.store.find_state(task_id)
             return state is not None and state.file is not None
 
         try:
