@@ -38,8 +38,10 @@ def run(
     """
     settings.general.set_up_logging()
     return_freed_memory()
-    if not path and files.files_from is None:
-        raise ConfigError("name a file or folder, or a list of files with --files-from")
+    if not path and files.files_from is None and files.vics is None:
+        raise ConfigError(
+            "name a file or folder, a list of files with --files-from, or a case with --vics"
+        )
     if len(settings.models.model) > 1:
         raise ConfigError("--model: 'classify' takes one model")
     if taskbridgeurl is not None or outputs.sidecar_remove:

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from taskworker_classifyimage.commands.case_job import check_case, describe_case, find_case
 from taskworker_classifyimage.commands.progress import describe_end, show_progress
 from taskworker_classifyimage.errors import ConfigError, ExitCode, OutputFailed, printable
 from taskworker_classifyimage.local.counting import Counting
@@ -21,6 +22,7 @@ from taskworker_classifyimage.local.progress import Counts, Progress
 from taskworker_classifyimage.local.rows import Row
 from taskworker_classifyimage.local.run import Engine, Hooks, classify_all, take
 from taskworker_classifyimage.local.sources import Sources
+from taskworker_classifyimage.local.vics.case import Case
 from taskworker_classifyimage.local.walk import Walk
 from taskworker_classifyimage.outputs.failed_list import FailedList
 from taskworker_classifyimage.outputs.formats import choose_outputs
@@ -51,6 +53,7 @@ class FolderJob:
         self._is_quiet = is_quiet
         self._style = Style(wanted.lean, wanted.rows == "predictions", wanted.excel, wanted.sha256)
         self._chosen = chosen = choose_outputs(wanted.output, wanted.format)
+        self._case = find_case(named, self._tell)
         self._files = self._make_files() if chosen else None
         self._failed = FailedList(wanted.failed) if wanted.failed else None
         self._filters = Filters(named.include, named.exclude, named.all)
@@ -64,7 +67,14 @@ class FolderJob:
         from taskworker_classifyimage.outputs.files import OutputFiles  # noqa: PLC0415 - not for all
 
         make = partial(make_output, style=self._style)
-        return OutputFiles(self._chosen, make, is_lean=self._style.is_lean)
+        make_case = None if self._case is None else partial(self._write_case, self._case)
+        return OutputFiles(self._chosen, make, make_case, is_lean=self._style.is_lean)
+
+    def _write_case(self, case: Case, part: Path, find_row: Callable[[str], Row | None]) -> None:
+        from taskworker_classifyimage.outputs import vics_file  # noqa: PLC0415 - not for all
+
+        written = vics_file.write(part, case, find_row, self._wanted.vics_probability)
+        self._tell(describe_case(written))
 
     def check(self) -> None:
         """Checks what can be checked before a model is loaded.
@@ -80,6 +90,7 @@ class FolderJob:
         if wanted.resume and wanted.overwrite:
             raise ConfigError("--resume keeps what --overwrite deletes: choose one of them")
         check_libraries(self._chosen)
+        check_case(self._case, self._chosen)
         self._sources().check()
 
     def run(self, facts: Mapping[str, object], open_engine: OpenEngine) -> int:
@@ -97,7 +108,8 @@ class FolderJob:
                 self._failed.begin()
             if self._files is not None:
                 named = {"folder": str(Path.cwd()), "paths": list(self._paths), "started": _now()}
-                self._open(self._files, {**facts, **named})
+                case = {} if self._case is None else {"case": str(self._case.path)}
+                self._open(self._files, {**facts, **named, **case})
         try:
             asyncio.run(self._classify(open_engine))
             if self._files is not None and not self._is_stopped:
@@ -244,7 +256,8 @@ class FolderJob:
     def _sources(self) -> Sources:
         own = self._files.paths if self._files else frozenset()
         walk = Walk(self._filters, self._named.sort, self._tell_unreadable, own)
-        return Sources(self._paths, walk, self._named.files_from, self._named.archives)
+        named = self._named
+        return Sources(self._paths, walk, named.files_from, named.archives, self._case)
 
     def _tell_unreadable(self, folder: str, reason: str) -> None:
         if len(self._progress.unreadable) < _MOST_UNREADABLE:

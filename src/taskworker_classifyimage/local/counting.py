@@ -9,10 +9,13 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from pathlib import Path
 
 from taskworker_classifyimage.local.filters import Filters
+from taskworker_classifyimage.local.index import SeenPaths
 from taskworker_classifyimage.local.sources import Sources
+from taskworker_classifyimage.local.vics.case import Case
 from taskworker_classifyimage.local.walk import Walk
 
 
@@ -29,7 +32,8 @@ class Counting:
         if not sources.can_be_counted:
             return
         filters = sources.walk.filters
-        named = (sources.paths, sources.files_from)
+        case = sources.case and (str(sources.case.path), str(sources.case.folder))
+        named = (sources.paths, sources.files_from, case)
         rules = (filters.include, filters.exclude, filters.takes_all, sorted(sources.walk.own))
         wanted = json.dumps([*named, *rules])
         with contextlib.suppress(OSError, RuntimeError):
@@ -55,21 +59,18 @@ class Counting:
             self._tell(int(printed))
 
 
-def count(
-    paths: Sequence[str],
-    files_from: str | None,
-    include: Sequence[str],
-    exclude: Sequence[str],
-    takes_all: bool,
-    own: Sequence[str],
-) -> int:
-    """The number of files that a run will find; see `Sources` and `Filters`."""
+def count(wanted: str) -> int:
+    """The number of files that a run will find, by what the run has written about them."""
+    paths, files_from, case, include, exclude, takes_all, own = json.loads(wanted)
     walk = Walk(Filters(include, exclude, takes_all), own=frozenset(own))
-    return sum(1 for _ in Sources(paths, walk, files_from).find())
+    named = Case(Path(case[0]), Path(case[1])) if case else None
+    sources = Sources(paths, walk, files_from, case=named)
+    seen = SeenPaths() if sources.may_repeat else None
+    return sum(1 for found in sources.find() if seen is None or seen.add(found.path))
 
 
 if __name__ == "__main__":
     with contextlib.suppress(AttributeError, OSError):
         # The run comes first.
         os.nice(10)
-    sys.stdout.write(str(count(*json.load(sys.stdin))))
+    sys.stdout.write(str(count(sys.stdin.read())))

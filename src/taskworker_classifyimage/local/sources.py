@@ -10,6 +10,7 @@ from typing import IO, Final
 
 from taskworker_classifyimage.errors import ConfigError, connection_reason
 from taskworker_classifyimage.local.found import Found, facts_of
+from taskworker_classifyimage.local.vics.case import Case
 from taskworker_classifyimage.local.walk import Walk
 
 #: Standard input, in the place of a path.
@@ -29,12 +30,14 @@ class Sources:
         files_from: a file with the path of a file on each line, or separated by zero bytes; "-":
             standard input.
         looks_into_archives: whether zip and tar archives are looked into.
+        case: a case of Project VIC.
     """
 
     paths: Sequence[str]
     walk: Walk
     files_from: str | None = None
     looks_into_archives: bool = False
+    case: Case | None = None
 
     def check(self) -> None:
         """Checks before anything starts that all that is named is there.
@@ -49,11 +52,14 @@ class Sources:
                 if glob.has_magic(path):
                     raise ConfigError(f"no file matches {path}")
                 raise ConfigError(f"{path} does not exist")
+        if self.case is not None:
+            self.case.check()
 
     @property
     def may_repeat(self) -> bool:
         """Whether the same file may come more than once."""
-        return self.files_from is not None or len(self.paths) > 1 or glob.has_magic(self.paths[0])
+        has_list = self.files_from is not None or self.case is not None
+        return has_list or len(self.paths) > 1 or glob.has_magic(self.paths[0])
 
     @property
     def can_be_counted(self) -> bool:
@@ -72,6 +78,8 @@ class Sources:
             else:
                 found = iter([Found(path, *facts_of(path))])
             yield from chain.from_iterable(map(self._look_into, found))
+        if self.case is not None:
+            yield from self.case.find()
 
     def _look_into(self, found: Found) -> Iterator[Found]:
         if not self.looks_into_archives:

@@ -47,6 +47,8 @@ _BATCH: Final = 1000
 
 #: Writes an output from all rows.
 Make = Callable[[Output, Path, Iterator[Row], Mapping[str, object]], None]
+#: Writes a case of Project VIC; it finds rows by their paths.
+MakeCase = Callable[[Path, Callable[[str], Row | None]], None]
 
 
 class OutputFiles:
@@ -57,16 +59,25 @@ class OutputFiles:
         thumbnails: keeps those of a report; None if there is none.
     """
 
-    def __init__(self, outputs: Sequence[Output], make: Make, *, is_lean: bool = False) -> None:
+    def __init__(
+        self,
+        outputs: Sequence[Output],
+        make: Make,
+        make_case: MakeCase | None = None,
+        *,
+        is_lean: bool = False,
+    ) -> None:
         """Touches nothing yet.
 
         Args:
             outputs: at least one.
             make: writes each of them at the end.
+            make_case: the same for a case.
             is_lean: whether JSON lines hold less than the checkpoint.
         """
         self._outputs = outputs
         self._make = make
+        self._make_case = make_case
         whole = [output for output in outputs if output.format == "jsonl" and not is_lean]
         self._own = whole[0] if whole else None
         self._base = (self._own or outputs[0]).path
@@ -176,6 +187,8 @@ class OutputFiles:
         rows = (row for _, row in self.checkpoint.rows())
         if output.format == "html":
             self._make_report(output.path, part, rows)
+        elif output.format == "vics" and self._make_case is not None:
+            self._make_case(part, self._find_row)
         else:
             self._make(output, part, rows, self._facts)
         rename_flushed(part, output.path)
@@ -191,6 +204,10 @@ class OutputFiles:
         shutil.rmtree(folder, ignore_errors=True)
         if has_folder:
             folder_part.replace(folder)
+
+    def _find_row(self, path: str) -> Row | None:
+        entry = self.checkpoint.index.find(path)
+        return None if entry is None else self.checkpoint.read(entry.start)
 
     def _find_thumbnail(self, row: Row) -> bytes | None:
         found = self.checkpoint.index.find_thumbnail

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from taskworker_classifyimage.errors import ConfigError
 
-Format = Literal["jsonl", "csv", "parquet", "sqlite", "html"]
+Format = Literal["jsonl", "csv", "parquet", "sqlite", "html", "vics"]
 
 _ENDINGS: Final[dict[str, Format]] = {
     ".jsonl": "jsonl",
@@ -18,6 +18,7 @@ _ENDINGS: Final[dict[str, Format]] = {
     ".db": "sqlite",
     ".html": "html",
     ".htm": "html",
+    ".json": "vics",
 }
 
 

@@ -51,6 +51,8 @@ class Files:
 
     Attributes:
         files_from: list of files, one on each line or separated by zero bytes; -: standard input
+        vics: case of Project VIC (JSON): the files of its media (docs/vics.md)
+        vics_files: folder that the paths in the case are relative to
         include: only files whose names match, such as '*.jpg'; may be given more than once
         exclude: no files and folders whose names match; may be given more than once
         all: hidden files and the system's too, such as .DS_Store and Thumbs.db
@@ -59,6 +61,8 @@ class Files:
     """
 
     files_from: Annotated[str | None, setting("FILE", allow_leading_hyphen=True)] = None
+    vics: File = None
+    vics_files: Annotated[Path | None, declare.folder("the folder of the case")] = None
     include: Annotated[tuple[str, ...], declare.several("PATTERN")] = ()
     exclude: Annotated[tuple[str, ...], declare.several("PATTERN")] = ()
     all: Switch = False
@@ -72,7 +76,7 @@ class Outputs:
     """What `classify` writes instead of JSON lines on standard output.
 
     Attributes:
-        output: by its ending: .jsonl .csv .parquet .sqlite .html; may be given more than once
+        output: by its ending: .jsonl .csv .parquet .sqlite .html, .json for a case; repeatable
         format: format of all outputs, whatever their endings
         resume: go on where an earlier run has ended, or add what is new since
         update: with --resume, classify files again that have changed
@@ -86,6 +90,7 @@ class Outputs:
         sidecar: write keywords beside each picture: full: NAME.EXT.xmp, stem: NAME.xmp
         sidecar_probability: leave out less probable keywords, 0 to 1
         sidecar_remove: remove the keywords of this program from sidecars, and do nothing else
+        vics_probability: leave less probable names out of the tags of a case, 0 to 1
         strict: end with 1 for files that are no pictures, too
     """
 
@@ -103,4 +108,5 @@ class Outputs:
     sidecar: Annotated[Literal["full", "stem"] | None, choice("NAME", default="none")] = None
     sidecar_probability: Annotated[float, setting("P", declare.read_probability)] = 0.5
     sidecar_remove: Switch = False
+    vics_probability: Annotated[float, setting("P", declare.read_probability)] = 0.5
     strict: Switch = False
