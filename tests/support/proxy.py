@@ -7,6 +7,7 @@ keeps the books: what the bridge gave and what it was told, whatever the worker 
 import contextlib
 import http.client
 import json
+import re
 import socket
 import threading
 import time
@@ -46,12 +47,13 @@ class Exchange:
         self.task_id = parts[4] if len(parts) > 5 else ""
         self.number = proxy.note(self.step)
 
-    def forward(self) -> bytes:
+    def forward(self, query: str = "") -> bytes:
         """Lets the bridge do it; gives its whole answer, which the worker has not seen yet."""
         connection = http.client.HTTPConnection(self._proxy.target, timeout=LONG_S)
         try:
-            headers = {"Content-Type": "application/json"} if self.body else {}
-            connection.request(self.method, self.path, self.body or None, headers)
+            kind = re.search(rb"(?im)^content-type: *([^\r\n]+)", self.head)
+            headers = {"Content-Type": kind[1].decode("latin-1")} if kind else {}
+            connection.request(self.method, self.path + query, self.body or None, headers)
             answer = connection.getresponse()
             content = answer.read()
         except (OSError, http.client.HTTPException):

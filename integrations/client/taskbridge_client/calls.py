@@ -3,26 +3,27 @@
 import base64
 import itertools
 import json
+import re
 import socket
 import time
 import uuid
 
-from taskbridge_client.errors import LostTask, NotAccepted, Refused, Unreachable
+from taskbridge_client.errors import LostTask, NotAccepted, Refused, Unreachable, describe
 from taskbridge_client.patience import Patience, now
-from taskbridge_client.results import failure
+from taskbridge_client.results import failure, is_text
 from taskbridge_client.tls import Tls
 
 try:
     import http.client as http
-    from urllib.parse import quote, unquote, urlsplit
+    from urllib.parse import unquote, urlsplit
 except ImportError:  # Jython
-    from urllib import quote, unquote
+    from urllib import unquote
 
     import httplib as http
     from urlparse import urlsplit
 
 #: What the bridge, or a proxy before it, answers while it is starting, too busy or without room.
-_AWAY = (429, 502, 503, 504, 507)
+_AWAY = (408, 429, 500, 502, 503, 504, 507)
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.03, 5.0
 #: Bridges close idle connections; the least patient one after 5 s.
 _IDLE_S = 4
@@ -37,13 +38,16 @@ class Bridge:
     """
 
     def __init__(self, url, token=None, tls=None, patience=None, timeout_s=60.0):
-        """`url` may hold a user and a password, which is sent instead of the token."""
+        """`url` may hold a user and a password, which is sent instead of the token.
+
+        Raises `Refused`, or `ValueError`, if the address or the token cannot be one.
+        """
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise Refused("%s is no address such as http://127.0.0.1:42000/" % _without_user(url))
         self._secure = parts.scheme == "https"
         self._host, self._port = str(parts.hostname), parts.port
-        self._root = str(parts.path.rstrip("/")) + "/api/tasks/"
+        self._root = _ascii(parts.path.rstrip("/") + "/api/tasks/")
         self._tls = tls or Tls()
         self._patience = patience or Patience()
         self._timeout_s = timeout_s
@@ -52,7 +56,7 @@ class Bridge:
             pair = "%s:%s" % (unquote(parts.username or ""), unquote(parts.password))
             self._headers["Authorization"] = "Basic " + _base64(pair)
         elif token:
-            self._headers["Authorization"] = "Bearer " + str(token)
+            self._headers["Authorization"] = _ascii("Bearer " + token)
         self._connection = None
         self._used = 0.0
 
@@ -63,9 +67,10 @@ class Bridge:
             answer = _object(self._call("POST", "add/", self._send_form, (task, picture)))
         except LostTask:
             raise Refused("nothing is at tasks/add/ there: check the address of the bridge")
-        if not answer.get("id"):
+        task_id = answer.get("id")
+        if not re.match(r"[A-Za-z0-9._-]{1,200}$", "%s" % task_id) or task_id is None:
             raise Refused("the answer to tasks/add/ has no id: is this a TaskBridge?")
-        return str(answer["id"])
+        return str(task_id)
 
     def status(self, task_id, wait_s):
         """Such as "open" or "completed"; a bridge that knows `wait` waits for a change."""
@@ -77,7 +82,8 @@ class Bridge:
         if not isinstance(result, dict):
             return failure("internal", "the result is no object")
         if result.get("error"):
-            return dict(result, code=str(result.get("code") or "internal"))
+            code = result.get("code")
+            return dict(result, code=code if is_text(code) else "internal")
         if not isinstance(result.get("predictions"), list):
             return failure("internal", "the result has no predictions")
         return result
@@ -96,7 +102,7 @@ class Bridge:
 
     def _task_call(self, method, name, task_id, query=""):
         # The slash at the end: TaskBridge 2 answers with a redirect without it.
-        path = "%s/%s/%s" % (name, quote(task_id, safe=""), query)
+        path = "%s/%s/%s" % (name, task_id, query)
         return self._call(method, path, self._send_head, None)
 
     def _call(self, method, path, send, body):
@@ -105,7 +111,7 @@ class Bridge:
             try:
                 status, text = self._call_once(method, self._root + path, send, body)
             except (EnvironmentError, http.HTTPException) as err:
-                reason = str(err) or type(err).__name__
+                reason = describe(err)
                 if "certificat" in reason.lower():
                     raise Refused("the bridge's certificate is not trusted: " + reason)
             else:
@@ -128,6 +134,9 @@ class Bridge:
             send(connection, body)
             answer = connection.getresponse()
             text = answer.read(_LONGEST_ANSWER_BYTES + 1)
+            # No bridge leaves out how long its answer is: what has no end may have been cut off.
+            if answer.length or (answer.getheader("Content-Length") is None and not answer.chunked):
+                raise http.IncompleteRead(text)
             completed = len(text) <= _LONGEST_ANSWER_BYTES
             self._used = now()
             return answer.status, text
@@ -211,6 +220,11 @@ def _form(boundary, task):
         "Content-Type: application/octet-stream\r\n\r\n"
     ).format(boundary, task)
     return head.encode("ascii"), ("\r\n--%s--\r\n" % boundary).encode("ascii")
+
+
+def _ascii(text):
+    """As `str`, which is what the HTTP library wants in Jython as well."""
+    return str(text.encode("ascii").decode("ascii"))
 
 
 def _base64(text):

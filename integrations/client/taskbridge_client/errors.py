@@ -1,5 +1,7 @@
 """What can go wrong with a call."""
 
+from __future__ import unicode_literals
+
 
 class Refused(Exception):
     """The bridge cannot be used as it is called: its address, the token or its certificate."""
@@ -19,3 +21,8 @@ class NotAccepted(Exception):
 
 class LostTask(Exception):
     """The bridge does not know the task (any more)."""
+
+
+def describe(err):
+    """The text of any error; `str` fails in Jython for letters beyond ASCII."""
+    return "%s" % (err,) or type(err).__name__

@@ -3,7 +3,7 @@
 import collections
 import time
 
-from taskbridge_client.errors import LostTask, NotAccepted, Refused, Unreachable
+from taskbridge_client.errors import LostTask, NotAccepted, Refused, Unreachable, describe
 from taskbridge_client.patience import Patience, now
 from taskbridge_client.results import Answers, failure
 
@@ -121,7 +121,7 @@ class Pictures:
                 raise NotAccepted("unanswered", "the bridge has lost the task repeatedly")
             task.id = self._bridge.add(task.picture, self._data)
         except NotAccepted as err:
-            self._give(task, failure(err.code, str(err)))
+            self._give(task, failure(err.code, describe(err)))
         except (Refused, Unreachable) as err:
             self._give(task, _problem(err))
         else:
@@ -156,4 +156,4 @@ class _Task:
 
 
 def _problem(err):
-    return failure("refused" if isinstance(err, Refused) else "unreachable", str(err))
+    return failure("refused" if isinstance(err, Refused) else "unreachable", describe(err))

@@ -40,8 +40,17 @@ def classes(result, threshold_percent=0.0):
     """(name, class id, percent) of the predictions that reach a threshold, most probable first."""
     found = []
     for each in result["predictions"]:
-        if isinstance(each, dict) and isinstance(each.get("probability"), (int, float)):
-            percent = round(100.0 * each["probability"], 2)
-            if percent >= threshold_percent and each.get("name"):
-                found.append((each["name"], each.get("class") or "", percent))
+        if not isinstance(each, dict):
+            continue
+        name, probability = each.get("name"), each.get("probability")
+        if is_text(name) and isinstance(probability, (int, float)) and 0 <= probability <= 1:
+            percent = round(100.0 * probability, 2)
+            if percent >= threshold_percent:
+                class_id = each.get("class")
+                found.append((name, class_id if is_text(class_id) else "", percent))
     return found
+
+
+def is_text(value):
+    """Tells whether a value of JSON is a text with something in it, in Jython too."""
+    return hasattr(value, "encode") and len(value) > 0

@@ -3,7 +3,7 @@
 import io
 
 from taskbridge_client.calls import Bridge
-from taskbridge_client.errors import Refused
+from taskbridge_client.errors import Refused, describe
 from taskbridge_client.patience import Patience
 from taskbridge_client.pictures import Pictures
 from taskbridge_client.tls import Tls
@@ -55,7 +55,7 @@ class Settings:
         try:
             bridge = Bridge(self._url, self._token, self._tls, self.patience)
         except (Refused, ValueError) as err:
-            raise BadSettings("taskBridgeUrl: %s" % err)
+            raise BadSettings("taskBridgeUrl: %s" % describe(err))
         return Pictures(bridge, self._data, self._in_flight, self.patience, answers)
 
     def text(self, name):
@@ -87,7 +87,7 @@ class Settings:
             if ca_file:
                 tls.context()
         except EnvironmentError as err:  # of which errors of `ssl` are a kind
-            raise BadSettings("caFile: %s: %s" % (ca_file, err))
+            raise BadSettings("caFile: %s: %s" % (ca_file, describe(err)))
         return tls
 
     def _read_token(self):
@@ -98,7 +98,7 @@ class Settings:
             with io.open(path, encoding="ascii") as file:
                 token = file.read().strip()
         except (EnvironmentError, ValueError) as err:
-            raise BadSettings("tokenFile: %s" % err)
+            raise BadSettings("tokenFile: %s" % describe(err))
         if not token:
             raise BadSettings("tokenFile: %s is empty" % path)
         return token

@@ -2,7 +2,7 @@
 
 import os
 
-from taskbridge_client.errors import NotAccepted
+from taskbridge_client.errors import NotAccepted, describe
 
 _CHUNK_BYTES = 64 * 1024
 
@@ -36,4 +36,4 @@ class FilePicture:
                     left -= len(chunk)
                     yield chunk
         except EnvironmentError as err:
-            raise NotAccepted("file_missing", "%s: %s" % (self._path, err))
+            raise NotAccepted("file_missing", "%s: %s" % (self._path, describe(err)))
