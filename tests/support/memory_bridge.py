@@ -34,6 +34,7 @@ class MemoryBridge(BridgeClient):
         is_up: False: no call is answered.
         workers_listed: its list of workers.
         abilities: those of each take.
+        others: the further abilities of each take.
     """
 
     def __init__(self, **tasks: StoredTask) -> None:
@@ -44,6 +45,7 @@ class MemoryBridge(BridgeClient):
         self.is_up = True
         self.workers_listed: list[dict[str, Any]] = []
         self.abilities: list[Mapping[str, str]] = []
+        self.others: list[tuple[Mapping[str, str], ...]] = []
 
     @property
     def loses_changes(self) -> bool:
@@ -59,6 +61,7 @@ class MemoryBridge(BridgeClient):
     ) -> tuple[str, object] | None:
         self._note("take")
         self.abilities.append(abilities)
+        self.others.append(others)
         for task_id, task in self.tasks_by_id.items():
             if task.status == "open":
                 task.status, task.worker = "inprogress", worker

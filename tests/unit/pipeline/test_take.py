@@ -42,3 +42,12 @@ def test_offers_take_turns() -> None:
     run_in_virtual_time(take_five_times())
     languages = [abilities["targetlanguage"] for abilities in client.abilities]
     assert languages == ["de", "en", "de", "en", "de"]
+
+
+def test_a_take_that_waits_offers_everything() -> None:
+    """A task that only the next offer suits must not wait until this take has ended."""
+    client = MemoryBridge()
+    german, english = {"targetlanguage": "de"}, {"targetlanguage": "en"}
+    taker = Taker(bridge_of(client), [german, english])
+    run_in_virtual_time(taker.take(wait_s=20.0))
+    assert (client.abilities, client.others) == ([german], [(english,)])
