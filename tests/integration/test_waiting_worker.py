@@ -44,8 +44,7 @@ def test_pictures_that_are_added_one_by_one_wake_the_worker(
             wait_until(lambda: served.server.waiting.takes == 1)
             right, picture = coloured_picture(source)
             task_id = api.add({"numberofpredictions": 1}, picture)
-            wait_until(lambda task_id=task_id: api.status(task_id) == "completed")
-            assert api.result(task_id)["predictions"][0]["class"] == right
+            assert api.wait_for_result(task_id)["predictions"][0]["class"] == right
 
 
 def test_a_stop_does_not_wait_for_a_take_that_waits(

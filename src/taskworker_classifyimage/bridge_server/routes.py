@@ -40,6 +40,9 @@ _SHOWN_TYPES: Final = 5
 _SHOWN_TYPE: Final = 100
 #: How long a question for the status of a task in progress waits if it does not say so.
 _WAIT_S: Final = 1.0
+#: A worker that has asked so lately asks again; it then gets one of the first open tasks.
+_SOON_S: Final = 0.25
+_NEXT_TASKS: Final = 32
 #: How long a new task waits for its refusal when the disk is full.
 _FULL_DISK_S: Final = 0.5
 
@@ -176,13 +179,13 @@ class TaskRoutes:
         With `?wait=SECONDS` (default 1) it waits for the end of a task that a worker has, or gets
         at once.
         """
-        task_id, most_s = _parse_task_id(request), _parse_wait(request)
-        until_s = time.monotonic() + most_s
+        task_id, wait_s = _parse_task_id(request), _parse_wait(request)
+        connection, begun_s, waited_s = cast("Connection", request.protocol), time.monotonic(), 0.0
         state = _require(self._store.find_state(task_id))
-        while (left_s := until_s - time.monotonic()) > 0 and self._is_soon_done(state):
-            connection = cast("Connection", request.protocol)
-            if not await self._waiting.for_change(connection, task_id, left_s):
+        while (most_s := min(wait_s, self._expect_change(state)) - waited_s) > 0:
+            if not await self._waiting.for_change(connection, task_id, most_s):
                 break
+            waited_s = time.monotonic() - begun_s
             state = _require(self._store.find_state(task_id))
         progress = {} if state.progress is None else {"progress": state.progress}
         return to_response({"status": state.status, **progress})
@@ -230,12 +233,17 @@ class TaskRoutes:
                     return taken
         return None
 
-    def _is_soon_done(self, state: TaskState) -> bool:
-        """Whether a worker has the task, or waits for it."""
+    def _expect_change(self, state: TaskState) -> float:
+        """For how many seconds a question for a status may wait, as far as the task goes."""
         if state.status != "open":
-            return state.status == "inprogress"
+            return LONGEST_S if state.status == "inprogress" else 0.0
         requirements = self._store.find_requirements(state.id)
-        return self._waiting.suits(state.type, requirements)
+        if self._waiting.suits(state.type, requirements):
+            return LONGEST_S
+        # A worker that asks again and again is about to take the first ones.
+        is_asked_for = self._roster.has_asked(state.type, _SOON_S)
+        is_next = is_asked_for and self._store.is_among_next(state.id, _NEXT_TASKS)
+        return _SOON_S if is_next else 0.0
 
     async def _require_space(self, size_bytes: int) -> None:
         if not self._uploads.has_space(size_bytes, self._limits):

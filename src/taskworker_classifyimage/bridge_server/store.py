@@ -49,6 +49,13 @@ _TAKE: Final = """
     )
     RETURNING id, data, attempt"""
 
+_OLDER: Final = """
+    SELECT count(*) FROM (
+        SELECT 1 FROM tasks AS asked JOIN tasks AS older
+            ON older.type = asked.type AND older.requirements = asked.requirements
+            AND older.seq < asked.seq
+        WHERE asked.id = ? AND older.status = 'open' LIMIT ?)"""
+
 _REOPEN: Final = """
     UPDATE tasks SET status = 'open', progress = NULL, worker = NULL, startedat = NULL,
         completedat = NULL, result = NULL"""
@@ -296,6 +303,11 @@ class TaskStore:
         """The requirements of a task, in the form in which they are stored."""
         rows = self._database.execute("SELECT requirements FROM tasks WHERE id = ?", (task_id,))
         return str(rows[0][0]) if rows else NO_REQUIREMENTS
+
+    def is_among_next(self, task_id: str, count: int) -> bool:
+        """Whether an open task is among the oldest ones of its type and requirements."""
+        [(older,)] = self._database.execute(_OLDER, (task_id, count))
+        return bool(older < count)
 
     def _list_suited(self, task_type: str, offers: Sequence[Mapping[str, object]]) -> list[str]:
         """Lists the requirements of open tasks that an offer meets, one query for each set."""

@@ -120,6 +120,17 @@ class WorkerRoster:
             completed.append((second, 1))
         _drop_old(completed, second)
 
+    def has_asked(self, task_type: str, within_s: float) -> bool:
+        """Whether a worker has asked for tasks of a type lately."""
+        oldest_s = self._clock() - within_s
+        # Those that have asked last are at the end.
+        for (_, asked), worker in reversed(self._workers.items()):
+            if worker.asked_s < oldest_s:
+                return False
+            if asked == task_type:
+                return True
+        return False
+
     def list_other_types(self, task_type: str) -> list[str]:
         """Lists the types that workers ask for; none if one of them asks for this type."""
         self._drop_silent()

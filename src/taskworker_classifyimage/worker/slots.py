@@ -3,7 +3,9 @@
 A bridge without leases never gives a taken task to anyone else, so a kill strands each task in
 flight. By Little's law, threads that compute c seconds a task over a network that takes n seconds
 a task are all busy with threads * (1 + n / c) tasks in flight; one more for each thread absorbs
-variation. A task that downloads slowly or waits for memory stands aside: another one gets its slot.
+variation. A bridge with leases strands nothing, so a tenth of a second's work is taken ahead: its
+clients wait for tasks in progress, and come back later for open ones. A task that downloads slowly
+or waits for memory stands aside: another one gets its slot.
 """
 
 import asyncio
@@ -19,6 +21,8 @@ _REMEMBERED: Final = 64
 _LEAST_COMPUTE_S: Final = 1e-3
 #: Most tasks for each thread, however slow the network: a kill strands no more.
 _MOST_A_THREAD: Final = 32
+#: How much work is taken ahead from a bridge with leases.
+_AHEAD_S: Final = 0.1
 #: A task that waits for so long stands aside.
 _PATIENCE_S: Final = 1.0
 
@@ -29,11 +33,15 @@ class Slots:
     Args:
         threads: that compute.
         fixed: number of tasks in flight; None: as many as the network needs.
+
+    Attributes:
+        has_leases: whether the bridge gives tasks to others that a dead worker had.
     """
 
     def __init__(self, threads: int, fixed: int | None = None) -> None:
         self._threads = threads
         self._fixed = fixed
+        self.has_leases = False
         self._used = 0
         self._aside = 0
         self._is_paused = False
@@ -47,21 +55,24 @@ class Slots:
         if self._fixed is not None:
             return self._fixed
         wanted = 2 * self._threads
-        if self._network_s:
+        if self._compute_s:
             # The minimum is the network's own latency; anything above it is waiting in a queue,
             # and more tasks in flight would only make the queue of a busy bridge longer.
-            network_s = min(self._network_s)
+            network_s = min(self._network_s, default=0.0)
+            ahead_s = _AHEAD_S if self.has_leases else 0.0
             compute_s = sum(self._compute_s) / len(self._compute_s)
-            wanted += math.ceil(self._threads * network_s / max(compute_s, _LEAST_COMPUTE_S))
+            wait_s = network_s + ahead_s
+            wanted += math.ceil(self._threads * wait_s / max(compute_s, _LEAST_COMPUTE_S))
         return min(wanted, self._most)
 
     @property
     def _most(self) -> int:
         return self._fixed or _MOST_A_THREAD * self._threads
 
-    def observe(self, network_s: float, compute_s: float) -> None:
-        """Notes a finished task's seconds on the network and on a thread."""
-        self._network_s.append(network_s)
+    def observe(self, network_s: float | None, compute_s: float) -> None:
+        """Notes a finished task's seconds on the network, if they are known, and on a thread."""
+        if network_s is not None:
+            self._network_s.append(network_s)
         self._compute_s.append(compute_s)
 
     async def acquire(self) -> None:

@@ -95,6 +95,7 @@ class Worker:
         if await self._find_left_over():
             await self._handler.drop_results_except(self._left_over)
         while not stop.is_set():
+            self._slots.has_leases = self._bridge.waits
             await self._slots.acquire()
             if self._recovery.is_due:
                 await self._find_left_over()

@@ -13,7 +13,7 @@ import pytest
 from support.http_client import Answer
 from support.in_process import BridgeOnFolder, form, serving
 from support.waiting import LONG_S, wait_until
-from taskworker_classifyimage.bridge_server import expiry
+from taskworker_classifyimage.bridge_server import expiry, routes
 from taskworker_classifyimage.bridge_server.limits import Limits
 
 
@@ -158,6 +158,21 @@ def test_a_status_waits_for_nobody_if_no_worker_has_the_task(bridge: BridgeOnFol
     """A thousand open tasks can be asked for one after the other."""
     task_id = bridge.add()
     assert status(bridge, task_id).json() == {"status": "open"}
+
+
+def test_a_status_waits_a_moment_for_a_worker_that_asks_again_and_again(
+    bridge: BridgeOnFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routes, "_SOON_S", 30.0)
+    monkeypatch.setattr(routes, "_NEXT_TASKS", 2)
+    assert bridge.take() is None
+    first, second, third = bridge.add(), bridge.add(), bridge.add()
+    assert status(bridge, third).json() == {"status": "open"}
+    with in_background(bridge, lambda: status(bridge, second)) as (answer,):
+        for task_id in (first, second):
+            assert bridge.take() == task_id
+            bridge.post(f"tasks/complete/{task_id}/", {"result": {}})
+        assert answer.result(LONG_S).json() == {"status": "completed"}
 
 
 def test_a_status_waits_a_second_unless_it_is_told_otherwise(

@@ -31,6 +31,16 @@ def test_slots_cover_the_network(network_s: float, compute_s: float, limit: int)
     assert limit_after(2, network_s, compute_s) == limit
 
 
+def test_a_bridge_with_leases_gives_a_tenth_of_a_second_of_work_ahead() -> None:
+    slots = Slots(2)
+    slots.has_leases = True
+    assert slots.limit == 4
+    slots.observe(None, 0.010)
+    assert slots.limit == 4 + 20
+    slots.observe(0.004, 0.010)
+    assert slots.limit == 4 + 21
+
+
 def test_a_queue_at_the_bridge_asks_for_no_longer_queue() -> None:
     """The fastest of the newest tasks counts: what is above it is waiting, not distance."""
 
