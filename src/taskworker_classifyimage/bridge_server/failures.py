@@ -58,7 +58,7 @@ def _make_error(status: int, reason: str, headers: Mapping[str, str] | None = No
     kept = {
         name: text
         for name, text in (headers or {}).items()
-        if name in ("Allow", "WWW-Authenticate")
+        if name in ("Access-Control-Allow-Origin", "Allow", "WWW-Authenticate")
     }
     return web.json_response({"error": reason}, status=status, headers=kept)
 

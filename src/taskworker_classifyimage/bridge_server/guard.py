@@ -19,11 +19,12 @@ from taskworker_classifyimage.bridge_server.origins import is_of_host, parse_ori
 _LOCAL_HOST: Final = re.compile(
     r"(localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE
 )
-_FOREIGN_PAGE: Final = "pages of other servers may not call; --bridge-origins names those that may"
 _FOREIGN_NAME: Final = (
     "call this bridge as localhost or 127.0.0.1, name its address behind a proxy with"
     " --bridge-origins, or give it a token"
 )
+#: An origin that can be shown as it is.
+_PLAIN: Final = re.compile(r"[A-Za-z0-9.:/\[\]-]{1,200}")
 _PREFLIGHT: Final = {
     "Access-Control-Allow-Methods": "GET, HEAD, POST, DELETE, OPTIONS",
     "Access-Control-Allow-Headers": "Content-Type, Authorization",
@@ -59,7 +60,7 @@ class Guard:
         if self._checks_host and not self._is_own_name(headers.get("Host", "localhost")):
             raise web.HTTPMisdirectedRequest(text=_FOREIGN_NAME)
         if request.path.startswith("/api/") and self._is_foreign(request):
-            raise web.HTTPForbidden(text=_FOREIGN_PAGE)
+            raise _refuse_page(request)
         if self._token is not None and request.method != "OPTIONS" and not _is_page(request):
             sent = find_token(request)
             if not hmac.compare_digest(sent, self._token):
@@ -70,7 +71,7 @@ class Guard:
     def answer_preflight(self, request: web.Request) -> web.Response:
         """Answers a browser that asks whether a page of another server may call."""
         if self._find_allowed_origin(request) is None:
-            raise web.HTTPForbidden(text=_FOREIGN_PAGE)
+            raise _refuse_page(request)
         return web.Response(status=204, headers=_PREFLIGHT)
 
     def add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
@@ -125,6 +126,17 @@ def find_token(request: web.Request) -> bytes:
         except ValueError:
             return b""
     return b""
+
+
+def _refuse_page(request: web.Request) -> web.HTTPForbidden:
+    origin = request.headers.get("Origin", "")
+    named = origin if parse_origin(origin) is not None and _PLAIN.fullmatch(origin) else ""
+    return web.HTTPForbidden(
+        text=f"pages of {named or 'other servers'} may not call this bridge; to let them, start it"
+        f" with --bridge-origins {named or 'URL'}",
+        # So that the page can show it.
+        headers={"Access-Control-Allow-Origin": "*"},
+    )
 
 
 def _is_page(request: web.Request) -> bool:

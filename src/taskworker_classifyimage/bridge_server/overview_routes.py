@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from functools import partial
 from typing import Final, cast
 
@@ -106,8 +107,10 @@ class OverviewRoutes:
                     raise web.HTTPServiceUnavailable(text="too many streams of events; ask again")
                 response = web.StreamResponse(headers=_EVENTS_TYPE)
                 await response.prepare(request)
-                async for payload in stream.read():
-                    await response.write(payload)
+                # The page has gone, as pages do.
+                with suppress(ConnectionError):
+                    async for payload in stream.read():
+                        await response.write(payload)
                 return response
         finally:
             self._streams.drop(stream)

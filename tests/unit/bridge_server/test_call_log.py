@@ -19,7 +19,7 @@ def refused(caplog: pytest.LogCaptureFixture) -> list[str]:
     ("headers", "status", "reason"),
     [
         ({"Host": "evil.example"}, 421, "call this bridge as localhost"),
-        ({"Origin": "http://evil.example"}, 403, "pages of other servers may not call"),
+        ({"Origin": "http://evil.example"}, 403, "pages of http://evil.example may not call"),
     ],
 )
 def test_a_refusal_is_a_line_with_its_reason(

@@ -164,6 +164,27 @@ def test_pages_of_other_servers_may_not_call(
     assert "Access-Control-Allow-Origin" not in answer.headers
 
 
+@pytest.mark.parametrize(
+    ("origin", "shown"),
+    [
+        ("https://lab.example", "https://lab.example"),
+        ("http://10.1.1.1:8080", "http://10.1.1.1:8080"),
+        ("null", ""),
+        ("http://a\"onload='b", ""),
+        ("http://" + "a" * 300, ""),
+    ],
+)
+def test_the_page_can_show_why_it_is_refused_and_how_to_allow_it(
+    bridge: BridgeOnFolder, origin: str, shown: str
+) -> None:
+    answer = call(bridge, Origin=origin)
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert answer.json()["error"] == (
+        f"pages of {shown or 'other servers'} may not call this bridge; to let them, start it with"
+        f" --bridge-origins {shown or 'URL'}"
+    )
+
+
 def test_a_form_of_another_server_adds_no_task(bridge: BridgeOnFolder) -> None:
     """A browser sends such a form without a preflight."""
     headers = {**FORM_TYPE, "Origin": "http://evil.example"}
