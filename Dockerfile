@@ -39,7 +39,9 @@ COPY deploy/healthcheck.py /app/healthcheck.py
 # Any user will do: besides /data, where a bridge can keep its tasks, and /state, where results wait
 # for a bridge, nothing is written, and the worker runs without both.
 USER 65532:65532
-ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 STATE_DIRECTORY=/state
+# /dev/shm is writable in a read-only container too, and new in each start of it.
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 STATE_DIRECTORY=/state \
+    TASKWORKER_HEARTBEAT=/dev/shm/taskworker-classifyimage-heartbeat
 EXPOSE 42000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=10s --start-period=60s \

@@ -1,10 +1,18 @@
+import os
+import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+
+import pytest
 
 from support.canned_server import CannedServer, http
 from support.certificates import self_signed
-from support.programs import ROOT, clean_environment, free_port
+from support.programs import ROOT, RunningBridge, clean_environment, free_port
+from support.small_worker import small_worker
+from support.waiting import wait_until
 
 
 def check_health(**environ: str) -> subprocess.CompletedProcess[str]:
@@ -50,3 +58,53 @@ def test_no_answer_is_unhealthy_with_the_reason() -> None:
         assert ended.returncode == 1
         assert ended.stderr.startswith("127.0.0.1: ")
         assert ended.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no signal stops a process there")
+def test_a_worker_that_is_stopped_is_unhealthy_and_one_that_has_nothing_to_do_is_not(
+    running_bridge: RunningBridge, tmp_path: Path
+) -> None:
+    """The check calls nobody: the worker's bridge is not in the environment."""
+    heartbeat = tmp_path / "heartbeat"
+    with small_worker(running_bridge.url, "w", "--heartbeat", str(heartbeat)) as program:
+        wait_until(heartbeat.exists)
+        assert check_health(TASKWORKER_HEARTBEAT=str(heartbeat)).returncode == 0
+        program.process.send_signal(signal.SIGSTOP)
+        make_old(heartbeat)
+        checked = check_health(TASKWORKER_HEARTBEAT=str(heartbeat))
+        assert checked.returncode == 1
+        assert re.fullmatch(r"the worker has given no sign of life for \d+ s\n", checked.stderr)
+        program.process.send_signal(signal.SIGCONT)
+        wait_until(lambda: check_health(TASKWORKER_HEARTBEAT=str(heartbeat)).returncode == 0)
+        assert program.stop() == 0
+    assert not heartbeat.exists()
+
+
+def test_a_worker_whose_bridge_is_away_stays_healthy(tmp_path: Path) -> None:
+    """To start it again would not bring the bridge back."""
+    heartbeat, url = tmp_path / "heartbeat", f"http://127.0.0.1:{free_port()}/"
+    with small_worker(url, "w", "--heartbeat", str(heartbeat)) as program:
+        program.wait_for("is unavailable")
+        make_old(heartbeat)
+        wait_until(lambda: heartbeat.stat().st_mtime > time.time() - 60)
+        environ = {"TASKWORKER_HEARTBEAT": str(heartbeat), "taskbridgeurl": url}
+        assert check_health(**environ).returncode == 0
+
+
+def test_a_heartbeat_that_cannot_be_written_is_told_and_the_bridge_is_asked(
+    running_bridge: RunningBridge, tmp_path: Path
+) -> None:
+    """As in a container without the folder; the worker works all the same."""
+    heartbeat = tmp_path / "missing" / "heartbeat"
+    with small_worker(running_bridge.url, "w", "--heartbeat", str(heartbeat)) as program:
+        program.wait_for(f"{heartbeat} cannot be touched")
+        task_id = running_bridge.api.add()
+        assert running_bridge.api.wait_for_result(task_id)["code"] == "file_missing"
+    checked = check_health(TASKWORKER_HEARTBEAT=str(heartbeat), taskbridgeurl=running_bridge.url)
+    assert checked.returncode == 0
+
+
+def make_old(heartbeat: Path) -> None:
+    """As if it had been touched two minutes ago."""
+    long_ago_s = time.time() - 120
+    os.utime(heartbeat, (long_ago_s, long_ago_s))

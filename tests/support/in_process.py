@@ -109,9 +109,10 @@ def serving(
     limits: Limits | None = None,
     access: Access | None = None,
     clocks: Clocks | None = None,
+    port: int = 0,
 ) -> Iterator[BridgeOnFolder]:
-    """Runs an embedded bridge on a free port."""
-    server = BridgeServer("127.0.0.1", 0, folder, limits=limits, access=access, clocks=clocks)
+    """Runs an embedded bridge, on a free port if none is named."""
+    server = BridgeServer("127.0.0.1", port, folder, limits=limits, access=access, clocks=clocks)
     with asyncio.Runner() as runner:
         loop = runner.get_loop()
 

@@ -4,9 +4,9 @@ import asyncio
 import io
 import random
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from PIL import Image
@@ -19,12 +19,14 @@ from taskworker_classifyimage.bridge_client.bridge import Bridge
 from taskworker_classifyimage.bridge_client.client import BridgeClient
 from taskworker_classifyimage.bridge_client.connection import CallLimits
 from taskworker_classifyimage.classify.base import Classifier
+from taskworker_classifyimage.figures.view import WorkerView
 from taskworker_classifyimage.pipeline.engine import ConcurrentEngine, Engine
 from taskworker_classifyimage.pipeline.handle import Handler
 from taskworker_classifyimage.pipeline.memory_budget import MemoryBudget
 from taskworker_classifyimage.pipeline.report import Reporter
 from taskworker_classifyimage.pipeline.take import Taker
 from taskworker_classifyimage.pipeline.undelivered import UndeliveredResults
+from taskworker_classifyimage.sandbox.pool import DecoderPool
 from taskworker_classifyimage.tasks import TASK_TYPE
 from taskworker_classifyimage.worker.slots import Slots
 from taskworker_classifyimage.worker.worker import Worker
@@ -57,14 +59,19 @@ def working(
     in_flight: int | None = None,
     patience_s: float = 60.0,
     memory_bytes: int = 2**30,
+    pool: DecoderPool | None = None,
+    watch: Callable[[WorkerView], AbstractAsyncContextManager[object]] = nullcontext,
 ) -> Iterator[Worker]:
-    """Runs a worker until the block ends, which it has to do in an orderly way."""
+    """Runs a worker until the block ends, which it has to do in an orderly way.
+
+    `pool`: the decoders, else real ones; `watch`: entered on the worker's loop while it runs.
+    """
     ready: list[tuple[asyncio.AbstractEventLoop, asyncio.Event, Worker]] = []
     started = threading.Event()
 
     async def work() -> None:
         stop = asyncio.Event()
-        with real_pool() as decoders, ThreadPoolExecutor(2) as compute:
+        with pool or real_pool() as decoders, ThreadPoolExecutor(2) as compute:
             async with BridgeClient(BridgeAddress.parse(url), calls) as client:
                 bridge = Bridge(client, name, TASK_TYPE)
                 reporter = Reporter(bridge, UndeliveredResults(results), patience_s=patience_s)
@@ -74,10 +81,14 @@ def working(
                     for each in classifiers
                 ]
                 handler = Handler(bridge, reporter, engines, task_limit_s)
-                worker = Worker(bridge, handler, Taker(bridge), Slots(2, in_flight))
-                ready.append((asyncio.get_running_loop(), stop, worker))
-                started.set()
-                await worker.run(stop)
+                slots = Slots(2, in_flight)
+                worker = Worker(bridge, handler, Taker(bridge), slots)
+                view = WorkerView(bridge, handler, slots, decoders, stop)
+                view.is_taking = True
+                async with watch(view):
+                    ready.append((asyncio.get_running_loop(), stop, worker))
+                    started.set()
+                    await worker.run(stop)
 
     with ThreadPoolExecutor(1) as executor:
         ended = executor.submit(asyncio.run, work())

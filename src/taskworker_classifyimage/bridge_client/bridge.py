@@ -71,6 +71,11 @@ class Bridge:
         return self._outage.is_down
 
     @property
+    def silence_s(self) -> float | None:
+        """Seconds since the bridge last answered; None: it has not yet."""
+        return self._outage.silence_s
+
+    @property
     def waits(self) -> bool:
         """Whether a take may wait there; see `BridgeClient.waits`."""
         return self._client.waits

@@ -38,6 +38,12 @@ class Outage:
         self._next_log_s = 0.0
         self._probing = asyncio.Lock()
         self._limits: set[TimeLimit] = set()
+        self._answered_s: float | None = None
+
+    @property
+    def silence_s(self) -> float | None:
+        """Seconds since the last answer; None: there was none."""
+        return None if self._answered_s is None else _now_s() - self._answered_s
 
     @property
     def is_down(self) -> bool:
@@ -102,9 +108,11 @@ class Outage:
                 self._note_failure(err)
             raise
         except BridgeRejected:
+            self._answered_s = _now_s()
             if is_probe:
                 self._note_return()
             raise
+        self._answered_s = _now_s()
         # An answer to a call that began before the outage says nothing about now.
         if is_probe:
             self._note_return()

@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from taskworker_classifyimage.bridge_client.address import BridgeAddress
 from taskworker_classifyimage.bridge_client.bridge import open_bridge
@@ -14,6 +14,8 @@ from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.classify.labels import labels_of
 from taskworker_classifyimage.classify.loader import load_classifiers
 from taskworker_classifyimage.commands.parts import decoder_pool, model_options
+from taskworker_classifyimage.figures.heartbeat import Heartbeat
+from taskworker_classifyimage.figures.view import WorkerView
 from taskworker_classifyimage.local.files import classify_file
 from taskworker_classifyimage.machine import picture_memory_bytes, return_freed_memory
 from taskworker_classifyimage.pipeline.engine import ConcurrentEngine, Engine
@@ -24,7 +26,7 @@ from taskworker_classifyimage.pipeline.take import Taker, offers_of
 from taskworker_classifyimage.pipeline.undelivered import UndeliveredResults
 from taskworker_classifyimage.sample import SAMPLE
 from taskworker_classifyimage.sandbox.pool import DecoderPool
-from taskworker_classifyimage.settings.areas import WorkSettings
+from taskworker_classifyimage.settings.areas import Monitoring, WorkSettings
 from taskworker_classifyimage.stopping import exit_on_sigterm, stop_on_signals, unless
 from taskworker_classifyimage.tasks import TASK_TYPE, ClassifyRequest
 from taskworker_classifyimage.words import counted
@@ -43,6 +45,9 @@ def run(settings: WorkSettings = WorkSettings()) -> None:
     settings.general.set_up_logging("info")
     exit_on_sigterm()
     return_freed_memory()
+    # A model may take a minute to load.
+    heartbeat = Heartbeat(settings.monitoring.heartbeat)
+    heartbeat.beat()
     # Everything is checked first: a worker that cannot classify must not take a task.
     address, models = settings.access.address(), settings.models
     with decoder_pool(settings.decoding) as decoders:
@@ -52,7 +57,7 @@ def run(settings: WorkSettings = WorkSettings()) -> None:
         for classifier in classifiers:
             labels_of(classifier.model).check()
         decoders.start()
-        asyncio.run(_serve(settings, address, classifiers, decoders))
+        asyncio.run(_serve(settings, address, classifiers, decoders, heartbeat))
 
 
 async def _serve(
@@ -60,17 +65,18 @@ async def _serve(
     address: BridgeAddress | None,
     classifiers: Sequence[Classifier],
     decoders: DecoderPool,
+    heartbeat: Heartbeat,
 ) -> None:
     with stop_on_signals() as stop:
         if address is not None:
-            await _work(settings, address, classifiers, decoders, stop)
+            await _work(settings, address, classifiers, decoders, heartbeat, stop)
             return
         from taskworker_classifyimage.commands.bridge import embedded_bridge  # noqa: PLC0415 - else no server
 
         async with embedded_bridge(settings.bridge, stop) as own:
             if own is not None:
                 _introduce(own.url, Engine(classifiers[0], decoders))
-                await _work(settings, own, classifiers, decoders, stop)
+                await _work(settings, own, classifiers, decoders, heartbeat, stop)
 
 
 async def _work(
@@ -78,6 +84,7 @@ async def _work(
     address: BridgeAddress,
     classifiers: Sequence[Classifier],
     decoders: DecoderPool,
+    heartbeat: Heartbeat,
     stop: asyncio.Event,
 ) -> None:
     # One more than the device needs, as one thread usually waits for a decoder process.
@@ -103,17 +110,23 @@ async def _work(
                     always_provenance=settings.provenance,
                 )
                 taker = Taker(bridge, offers_of(classifiers))
-                worker = Worker(bridge, handler, taker, Slots(threads, settings.in_flight))
+                slots = Slots(threads, settings.in_flight)
+                worker = Worker(bridge, handler, taker, slots)
+                view = WorkerView(bridge, handler, slots, decoders, stop)
                 _log.info(
                     "worker %r works for %s with %s", settings.worker, address.url, description
                 )
-                background = [Systemd(os.environ).keep_notifying(worker.status, stop)]
+                background = [
+                    Systemd(os.environ).keep_notifying(worker.status, stop),
+                    heartbeat.keep_beating(view.why_unhealthy),
+                ]
                 if settings.rescue_after is not None:
                     clock = asyncio.get_running_loop().time
                     background.append(Rescuer(bridge, settings.rescue_after, clock=clock).run())
-                async with _in_background(background):
+                async with _metrics(settings.monitoring, view), _in_background(background):
                     await unless(stop, wait_for_own_name(bridge))
                     if not stop.is_set():
+                        view.is_taking = True
                         await worker.run(stop)
         finally:
             # Tasks that still compute were handed back: their threads and decoder processes, which
@@ -126,6 +139,15 @@ async def _work(
         handler.cache_hits,
         handler.figures.failed,
     )
+
+
+def _metrics(settings: Monitoring, view: WorkerView) -> AbstractAsyncContextManager[object]:
+    """Serves the metrics during a block, if a port for them is named."""
+    if settings.metrics_port is None:
+        return nullcontext()
+    from taskworker_classifyimage.figures.port import serve_metrics  # noqa: PLC0415 - else no server
+
+    return serve_metrics(view, settings.metrics_host, settings.metrics_port)
 
 
 @asynccontextmanager

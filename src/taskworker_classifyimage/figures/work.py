@@ -9,6 +9,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 
+from taskworker_classifyimage.errors import ErrorCode
 from taskworker_classifyimage.pipeline.timing import STEPS, Step, Timing
 
 #: What becomes of a task: answered with a result or an error, dropped because it was removed or
@@ -60,6 +61,13 @@ class Failure:
     message: str
 
 
+def _count_nothing() -> Counter[tuple[Outcome, str]]:
+    # A metric that is there from the start shows its first increase as well.
+    failed: Outcome = "failed"
+    others = {(outcome, ""): 0 for outcome in OUTCOMES if outcome != failed}
+    return Counter({**others, **{(failed, code.value): 0 for code in ErrorCode}})
+
+
 @dataclass(slots=True)
 class WorkFigures:
     """The figures of one worker since its start.
@@ -72,7 +80,7 @@ class WorkFigures:
         failures: the last tasks that failed, oldest first.
     """
 
-    tasks: Counter[tuple[Outcome, str]] = field(default_factory=Counter)
+    tasks: Counter[tuple[Outcome, str]] = field(default_factory=_count_nothing)
     steps: dict[Step, Histogram] = field(
         default_factory=lambda: {each: Histogram() for each in STEPS}
     )
@@ -113,7 +121,7 @@ class WorkFigures:
 
     def in_flight(self) -> dict[Step, int]:
         """How many tasks are in each step now."""
-        counts = dict.fromkeys(STEPS, 0)
+        counts = dict.fromkeys(STEPS[STEPS.index("fetch") :], 0)
         for timing in self.running:
             counts[timing.step] += 1
         return counts

@@ -37,6 +37,8 @@ from taskworker_classifyimage.words import counted
 
 _log = logging.getLogger(__name__)
 
+_CODES = frozenset(each.value for each in ErrorCode)
+
 
 class Handler:
     """Carries tasks through fetch, decode, infer and report; many at once.
@@ -73,6 +75,11 @@ class Handler:
         self.figures = WorkFigures()
 
     @property
+    def runtimes(self) -> list[Runtime]:
+        """What is loaded, the default first."""
+        return [each.engine.runtime for each in self._engines.values()]
+
+    @property
     def cache_hits(self) -> int:
         """How many pictures were answered without an inference, having been seen before."""
         return sum(engine.cache_hits for engine in self._engines.values())
@@ -104,7 +111,7 @@ class Handler:
         self.figures.begin(timing)
         try:
             result = await self._do(task, timing, aside)
-            code = str(result["code"]) if "error" in result else ""
+            code = _code_of(result)
             outcome = "failed" if code else "classified"
         except TaskGone as err:
             outcome = "gone"
@@ -204,7 +211,7 @@ class Handler:
     def _log_end(self, task: Task, result: dict[str, object], timing: Timing) -> None:
         steps = {step: round(seconds, 6) for step, seconds in timing.seconds.items()}
         if "error" in result:
-            code, message = str(result["code"]), str(result["error"])
+            code, message = _code_of(result), str(result["error"])
             self.figures.note_failure(task.id, code, message)
             more = {"code": code, "steps": steps}
             _log.info("task %r: %s: %s", task.id, code, message, extra=more)
@@ -224,6 +231,14 @@ def _stand_aside(limit: TimeLimit, aside: Waits) -> Iterator[None]:
 def _wait_for_file(limit: TimeLimit, timing: Timing) -> Iterator[None]:
     with limit.stopped(), timing.within("wait"):
         yield
+
+
+def _code_of(result: dict[str, object]) -> str:
+    """The code of an error, one of a closed list also if the result was on disk; else nothing."""
+    if "error" not in result:
+        return ""
+    code = result.get("code")
+    return code if isinstance(code, str) and code in _CODES else ErrorCode.INTERNAL.value
 
 
 def _internal_error(task: Task, runtime: Runtime, message: str) -> dict[str, object]:

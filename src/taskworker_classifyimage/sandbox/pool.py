@@ -3,6 +3,7 @@
 import queue
 import sys
 import threading
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -76,6 +77,26 @@ class DecoderPool:
     def processes(self) -> int:
         """The number of decoders."""
         return len(self._slots)
+
+    @property
+    def pids(self) -> list[int]:
+        """Process IDs of the decoders that are up."""
+        return [slot.pid for slot in self._slots if slot.pid is not None]
+
+    @property
+    def ends(self) -> Counter[str]:
+        """How many decoders ended unexpectedly, by cause; see `WorkerSlot`."""
+        ends = Counter[str]()
+        for slot in self._slots:
+            ends.update(slot.ends)
+        return ends
+
+    @property
+    def fault(self) -> str | None:
+        """Why the decoders do not work; None: nothing is known."""
+        if not self._closed.is_set() and not self._watch.is_alive():
+            return "nothing ends decoders that take too long"
+        return next((slot.fault for slot in self._slots if slot.fault is not None), None)
 
     def start(self) -> tuple[str, ...]:
         """Waits until all decoders are up; returns what restricts each of them, see `lockdown`.

@@ -24,6 +24,7 @@ class DecoderProcess:
         is_restless: whether it was killed because it computed without being asked.
         pictures: how many it was given to decode.
         maker: tells those who keep its answers when it is replaced.
+        pid: its process ID, if it is known.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class DecoderProcess:
         self.is_late = self.is_restless = False
         self.pictures = 0
         self.maker = Maker()
-        self._pid = pid
+        self.pid = pid
         self._usage: Usage | None = None
         self._kill = kill
         self._reap = reap
@@ -67,7 +68,7 @@ class DecoderProcess:
 
     def note_ready(self) -> None:
         """It is up and has seen no picture: what it has now it may always have."""
-        self._usage = Usage.of(self._pid, self.channel)
+        self._usage = Usage.of(self.pid, self.channel)
 
     @property
     def is_fit(self) -> bool:

@@ -4,6 +4,7 @@ import logging
 import signal
 import threading
 import time
+from collections import Counter
 from dataclasses import replace
 from typing import Final
 
@@ -44,10 +45,15 @@ class WorkerSlot:
 
     Attributes:
         protections: what restricts its decoder, see `lockdown`.
+        ends: how many decoders ended unexpectedly, by cause: they took too long, died of a
+            picture, or were found dead or restless.
+        fault: why no decoder started when one was needed last; None: one did.
     """
 
     def __init__(self, launcher: Launcher, deaths: Deaths) -> None:
         self.protections: tuple[str, ...] = ()
+        self.ends = Counter[str]({"too_slow": 0, "died": 0, "unfit": 0})
+        self.fault: str | None = None
         self._launcher = launcher
         self._deaths = deaths
         self._process: DecoderProcess | None = None
@@ -92,11 +98,11 @@ class WorkerSlot:
                 problem = err
                 self.clear()
             else:
+                self.fault = None
                 return process
         assert problem is not None  # noqa: S101 - there was an attempt
-        raise DecodersUnusable(
-            f"the processes that decode pictures do not start: {one_line(problem)}"
-        ) from problem
+        self.fault = f"the processes that decode pictures do not start: {one_line(problem)}"
+        raise DecodersUnusable(self.fault) from problem
 
     def check(self) -> None:
         """Kills a decoder that has missed its deadline, or that does what nobody asked for."""
@@ -108,6 +114,12 @@ class WorkerSlot:
         self._closed.set()
         if (process := self._process) is not None:
             process.kill()
+
+    @property
+    def pid(self) -> int | None:
+        """Process ID of its decoder, if there is one."""
+        process = self._process
+        return None if process is None else process.pid
 
     def clear(self) -> int:
         """Empties the slot; returns the exit code of the decoder that was in it."""
@@ -140,6 +152,7 @@ class WorkerSlot:
             process = None
         if process is not None and not process.is_fit:
             self._check_open()
+            self.ends["unfit"] += 1
             _log.warning("a decoder has ended, or does more than it was asked for, and is replaced")
             self.clear()
             process = None
@@ -153,8 +166,10 @@ class WorkerSlot:
         self._check_open()
         limit_s = self._launcher.limits.time_s
         if process.is_late or (hasattr(signal, "SIGPROF") and code == -signal.SIGPROF):
+            self.ends["too_slow"] += 1
             _log.warning("a decoder took more than %g s and is replaced", limit_s)
             raise TooSlow(f"decoding takes more than {limit_s:g} s") from None
+        self.ends["died"] += 1
         invalid = not isinstance(err, ChannelClosed)
         cause = f"an invalid answer: {err}" if invalid else describe_exit(code)
         _log.warning("a decoder ended by %s and is replaced", cause)

@@ -289,6 +289,22 @@ class LocalSettings:
     general: General = General()
 
 
+@Parameter(name="*", group=Group("Monitoring (docs/operations.md)", sort_key=6))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Monitoring:
+    """How a worker can be watched.
+
+    Attributes:
+        metrics_port: port for Prometheus and health checks; 0: any free port
+        metrics_host: address of that port
+        heartbeat: file to touch every 5 seconds as long as the worker is alive
+    """
+
+    metrics_port: Annotated[int | None, number("PORT", 0, 65535, default="none")] = None
+    metrics_host: Annotated[str, setting("HOST")] = "127.0.0.1"
+    heartbeat: File = None
+
+
 @Parameter(name="*", group=Group("Worker", sort_key=1))
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkSettings:
@@ -315,4 +331,5 @@ class WorkSettings:
     models: Models = Models()
     decoding: Decoding = Decoding()
     bridge: EmbeddedBridge = EmbeddedBridge()
+    monitoring: Monitoring = Monitoring()
     general: General = General()

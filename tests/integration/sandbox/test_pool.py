@@ -152,11 +152,11 @@ def test_decoders_die_with_their_worker(number: signal.Signals) -> None:
 def test_decoders_that_do_not_start_are_reported_in_one_line() -> None:
     """With a broken installation, the worker ends before it takes a task."""
     launcher = choose_launcher(ProcessLimits(60, MEMORY_BYTES), "support.no_such_module:decode")
-    with (
-        DecoderPool(launcher, processes=1) as pool,
-        pytest.raises(DecodersUnusable, match="do not start"),
-    ):
-        pool.start()
+    with DecoderPool(launcher, processes=1) as pool:
+        assert pool.fault is None
+        with pytest.raises(DecodersUnusable, match="do not start") as caught:
+            pool.start()
+        assert pool.fault == str(caught.value)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="imports are not refused elsewhere")

@@ -190,7 +190,7 @@ def test_a_task_that_hangs_is_timed_out(parts: Parts) -> None:
 def test_a_removed_task_is_dropped(parts: Parts) -> None:
     del parts.client.tasks_by_id["a"]
     assert not parts.handle()
-    assert parts.handler.figures.tasks == {("gone", ""): 1}
+    assert parts.handler.figures.tasks["gone", ""] == 1
 
 
 def test_a_resumed_task_gets_its_data_from_the_bridge(parts: Parts) -> None:
