@@ -25,8 +25,13 @@ _DIVIDERS: Final = (";", "|", ",")
 #: What no name may hold: dividers, and what moves a terminal's cursor.
 _NO_NAME: Final = re.compile(r"[;|,\s\x00-\x1f\x7f-\x9f]+")
 _BLANKS: Final = re.compile(r"[ \t\r\n]*")
+#: The next key of an object, with what stands around it.
+_KEY: Final = re.compile(
+    r'[ \t\r\n]*,?[ \t\r\n]*("(?:[^"\\]|\\.)*")[ \t\r\n]*:[ \t\r\n]*', re.DOTALL
+)
 #: As that of `pieces`, so that both accept the same.
 _DECODER: Final = json.JSONDecoder(parse_int=float, strict=False)
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False)
 
 
 class MediumUnusual(Exception):
@@ -218,14 +223,12 @@ def _find_items(text: str) -> list[_Item]:
 def _find_members(text: str) -> list[_Member]:
     """The members of an object, which is valid JSON."""
     members: list[_Member] = []
-    at = _skip(text, 1)
-    while text[at] != "}":
-        key, key_end = _DECODER.raw_decode(text, at)
-        start = _skip(text, _skip(text, key_end) + 1)
+    end = 1
+    while found := _KEY.match(text, end):
+        key_start, key_end, start = found.start(1), found.end(1), found.end()
         value, end = _DECODER.raw_decode(text, start)
-        members.append(_Member(value, start, end, cast("str", key), at, key_end))
-        at = _skip(text, end)
-        at = _skip(text, at + 1) if text[at] == "," else at
+        key = _decode(text[key_start + 1 : key_end - 1])
+        members.append(_Member(value, start, end, key, key_start, key_end))
     return members
 
 
@@ -235,8 +238,8 @@ def _skip(text: str, at: int) -> int:
 
 
 def _encode(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return _ENCODER.encode(value)
 
 
 def _decode(part: str) -> str:
-    return cast("str", _DECODER.decode(f'"{part}"'))
+    return cast("str", _DECODER.decode(f'"{part}"')) if "\\" in part else part

@@ -25,7 +25,7 @@ class StoredFiles:
         self._folder = str(folder)
         self._name = _fold(os.path.basename(os.path.abspath(folder)))
         self._names = lru_cache(_FOLDERS)(_read_names)
-        self._resolve = lru_cache(_FOLDERS)(os.path.realpath)
+        self._is_inside = lru_cache(_FOLDERS)(self._look_inside)
 
     def find(self, named: str) -> str:
         r"""The path of a file.
@@ -69,12 +69,12 @@ class StoredFiles:
 
     def _check_inside(self, path: str) -> None:
         """Links may lead anywhere."""
-        inside = self._resolve(self._folder)
-        real = os.path.join(self._resolve(os.path.dirname(path)), os.path.basename(path))
-        if os.path.islink(path):
-            real = os.path.realpath(path)
-        if not Path(real).is_relative_to(inside):
+        is_inside = self._is_inside(os.path.dirname(path))
+        if not is_inside or (os.path.islink(path) and not self._look_inside(path)):
             raise PathRefused("is a link out of the folder")
+
+    def _look_inside(self, path: str) -> bool:
+        return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self._folder))
 
 
 def _split(named: str) -> list[str]:

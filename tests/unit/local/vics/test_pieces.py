@@ -1,4 +1,5 @@
 import json
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -135,3 +136,18 @@ def test_a_medium_that_never_ends_does_not_fill_the_memory(
     monkeypatch.setattr(pieces, "_MOST_CHARACTERS", 2**20)
     with pytest.raises(CaseDamaged, match="a part is larger than 1 MiB"):
         split(b'{"value":[{"Media":[{"A":"' + b"x" * 2**23, tmp_path)
+
+
+def test_a_large_case_takes_no_memory(tmp_path: Path) -> None:
+    """A hundred times what is read at once, and still only some pieces of it are there."""
+    path, medium = tmp_path / "case.json", json.dumps({"A": "x" * 2000})
+    with path.open("w", encoding="ascii") as file:
+        file.write('{"value":[{"Media":[')
+        file.writelines(f"{medium},\n" for _ in range(100 * pieces._CHUNK_CHARACTERS // 2000))
+        file.write("{}]}]}")
+    tracemalloc.start()
+    count = sum(isinstance(piece, Medium) for piece in read_pieces(path))
+    _, most_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert count > 10_000
+    assert most_bytes < 12 * pieces._CHUNK_CHARACTERS
