@@ -56,3 +56,15 @@ def test_a_plot_that_cannot_be_drawn_is_told_before_anything_is_classified(
     ended = run_here("evaluate", str(tmp_path / "pictures"), "--model", str(pack), "--plot", name)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert len(ended.stderr.splitlines()) == 1, json.dumps(ended.stderr)
+
+
+def test_the_temperature_is_fitted_on_the_users_pictures(tmp_path: Path, run_here: RunHere) -> None:
+    fill(tmp_path / "pictures")
+    pack = write_pack(tmp_path / "pack", colour_network())
+    pictures = str(tmp_path / "pictures")
+    ended = run_here("evaluate", pictures, "--model", str(pack), "--fit-temperature")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "95 % confidence: " in ended.stdout
+    assert "3 pictures are few" in ended.stdout
+    assert "model.toml: [output] temperature = " in ended.stdout
+    assert "top-5  100.0%" in ended.stdout

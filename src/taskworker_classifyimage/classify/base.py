@@ -39,6 +39,8 @@ class Model:
         published_top1: accuracy that the publisher states, 0 to 1; None if none is published.
         sha256: of the file that holds the weights, in hexadecimal.
         classes: None for those of ILSVRC2012.
+        temperature: divides the network's logits, so that its probabilities say how often it is
+            right; 1 for a network as it is.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Model:
     sha256: str
     input: InputSpec
     classes: OwnClasses | None
+    temperature: float
 
     @property
     def class_count(self) -> int:

@@ -25,6 +25,8 @@ from taskworker_classifyimage.input_spec import SIDES, InputSpec, Resize
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LANGUAGE: Final = re.compile(r"[a-z]{2,8}(-[A-Za-z0-9]{1,8}){0,8}")
 _MOST_CLASSES: Final = 100_000
+#: The temperatures that a network can need; others are mistakes.
+TEMPERATURES: Final = (0.05, 20.0)
 #: Limit for the numbers of a scaling: float32 holds little more.
 _LARGEST: Final = 1e38
 
@@ -52,6 +54,7 @@ def read_pack(path: Path) -> ModelPack:
         tensor=_read_tensor(table),
         output=table.get_choice("output.kind", ("logits", "probabilities")),
         classes=_read_classes(table),
+        temperature=_read_temperature(table),
         path=path,
     )
 
@@ -195,6 +198,11 @@ def _read_tensor(table: _Table) -> TensorSpec:
     )
 
 
+def _read_temperature(table: _Table) -> float:
+    key = "output.temperature"
+    return 1.0 if table.find(key) is None else table.get_number(key, *TEMPERATURES)
+
+
 def _read_classes(table: _Table) -> OwnClasses | None:
     if table.get("output.classes") == ILSVRC2012:
         return None
@@ -240,6 +248,8 @@ def _lines(pack: ModelPack) -> Iterator[str]:
         yield f"scaling.subtract = {list(pack.tensor.subtract)!r}"
         yield f"scaling.divide = {list(pack.tensor.divide)!r}"
     yield from ("", "[output]", f"kind = {_quote(pack.output)}")
+    if pack.temperature != 1.0:
+        yield f"temperature = {pack.temperature!r}"
     if pack.classes is None:
         yield f"classes = {_quote(ILSVRC2012)}"
         return

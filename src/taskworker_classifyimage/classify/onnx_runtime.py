@@ -64,7 +64,7 @@ class OnnxClassifier:
         """(N, S, S, 3) uint8 RGB to (N, C) probabilities, 0 to 1, in the order of the classes."""
         tensor = self.model.tensor.convert(images)
         (scores,) = self._session.run(None, {self._input_name: tensor})
-        return to_probabilities(scores, self.model.output)
+        return to_probabilities(scores, self.model.output, self.model.temperature)
 
 
 def import_onnxruntime() -> ModuleType:

@@ -68,7 +68,7 @@ class OpenVinoClassifier:
         infer = self._of_thread.request.infer
         tensor = self.model.tensor.convert(images)
         scores = np.concatenate([infer({0: picture[None]})[0] for picture in tensor])
-        return to_probabilities(scores, self.model.output)
+        return to_probabilities(scores, self.model.output, self.model.temperature)
 
 
 def _import_openvino() -> Any:

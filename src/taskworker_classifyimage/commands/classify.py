@@ -94,6 +94,7 @@ def _run_with_model(
         "library": classifier.library,
         "model": classifier.model.name,
         "model_sha256": classifier.model.sha256,
+        "temperature": classifier.model.temperature,
         "device": classifier.device,
         "preprocessing": settings.models.preprocessing,
         **_describe(request),

@@ -3,8 +3,9 @@
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any, Final, cast
 
 from rich.table import Column
 
@@ -29,13 +30,16 @@ from taskworker_classifyimage.local.found import Found
 from taskworker_classifyimage.local.progress import Progress
 from taskworker_classifyimage.local.rows import Row
 from taskworker_classifyimage.local.run import collect
+from taskworker_classifyimage.local.temperature import CalibrationSample
 from taskworker_classifyimage.local.walk import Walk
 from taskworker_classifyimage.settings.areas import LocalSettings
-from taskworker_classifyimage.settings.declare import File
+from taskworker_classifyimage.settings.declare import File, Switch
 from taskworker_classifyimage.tasks import ClassifyRequest
 from taskworker_classifyimage.words import counted
 
-_BEST = 5
+_BEST: Final = 5
+#: With fewer pictures a temperature is hardly known.
+_FEW: Final = 300
 
 
 def run(
@@ -43,6 +47,7 @@ def run(
     /,
     *,
     plot: File = None,
+    fit_temperature: Switch = False,
     settings: LocalSettings = LocalSettings(),
 ) -> None:
     """Prints accuracy, calibration and the most frequent confusions.
@@ -50,6 +55,7 @@ def run(
     Args:
         folder: its files are named n01440764_tench.jpg or n01440764/any-name.jpg
         plot: draw confidence against accuracy (.svg, .png, .pdf)
+        fit_temperature: find the temperature at which confidence says how often the model is right
     """
     settings.general.set_up_logging()
     if not folder.is_dir():
@@ -69,9 +75,11 @@ def run(
             f"such as {next(iter(names))}"
         )
     with decoder_pool(settings.decoding) as decoders:
-        engine = LocalEngine(classifier, decoders, ClassifyRequest(top=_BEST))
+        top = classifier.model.class_count if fit_temperature else _BEST
+        engine = LocalEngine(classifier, decoders, ClassifyRequest(top=top))
+        sample = CalibrationSample(labels.ids) if fit_temperature else None
         try:
-            outcomes, failed = _classify(engine, known)
+            outcomes, failed = _classify(engine, known, sample)
         finally:
             engine.close()
     if unknown := len(truths) - len(known):
@@ -81,6 +89,8 @@ def run(
     _print_accuracy(classifier, outcomes)
     for code, count in failed.items():
         print(f"not classified: {count} ({code})")
+    if sample is not None:
+        _print_temperature(sample, classifier.model.temperature)
     _print_confusions(outcomes, names)
     if plot:
         _draw(outcomes, plot, f"{classifier.model.name}, {counted(len(outcomes), 'picture')}")
@@ -88,10 +98,20 @@ def run(
 
 
 def _classify(
-    engine: LocalEngine, truths: Mapping[Path, str]
+    engine: LocalEngine, truths: Mapping[Path, str], sample: CalibrationSample | None
 ) -> tuple[list[Outcome], Counter[str]]:
     progress = Progress(Filters(), total=len(truths))
-    rows = asyncio.run(_run(engine, (Found(str(path)) for path in truths), progress))
+
+    def note(rows: Sequence[Row]) -> None:
+        progress.note(rows)
+        for row in rows:
+            if sample is not None and row.status == "ok":
+                # All probabilities of many pictures would fill the memory as JSON.
+                predictions = cast("list[dict[str, Any]]", row.result["predictions"])
+                sample.add(predictions, truths[Path(row.path)])
+                del predictions[_BEST:]
+
+    rows = asyncio.run(_run(engine, (Found(str(path)) for path in truths), progress, note))
     failed, outcomes = Counter[str](), []
     for row in rows:
         predictions = row.result["predictions"]
@@ -104,10 +124,15 @@ def _classify(
     return outcomes, failed
 
 
-async def _run(engine: LocalEngine, found: Iterator[Found], progress: Progress) -> list[Row]:
+async def _run(
+    engine: LocalEngine,
+    found: Iterator[Found],
+    progress: Progress,
+    note: Callable[[Sequence[Row]], None],
+) -> list[Row]:
     showing = asyncio.create_task(show_progress(progress, has_bar=sys.stderr.isatty()))
     try:
-        return await collect(engine, found, progress.note)
+        return await collect(engine, found, note)
     finally:
         showing.cancel()
 
@@ -130,6 +155,22 @@ def _print_accuracy(classifier: Classifier, outcomes: Sequence[Outcome]) -> None
     verdict = "underconfident" if confidence < accuracy else "overconfident"
     print(f"mean confidence {confidence:.1%} against {accuracy:.1%} accuracy: {verdict}")
     print(f"expected calibration error {calibration_error(outcomes):.3f}")
+
+
+def _print_temperature(sample: CalibrationSample, present: float) -> None:
+    fit = sample.fit(present)
+    print(
+        f"temperature {fit.temperature:.2f}  95 % confidence: {fit.low:.2f} to {fit.high:.2f}"
+        f" (now {present:g})"
+    )
+    before, after = sample.compare_errors(present)
+    print(
+        f"expected calibration error with it {after:.3f}, now {before:.3f};"
+        " each half of the pictures with the temperature of the other half"
+    )
+    if sample.count < _FEW:
+        print(f"{counted(sample.count, 'picture')} are few: take a thousand or more")
+    print(f"In the pack's model.toml: [output] temperature = {fit.temperature:.2f}")
 
 
 def _print_confusions(outcomes: Sequence[Outcome], names: Mapping[str, str]) -> None:

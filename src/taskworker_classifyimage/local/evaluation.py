@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 #: Bins of the calibration error, as in Guo et al., "On Calibration of Modern Neural Networks"
 #: (2017), section 2.
@@ -14,6 +14,18 @@ BINS: Final = 15
 
 #: The 97.5 % quantile of the normal distribution: intervals hold the truth in 95 % of cases.
 _Z: Final = 1.959964
+
+
+class Judged(Protocol):
+    """An answer that is known to be right or wrong."""
+
+    @property
+    def confidence(self) -> float:
+        """Probability of the answer, 0 to 1."""
+
+    @property
+    def is_right(self) -> bool:
+        """Whether it is the truth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +86,9 @@ def interval(right: int, count: int) -> tuple[float, float]:
     return (middle - half) / (1 + spread), (middle + half) / (1 + spread)
 
 
-def bins(outcomes: Sequence[Outcome]) -> list[Bin]:
+def bins(outcomes: Sequence[Judged]) -> list[Bin]:
     """Confidence against accuracy, lowest confidence first; bins without pictures are left out."""
-    members: dict[int, list[Outcome]] = {}
+    members: dict[int, list[Judged]] = {}
     for outcome in outcomes:
         members.setdefault(min(int(outcome.confidence * BINS), BINS - 1), []).append(outcome)
     return [
@@ -89,7 +101,7 @@ def bins(outcomes: Sequence[Outcome]) -> list[Bin]:
     ]
 
 
-def calibration_error(outcomes: Sequence[Outcome]) -> float:
+def calibration_error(outcomes: Sequence[Judged]) -> float:
     """The expected calibration error (ECE), 0 to 1: how far confidence and accuracy lie apart."""
     gaps = (each.count * abs(each.confidence - each.accuracy) for each in bins(outcomes))
     return sum(gaps) / len(outcomes)

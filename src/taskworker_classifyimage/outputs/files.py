@@ -34,6 +34,7 @@ _FIXED: Final = (
     "bridge",
     "model",
     "model_sha256",
+    "temperature",
     "preprocessing",
     "language",
     "top",

@@ -71,6 +71,7 @@ def write_pack(network: Network, options: PackOptions, scores: Scores, folder: P
         sha256=hashlib.sha256(network.onnx).hexdigest(),
         input=network.input,
         classes=_choose_classes(network, options, scores.shape[1]),
+        temperature=1.0,
         saturation_safe=False,
         tensor=network.tensor,
         output=options.kind or guess_kind(scores),

@@ -131,7 +131,12 @@ class Engine:
         used, _ = labels.resolve(language)
         return {
             "picture": {"sha256": answer.sha256, **asdict(answer.facts)},
-            "model": {"name": model.name, "version": model.version, "sha256": model.sha256},
+            "model": {
+                "name": model.name,
+                "version": model.version,
+                "sha256": model.sha256,
+                "temperature": model.temperature,
+            },
             "labels": {"language": used, "sha256": labels.sha256(used)},
             "preprocessing": asdict(model.input),
         }

@@ -69,6 +69,7 @@ PACKS = st.builds(
     sha256=st.from_regex(r"[0-9a-f]{64}", fullmatch=True),
     input=INPUTS,
     classes=st.none() | own_classes(),
+    temperature=st.floats(0.05, 20),
     saturation_safe=st.booleans(),
     tensor=TENSORS,
     output=st.sampled_from(["logits", "probabilities"]),

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taskworker_classifyimage.classify.ranking import rank_best, softmax
+from taskworker_classifyimage.classify.ranking import rank_best, softmax, to_probabilities
 
 LOGITS = st.lists(st.floats(-1e4, 1e4, width=32), min_size=1, max_size=50)
 
@@ -22,3 +22,25 @@ def test_the_best_come_first_and_ties_by_class_index(values: list[float], top: i
     array = np.array(values)
     expected = sorted(range(len(values)), key=lambda index: (-array[index], index))[:top]
     assert rank_best(array, top) == expected
+
+
+@given(LOGITS, st.floats(0.05, 20))
+def test_a_temperature_divides_the_logits_and_changes_no_order(
+    logits: list[float], temperature: float
+) -> None:
+    row = np.array([logits], dtype=np.float32)
+    scaled = to_probabilities(row, "logits", temperature)
+    assert np.allclose(scaled, softmax(row.astype(np.float64) / temperature))
+    assert (np.diff(scaled[0][np.argsort(logits, kind="stable")]) >= 0).all()
+
+
+def test_probabilities_are_scaled_as_their_logits_would_be() -> None:
+    logits = np.array([[1.0, 2.0, 4.0]])
+    made = softmax(logits).astype(np.float32)
+    assert np.allclose(to_probabilities(made, "probabilities", 0.5), softmax(logits, 0.5))
+    assert np.array_equal(to_probabilities(made, "probabilities"), made.astype(np.float64))
+
+
+def test_a_probability_of_nought_stays_nought() -> None:
+    made = np.array([[0.0, 1.0]], dtype=np.float32)
+    assert to_probabilities(made, "probabilities", 2.0).tolist() == [[0.0, 1.0]]

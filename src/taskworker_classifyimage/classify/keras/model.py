@@ -61,6 +61,7 @@ def find_keras_model(network: KerasNetwork, options: ModelOptions) -> KerasModel
         sha256=sha256,
         input=InputSpec(network.size, crop=network.size / (network.size + _BORDER)),
         classes=None,
+        temperature=1.0,
         network=network,
         weights=weights,
         is_verified=is_verified,
