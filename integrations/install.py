@@ -1,7 +1,8 @@
-"""Copies the integration of Autopsy or Nuix, with what it needs, into a folder.
+"""Copies the integration of Autopsy, Nuix or X-Ways, with what it needs, into a folder.
 
     python install.py autopsy FOLDER_OF_PYTHON_MODULES
     python install.py nuix FOLDER
+    python install.py xways FOLDER_OF_XWAYS
 
 May be run again to update; the settings that are there stay. IPED has an installer of its own.
 """
@@ -17,12 +18,15 @@ _CLIENT = "taskbridge_client"
 def main():
     """Copies what the command line names."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("tool", choices=("autopsy", "nuix"))
+    parser.add_argument("tool", choices=("autopsy", "nuix", "xways"))
     parser.add_argument("folder", type=Path)
     asked = parser.parse_args()
     if asked.tool == "autopsy":
         target = asked.folder / "ImageClasses"
         copy(_HERE / "autopsy" / "ImageClasses", target, "ImageClasses")
+    elif asked.tool == "xways":
+        target = asked.folder
+        copy(_HERE / "xways", target, "XT_ImageClasses")
     else:
         target = asked.folder
         copy(_HERE / "nuix", target, "image_classes")
