@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any, Final, Literal, TextIO
+from typing import Any, Final, Literal, Protocol
 
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["text", "json"]
@@ -26,13 +26,32 @@ _PACKAGE: Final = "taskworker_classifyimage"
 _LIBRARIES: Final = ("aiohttp", "asyncio")
 
 
-def set_up_logging(level: Level, kind: Format = "text", stream: TextIO | None = None) -> None:
+class Stream(Protocol):
+    """What log lines can be written to."""
+
+    def write(self, line: str, /) -> object:
+        """Writes a line, with its end."""
+
+    def flush(self) -> object:
+        """Writes what was held back."""
+
+
+def set_up_logging(level: Level, kind: Format = "text", stream: Stream | None = None) -> None:
     """Sends log messages of this level and above to standard error, or to another stream."""
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = logging.StreamHandler[Stream](stream or sys.stderr)
     handler.setFormatter(_JsonLines() if kind == "json" else _TextLines())
     for name in (_PACKAGE, *_LIBRARIES):
         logging.getLogger(name).handlers[:] = [handler]
     logging.getLogger(_PACKAGE).setLevel(level.upper())
+
+
+def send_log_to(stream: Stream) -> Stream:
+    """Sends log messages to another stream from now on; returns the one before."""
+    (handler,) = logging.getLogger(_PACKAGE).handlers
+    assert isinstance(handler, logging.StreamHandler)  # noqa: S101 - `set_up_logging` made it
+    before: Stream = handler.stream
+    handler.setStream(stream)
+    return before
 
 
 def is_json() -> bool:

@@ -120,6 +120,8 @@ async def _work(
                     Systemd(os.environ).keep_notifying(worker.status, stop),
                     heartbeat.keep_beating(view.why_unhealthy),
                 ]
+                if settings.monitoring.top:
+                    background.append(_top(view, settings.worker))
                 if settings.rescue_after is not None:
                     clock = asyncio.get_running_loop().time
                     background.append(Rescuer(bridge, settings.rescue_after, clock=clock).run())
@@ -148,6 +150,12 @@ def _metrics(settings: Monitoring, view: WorkerView) -> AbstractAsyncContextMana
     from taskworker_classifyimage.figures.port import serve_metrics  # noqa: PLC0415 - else no server
 
     return serve_metrics(view, settings.metrics_host, settings.metrics_port)
+
+
+def _top(view: WorkerView, worker: str) -> Coroutine[None, None, None]:
+    from taskworker_classifyimage.commands.top import show_top  # noqa: PLC0415 - imports rich
+
+    return show_top(view, worker)
 
 
 @asynccontextmanager

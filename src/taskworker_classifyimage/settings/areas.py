@@ -298,11 +298,13 @@ class Monitoring:
         metrics_port: port for Prometheus and health checks; 0: any free port
         metrics_host: address of that port
         heartbeat: file to touch every 5 seconds as long as the worker is alive
+        top: show live in the terminal what the worker does
     """
 
     metrics_port: Annotated[int | None, number("PORT", 0, 65535, default="none")] = None
     metrics_host: Annotated[str, setting("HOST")] = "127.0.0.1"
     heartbeat: File = None
+    top: Switch = False
 
 
 @Parameter(name="*", group=Group("Worker", sort_key=1))
