@@ -191,8 +191,11 @@ def test_a_run_that_was_killed_goes_on(run_here: RunHere, tmp_path: Path) -> Non
         (["--output=out.json", "."], "out.json: .json is a case of Project VIC and needs --vics"),
         (["--vics-files=.", "."], "--vics-files goes with --vics"),
         (["--vics=CASE", "--output=CASE", "--overwrite"], "is the case itself, which is never"),
-        (["--vics=CASE", "--vics-files=/no/such"], "--vics-files: /no/such is not a folder"),
-        (["--vics=/no/such.json"], "--vics: /no/such.json is not a file"),
+        (
+            ["--vics=CASE", "--vics-files=/no/such"],
+            f"--vics-files: {Path('/no/such')} is not a folder",
+        ),
+        (["--vics=/no/such.json"], f"--vics: {Path('/no/such.json')} is not a file"),
         (["--vics=EMPTY"], "none of its 1 media has a RelativeFilePath"),
         (["--vics=DAMAGED"], "is no whole Project VIC file: "),
         ([], "or a case with --vics"),

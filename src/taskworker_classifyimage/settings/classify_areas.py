@@ -76,7 +76,7 @@ class Outputs:
     """What `classify` writes instead of JSON lines on standard output.
 
     Attributes:
-        output: by its ending: .jsonl .csv .parquet .sqlite .html, .json for a case; repeatable
+        output: by its ending: .jsonl .csv .parquet .sqlite .html .json; may be given more than once
         format: format of all outputs, whatever their endings
         resume: go on where an earlier run has ended, or add what is new since
         update: with --resume, classify files again that have changed
