@@ -339,6 +339,30 @@ def test_settings_of_the_published_task_are_enough(
     check(pictures)
 
 
+def test_the_task_runs_on_the_python_of_iped(
+    iped: Path, running_bridge: RunningBridge, folder_of_pictures: Path
+) -> None:
+    """Which is 3.9 on Windows."""
+    best, content = coloured_picture(random.Random(9))
+    path = folder_of_pictures / "one.bmp"
+    path.write_bytes(content)
+    program = f"""
+import sys
+from pathlib import Path
+sys.path.insert(0, {str(ROOT / "tests")!r})
+from support.iped import Item, Iped
+from support.other_pythons import python39_program
+item = Item(1, Path({str(path)!r}))
+Iped(Path({str(iped)!r})).run([item])
+print(item.attributes["image:classification:bestclass"].encode())
+"""
+    with small_worker(running_bridge.url):
+        ended = subprocess.run(
+            [python39_program(), "-B", "-c", program], capture_output=True, text=True, check=False
+        )
+    assert ended.stdout.strip() == str(NAMES[best].encode()), ended.stderr
+
+
 def test_the_task_is_installed_where_it_belongs(empty_iped: Path) -> None:
     """After the thumbnails; all else of IPED's files stays; a second time changes nothing."""
     ended = run_installer(empty_iped)

@@ -27,7 +27,7 @@ _AWAY = (408, 429, 500, 502, 503, 504, 507)
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.03, 5.0
 #: Bridges close idle connections; the least patient one after 5 s.
 _IDLE_S = 4
-_LONGEST_ANSWER_BYTES = 50 * 1024 * 1024
+_LONGEST_ANSWER_BYTES, _PIECE_BYTES = 50 * 1024 * 1024, 64 * 1024
 
 
 class Bridge:
@@ -133,11 +133,8 @@ class Bridge:
                 connection.putheader(name, text)
             send(connection, body)
             answer = connection.getresponse()
-            text = answer.read(_LONGEST_ANSWER_BYTES + 1)
-            # No bridge leaves out how long its answer is: what has no end may have been cut off.
-            if answer.length or (answer.getheader("Content-Length") is None and not answer.chunked):
-                raise http.IncompleteRead(text)
-            completed = len(text) <= _LONGEST_ANSWER_BYTES
+            text = _read(answer)
+            completed = True
             self._used = now()
             return answer.status, text
         finally:
@@ -149,7 +146,9 @@ class Bridge:
             if self._connection.sock is not None and now() - self._used < _IDLE_S:
                 return self._connection
             self.close()
-        if self._secure:  # Jython may lack what https needs
+        if self._secure:
+            if not hasattr(http, "HTTPSConnection"):
+                raise Refused("this Jython lacks what https needs")
             self._connection = http.HTTPSConnection(
                 self._host, self._port, timeout=self._timeout_s, context=self._tls.context()
             )
@@ -158,7 +157,8 @@ class Bridge:
         # Each connection is made here, so that each certificate is checked.
         self._connection.auto_open = 0
         self._connection.connect()
-        self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if hasattr(self._connection.sock, "setsockopt"):  # Jython's has it without TLS alone
+            self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._secure:
             self._tls.check(self._connection.sock)
         return self._connection
@@ -187,6 +187,21 @@ def _send_chunk(connection, chunk):
     except EnvironmentError:
         return False
     return True
+
+
+def _read(answer):
+    """The body, in pieces: Python 3.9 makes room for as much as it is asked to read."""
+    pieces, left = [], _LONGEST_ANSWER_BYTES
+    while left > 0:
+        piece = answer.read(_PIECE_BYTES)
+        if not piece:
+            break
+        pieces.append(piece)
+        left -= len(piece)
+    # No bridge leaves out how long its answer is: what has no end may have been cut off.
+    if answer.length or (answer.getheader("Content-Length") is None and not answer.chunked):
+        raise http.IncompleteRead(b"")
+    return b"".join(pieces)
 
 
 def _check(status, text):
