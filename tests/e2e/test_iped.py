@@ -14,6 +14,7 @@ from support.certificates import self_signed
 from support.gateways import TlsFront
 from support.in_process import serving
 from support.iped import Iped, Item
+from support.other_pythons import python39_program
 from support.programs import ROOT, RunningBridge
 from support.small_worker import small_worker
 from support.working import coloured_picture
@@ -351,7 +352,6 @@ import sys
 from pathlib import Path
 sys.path.insert(0, {str(ROOT / "tests")!r})
 from support.iped import Item, Iped
-from support.other_pythons import python39_program
 item = Item(1, Path({str(path)!r}))
 Iped(Path({str(iped)!r})).run([item])
 print(item.attributes["image:classification:bestclass"].encode())
