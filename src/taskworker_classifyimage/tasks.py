@@ -19,6 +19,9 @@ MAX_TOP = 1000
 # RFC 5646 in outline: subtags of up to eight letters or digits; "_" is what Java locales write.
 _LANGUAGE_TAG = re.compile(r"[A-Za-z]{1,8}([-_][A-Za-z0-9]{1,8}){0,8}")
 
+#: A number as forms send it.
+_PROBABILITY = re.compile(r"[01]|[01]?\.[0-9]{1,20}")
+
 
 @dataclass(frozen=True, slots=True)
 class Task:
@@ -52,7 +55,9 @@ class ClassifyRequest:
         top: number of predictions, 1 to 1000.
         model: name of the model; None: the worker's first.
         provenance: whether the result contains what it was made from.
-        min_probability: less probable classes are left out, 0 to 1.
+        min_probability: less probable classes and categories are left out, 0 to 1.
+        categories: whether the result says to which categories the picture belongs.
+        synonyms: whether predictions have WordNet's English synonyms.
         warnings: wishes that could not be met exactly.
     """
 
@@ -61,15 +66,47 @@ class ClassifyRequest:
     model: str | None = None
     provenance: bool = False
     min_probability: float = 0.0
+    categories: bool = False
+    synonyms: bool = False
     warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
+class CategoryName:
+    """A category: id, name in the language that was asked for, and level.
+
+    The level is "coarse", "fine" or "overlapping".
+    """
+
+    id: str
+    name: str
+    level: str
+
+
+@dataclass(frozen=True, slots=True)
 class Prediction:
-    """One class that the picture may belong to; `probability` is 0 to 1."""
+    """One class that the picture may belong to.
+
+    Attributes:
+        class_id: such as "n02123394".
+        name: in the language that was asked for.
+        probability: 0 to 1.
+        categories: of the class, the fine one first; empty if they were not asked for.
+        synonyms: English words for it; empty if they were not asked for.
+    """
 
     class_id: str
     name: str
+    probability: float
+    categories: tuple[CategoryName, ...] = ()
+    synonyms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CategorySum:
+    """A category that the picture may belong to; `probability` sums its classes, 0 to 1."""
+
+    category: CategoryName
     probability: float
 
 
@@ -82,17 +119,21 @@ class Runtime:
     device: str
 
 
-def parse_request(data: object) -> ClassifyRequest:
+def parse_request(data: object, language: str = DEFAULT_LANGUAGE) -> ClassifyRequest:
     """Reads a task's `data`; missing and null values get their defaults.
+
+    Args:
+        data: of the task.
+        language: of a task that names none.
 
     Raises:
         BadRequest: a value is invalid.
     """
     if data is None:
-        return ClassifyRequest()
+        return ClassifyRequest(language)
     if not isinstance(data, Mapping):
         raise BadRequest(f"data must be an object, not {_shown(data)}")
-    language = data.get("targetlanguage")
+    wanted = data.get("targetlanguage")
     top = data.get("numberofpredictions")
     model = data.get("model")
     warnings: tuple[str, ...] = ()
@@ -100,10 +141,13 @@ def parse_request(data: object) -> ClassifyRequest:
     if count > MAX_TOP:
         warnings = (f"numberofpredictions: {_shown(top)} is more than the {MAX_TOP} classes",)
     return ClassifyRequest(
-        language=DEFAULT_LANGUAGE if language is None else _parse_language(language),
+        language=language if wanted is None else _parse_language(wanted),
         top=min(count, MAX_TOP),
         model=None if model is None else _parse_model(model),
         provenance=_parse_bool("provenance", data.get("provenance")),
+        min_probability=_parse_probability(data.get("minprobability")),
+        categories=_parse_bool("categories", data.get("categories")),
+        synonyms=_parse_bool("synonyms", data.get("synonyms")),
         warnings=warnings,
     )
 
@@ -114,14 +158,18 @@ def result_json(
     duration_s: float,
     warnings: Sequence[str] = (),
     provenance: Mapping[str, object] | None = None,
+    categories: Sequence[CategorySum] | None = None,
 ) -> dict[str, object]:
-    """The result of a picture that was classified, with its provenance if that was requested."""
+    """The result of a picture that was classified, with what was requested besides."""
     result: dict[str, object] = {
-        "predictions": [
-            {"class": p.class_id, "name": p.name, "probability": p.probability} for p in predictions
-        ],
+        "predictions": [_prediction_json(each) for each in predictions],
         **_runtime_json(runtime, duration_s),
     }
+    if categories is not None:
+        result["categories"] = [
+            {**_category_json(each.category), "probability": each.probability}
+            for each in categories
+        ]
     if warnings:
         result["warnings"] = list(warnings)
     if provenance is not None:
@@ -142,6 +190,23 @@ def error_json(
         "predictions": [],
         **_runtime_json(runtime, duration_s),
     }
+
+
+def _prediction_json(prediction: Prediction) -> dict[str, object]:
+    json: dict[str, object] = {
+        "class": prediction.class_id,
+        "name": prediction.name,
+        "probability": prediction.probability,
+    }
+    if prediction.categories:
+        json["categories"] = [_category_json(each) for each in prediction.categories]
+    if prediction.synonyms:
+        json["synonyms"] = list(prediction.synonyms)
+    return json
+
+
+def _category_json(category: CategoryName) -> dict[str, object]:
+    return {"id": category.id, "name": category.name, "level": category.level}
 
 
 def _runtime_json(runtime: Runtime, duration_s: float) -> dict[str, object]:
@@ -177,6 +242,16 @@ def _parse_bool(key: str, value: object) -> bool:
     if isinstance(value, str) and value in known:
         return known[value]
     raise BadRequest(f"{key} must be true or false, not {_shown(value)}")
+
+
+def _parse_probability(value: object) -> float:
+    if value is None:
+        return 0.0
+    if isinstance(value, str) and _PROBABILITY.fullmatch(value):
+        value = float(value)
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
+        return float(value)
+    raise BadRequest(f"minprobability must be a number from 0 to 1, not {_shown(value)}")
 
 
 def _parse_count(value: object) -> int:

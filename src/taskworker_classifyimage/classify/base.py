@@ -1,6 +1,7 @@
 """What a model is, whatever runs it: its input, its classes, and the loaded network."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Protocol
 
 import numpy as np
@@ -41,6 +42,7 @@ class Model:
         classes: None for those of ILSVRC2012.
         temperature: divides the network's logits, so that its probabilities say how often it is
             right; 1 for a network as it is.
+        labels_dir: folder with further names for the classes of ILSVRC2012; None: there is none.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Model:
     input: InputSpec
     classes: OwnClasses | None
     temperature: float
+    labels_dir: Path | None
 
     @property
     def class_count(self) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, NoReturn, TypeVar, get_args
 
 from taskworker_classifyimage.classify.base import ILSVRC2012, OwnClasses
+from taskworker_classifyimage.classify.labels import LANGUAGE
 from taskworker_classifyimage.classify.model_pack import (
     DESCRIPTION_FILE,
     DESCRIPTION_LIMIT_BYTES,
@@ -23,7 +24,6 @@ from taskworker_classifyimage.errors import ModelError
 from taskworker_classifyimage.input_spec import SIDES, InputSpec, Resize
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_LANGUAGE: Final = re.compile(r"[a-z]{2,8}(-[A-Za-z0-9]{1,8}){0,8}")
 _MOST_CLASSES: Final = 100_000
 #: The temperatures that a network can need; others are mistakes.
 TEMPERATURES: Final = (0.05, 20.0)
@@ -55,6 +55,7 @@ def read_pack(path: Path) -> ModelPack:
         output=table.get_choice("output.kind", ("logits", "probabilities")),
         classes=_read_classes(table),
         temperature=_read_temperature(table),
+        labels_dir=None,
         path=path,
     )
 
@@ -214,7 +215,7 @@ def _read_classes(table: _Table) -> OwnClasses | None:
         table.refuse("output.names", "must be a table of lists, by language")
     for language in listed or ():
         key = f"output.names.{language}"
-        if not _LANGUAGE.fullmatch(language):
+        if not LANGUAGE.fullmatch(language):
             table.refuse(key, "is not a language tag such as 'de'")
         names[language] = table.get_texts(key)
         if len(names[language]) != len(ids):

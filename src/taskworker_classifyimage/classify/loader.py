@@ -60,6 +60,8 @@ def load_classifier(
     found = find_model(model, options)
     if options.preprocessing == "original":
         found = dataclasses.replace(found, input=as_original(found.input))
+    if options.labels_dir is not None:
+        found = dataclasses.replace(found, labels_dir=options.labels_dir)
     on_cpu = _load(found, CPU)
     if device.kind == "cpu":
         return on_cpu

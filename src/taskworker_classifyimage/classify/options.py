@@ -28,12 +28,14 @@ class ModelOptions:
         preprocessing: "model", as the model's description states; "original", as the original
             worker did it, whatever the model.
         tell: receives lines about a download's progress.
+        labels_dir: folder with names of the classes of ILSVRC2012 in further languages.
     """
 
     models_dir: Path | None = None
     offline: bool = False
     preprocessing: Preprocessing = "model"
     tell: Callable[[str], None] = _log.info
+    labels_dir: Path | None = None
 
     def models_folder(self) -> Path | None:
         """The models folder, which may not exist yet; None if none is named or known."""

@@ -149,5 +149,8 @@ def _describe(request: ClassifyRequest) -> dict[str, object]:
         "language": request.language,
         "top": request.top,
         "min_probability": request.min_probability,
+        # As in runs of releases that did not know them.
+        "categories": request.categories or None,
+        "synonyms": request.synonyms or None,
         "provenance": request.provenance,
     }

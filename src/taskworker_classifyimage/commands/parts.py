@@ -18,7 +18,9 @@ def decoder_pool(decoding: Decoding) -> DecoderPool:
 
 def model_options(files: ModelFiles, preprocessing: Preprocessing = "model") -> ModelOptions:
     """How models are found and used; progress of downloads goes to standard error."""
-    return ModelOptions(files.models_dir, files.offline, preprocessing, _print_progress)
+    return ModelOptions(
+        files.models_dir, files.offline, preprocessing, _print_progress, files.labels_dir
+    )
 
 
 def load_first(models: Models) -> "Classifier":

@@ -55,7 +55,9 @@ def run(settings: WorkSettings = WorkSettings()) -> None:
         options = model_options(models.files, models.preprocessing)
         classifiers = load_classifiers(models.model, models.device, options)
         for classifier in classifiers:
-            labels_of(classifier.model).check()
+            # Others are read when a task asks for them.
+            labels = labels_of(classifier.model)
+            labels.names(labels.resolve(settings.language)[0])
         decoders.start()
         asyncio.run(_serve(settings, address, classifiers, decoders, heartbeat))
 
@@ -108,6 +110,7 @@ async def _work(
                     ],
                     settings.task_limit,
                     always_provenance=settings.provenance,
+                    language=settings.language,
                 )
                 taker = Taker(bridge, offers_of(classifiers))
                 slots = Slots(threads, settings.in_flight)

@@ -34,7 +34,10 @@ class Options(TypedDict, total=False):
     Attributes:
         language: of the names, a BCP 47 tag such as "de"; default "en".
         top: number of predictions, 1 to 1000; default 10.
-        min_probability: leaves out less probable classes, 0 to 1; default 0.
+        min_probability: leaves out less probable classes and categories, 0 to 1; default 0.
+        categories: whether results say to which categories a picture belongs.
+        synonyms: whether predictions have WordNet's English synonyms.
+        labels_dir: folder with class names in further languages, files such as fr.names.
         provenance: whether results say what they were made from, with checksums.
         device: "auto", the default, "cpu", "cuda", "cuda:1", "openvino" and so on.
         preprocessing: "original" prepares pictures as the original worker did.
@@ -47,6 +50,9 @@ class Options(TypedDict, total=False):
     language: str
     top: int
     min_probability: float
+    categories: bool
+    synonyms: bool
+    labels_dir: str | os.PathLike[str]
     provenance: bool
     device: str
     preprocessing: Preprocessing
@@ -83,11 +89,12 @@ class AsyncClassifier:
         except ValueError as err:
             raise ConfigError(f"device {err}") from None
         self._model = os.fspath(model)
-        folder = options.get("models_dir")
+        folder, labels = options.get("models_dir"), options.get("labels_dir")
         self._models = ModelOptions(
             None if folder is None else Path(folder),
             options.get("offline", False),
             options.get("preprocessing", "model"),
+            labels_dir=None if labels is None else Path(labels),
         )
         self._processes = options.get("decoder_processes")
         self._decode_s = options.get("decode_timeout_s", _DECODE_S)
@@ -247,4 +254,10 @@ def _read_request(options: Options) -> ClassifyRequest:
     least = options.get("min_probability", 0.0)
     if not 0 <= least <= 1:
         raise ConfigError(f"min_probability must be from 0 to 1, not {least}")
-    return replace(request, provenance=options.get("provenance", False), min_probability=least)
+    return replace(
+        request,
+        provenance=options.get("provenance", False),
+        min_probability=least,
+        categories=options.get("categories", False),
+        synonyms=options.get("synonyms", False),
+    )

@@ -7,7 +7,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypedDict, Unpack
 
 from taskworker_classifyimage.bridge_client.address import BridgeAddress
 from taskworker_classifyimage.bridge_client.client import BridgeClient as Connection
@@ -22,6 +22,33 @@ from taskworker_classifyimage.tasks import TASK_TYPE, parse_request
 #: Results that are waited for at once.
 _AT_ONCE: Final = 32
 
+#: What the options are called in a task's data.
+_KEYS: Final = {
+    "language": "targetlanguage",
+    "top": "numberofpredictions",
+    "min_probability": "minprobability",
+    "categories": "categories",
+    "synonyms": "synonyms",
+}
+
+
+class Wanted(TypedDict, total=False):
+    """What is wanted of each result; what is left out or None, the worker decides.
+
+    Attributes:
+        language: of the names, a BCP 47 tag such as "de".
+        top: number of predictions, 1 to 1000.
+        min_probability: leaves out less probable classes and categories, 0 to 1.
+        categories: whether results say to which categories a picture belongs.
+        synonyms: whether predictions have WordNet's English synonyms.
+    """
+
+    language: str | None
+    top: int | None
+    min_probability: float | None
+    categories: bool | None
+    synonyms: bool | None
+
 
 class BridgeClient:
     """Has pictures classified by the workers of a TaskBridge; outages are waited for.
@@ -35,8 +62,7 @@ class BridgeClient:
         *,
         token: str | None = None,
         ca_file: str | os.PathLike[str] | None = None,
-        language: str | None = None,
-        top: int | None = None,
+        **wanted: Unpack[Wanted],
     ) -> None:
         """Connects to nothing yet.
 
@@ -44,13 +70,14 @@ class BridgeClient:
             url: of the bridge, such as "http://127.0.0.1:42000/", with user and password if needed.
             token: of the bridge, if it wants one.
             ca_file: certificate of the CA that signed the bridge's certificate, PEM.
-            language: of the names, a BCP 47 tag; None: as the worker has it.
-            top: number of predictions, 1 to 1000; None: as the worker has it.
+            wanted: of each result, see `Wanted`.
 
         Raises:
             ConfigError: a value is wrong.
         """
-        data = {"targetlanguage": language, "numberofpredictions": top}
+        if unknown := wanted.keys() - _KEYS.keys():
+            raise TypeError(f"there is no option {min(unknown)!r}")
+        data = {_KEYS[key]: value for key, value in wanted.items()}
         self._data = {key: value for key, value in data.items() if value is not None}
         try:
             parse_request(self._data)

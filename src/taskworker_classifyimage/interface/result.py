@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
-from taskworker_classifyimage.tasks import Prediction
+from taskworker_classifyimage.tasks import CategoryName, CategorySum, Prediction
 
 _ROW: Final = (
     '<tr><td style="text-align:left">{name}</td><td style="text-align:left"><code>{id}</code></td>'
@@ -21,6 +21,7 @@ class Result:
     Attributes:
         source: path of the file; None for pictures that have none.
         predictions: most probable first; empty if the picture could not be classified.
+        categories: most probable first; empty if they were not asked for.
         error: why it could not be classified, in words; None if it was.
         code: the same as one of the codes of docs/pictures.md, such as "damaged".
         warnings: what an examiner has to know, such as that a part of the picture is missing.
@@ -32,6 +33,7 @@ class Result:
 
     source: str | None
     predictions: tuple[Prediction, ...]
+    categories: tuple[CategorySum, ...]
     error: str | None
     code: str | None
     warnings: tuple[str, ...]
@@ -45,12 +47,23 @@ class Result:
     def from_json(cls, result: Mapping[str, Any], source: str | None = None) -> Self:
         """Makes it from a task's result."""
         predictions = (
-            Prediction(str(each["class"]), str(each["name"]), float(each["probability"]))
+            Prediction(
+                str(each["class"]),
+                str(each["name"]),
+                float(each["probability"]),
+                tuple(map(_read_category, each.get("categories") or ())),
+                tuple(map(str, each.get("synonyms") or ())),
+            )
             for each in result.get("predictions") or ()
+        )
+        categories = (
+            CategorySum(_read_category(each), float(each["probability"]))
+            for each in result.get("categories") or ()
         )
         return cls(
             source=source,
             predictions=tuple(predictions),
+            categories=tuple(categories),
             error=result.get("error"),
             code=result.get("code"),
             warnings=tuple(result.get("warnings") or ()),
@@ -99,3 +112,7 @@ class Result:
             for each in self.predictions
         )
         return f"<table>{''.join(rows)}</table>"
+
+
+def _read_category(category: Mapping[str, Any]) -> CategoryName:
+    return CategoryName(str(category["id"]), str(category["name"]), str(category["level"]))

@@ -49,6 +49,8 @@ class BridgeEngine:
             "targetlanguage": request.language,
             "numberofpredictions": request.top,
             **({"provenance": True} if request.provenance else {}),
+            **({"categories": True} if request.categories else {}),
+            **({"synonyms": True} if request.synonyms else {}),
         }
         self._least = request.min_probability
         self._find_equal, self._notes = hooks.find_equal, hooks.notes

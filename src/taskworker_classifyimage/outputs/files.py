@@ -39,6 +39,8 @@ _FIXED: Final = (
     "language",
     "top",
     "min_probability",
+    "categories",
+    "synonyms",
     "provenance",
     "folder",
 )

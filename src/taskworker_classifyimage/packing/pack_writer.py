@@ -72,6 +72,7 @@ def write_pack(network: Network, options: PackOptions, scores: Scores, folder: P
         input=network.input,
         classes=_choose_classes(network, options, scores.shape[1]),
         temperature=1.0,
+        labels_dir=None,
         saturation_safe=False,
         tensor=network.tensor,
         output=options.kind or guess_kind(scores),

@@ -20,8 +20,9 @@ from taskworker_classifyimage.decode.picture import Maker
 from taskworker_classifyimage.pipeline.answer_cache import AnswerCache
 from taskworker_classifyimage.pipeline.decode import Decoders
 from taskworker_classifyimage.pipeline.file_room import FileRoom
-from taskworker_classifyimage.pipeline.infer import infer, name_best
+from taskworker_classifyimage.pipeline.infer import infer
 from taskworker_classifyimage.pipeline.memory_budget import Hold, MemoryBudget, Waits
+from taskworker_classifyimage.pipeline.name import name_answer
 from taskworker_classifyimage.pipeline.timing import Timing
 from taskworker_classifyimage.pipeline.within_memory import WithinMemory
 from taskworker_classifyimage.tasks import ClassifyRequest, Runtime, result_json
@@ -120,10 +121,12 @@ class Engine:
         self, answer: Answer, request: ClassifyRequest, duration_s: float
     ) -> dict[str, object]:
         """The result JSON of an answer, in the language and length that were requested."""
-        predictions, warnings = name_best(answer.probabilities, self._labels, request)
-        warnings += answer.facts.warnings
+        named = name_answer(answer.probabilities, self._labels, request)
+        warnings = [*named.warnings, *answer.facts.warnings]
         provenance = self._provenance(answer, request.language) if request.provenance else None
-        return result_json(predictions, self.runtime, duration_s, warnings, provenance)
+        return result_json(
+            named.predictions, self.runtime, duration_s, warnings, provenance, named.categories
+        )
 
     def _provenance(self, answer: Answer, language: str) -> dict[str, object]:
         """What an answer was made from, so that an examiner can repeat it."""

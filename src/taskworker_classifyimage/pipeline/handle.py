@@ -27,6 +27,7 @@ from taskworker_classifyimage.pipeline.report import Reporter
 from taskworker_classifyimage.pipeline.timing import Timing
 from taskworker_classifyimage.shortage import name_shortage
 from taskworker_classifyimage.tasks import (
+    DEFAULT_LANGUAGE,
     ClassifyRequest,
     Runtime,
     Task,
@@ -55,6 +56,7 @@ class Handler:
         task_limit_s: float,
         *,
         always_provenance: bool = False,
+        language: str = DEFAULT_LANGUAGE,
     ) -> None:
         """Takes its collaborators.
 
@@ -65,6 +67,7 @@ class Handler:
             task_limit_s: longest time from take to result, without outages, downloads and waiting
                 for memory.
             always_provenance: whether every result contains its provenance.
+            language: of the names for tasks that ask for none.
         """
         self._bridge = bridge
         self._reporter = reporter
@@ -72,6 +75,7 @@ class Handler:
         self._default = engines[0]
         self._task_limit_s = task_limit_s
         self._always_provenance = always_provenance
+        self._language = language
         self.figures = WorkFigures()
 
     @property
@@ -144,7 +148,7 @@ class Handler:
         runtime = self._default.engine.runtime
         try:
             async with self._bridge.limit(self._task_limit_s) as limit:
-                request = parse_request(await fetch_data(self._bridge, task))
+                request = parse_request(await fetch_data(self._bridge, task), self._language)
                 if self._always_provenance:
                     request = replace(request, provenance=True)
                 chosen = self._choose_engine(request)

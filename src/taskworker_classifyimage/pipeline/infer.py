@@ -1,13 +1,10 @@
-"""infer: pixels to probabilities, and probabilities to named predictions."""
+"""infer: pixels to probabilities."""
 
 import numpy as np
 import numpy.typing as npt
 
 from taskworker_classifyimage.classify.base import Classifier
-from taskworker_classifyimage.classify.labels import Labels
-from taskworker_classifyimage.classify.ranking import rank_best
 from taskworker_classifyimage.errors import DeviceFailed, NoAnswer, one_line
-from taskworker_classifyimage.tasks import ClassifyRequest, Prediction
 
 
 def infer(classifier: Classifier, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
@@ -34,22 +31,3 @@ def _check_device(classifier: Classifier, blank: npt.NDArray[np.uint8]) -> None:
     except Exception as err:
         name, device = classifier.model.name, classifier.device
         raise DeviceFailed(f"{device} does not run {name} any more: {one_line(err)}") from err
-
-
-def name_best(
-    probabilities: npt.NDArray[np.float64], labels: Labels, request: ClassifyRequest
-) -> tuple[list[Prediction], list[str]]:
-    """(C,) probabilities to the best predictions, most probable first, and the warnings."""
-    warnings = list(request.warnings)
-    language, is_as_requested = labels.resolve(request.language)
-    if not is_as_requested:
-        warnings.append(
-            f"targetlanguage: {request.language} is not available, names are in {language}"
-        )
-    names, ids = labels.names(language), labels.ids
-    predictions = [
-        Prediction(ids[index], names[ids[index]], float(probabilities[index]))
-        for index in rank_best(probabilities, request.top)
-        if probabilities[index] >= request.min_probability
-    ]
-    return predictions, warnings

@@ -26,6 +26,7 @@ from taskworker_classifyimage.errors import ConfigError
 from taskworker_classifyimage.logs import Format, Level, set_up_logging
 from taskworker_classifyimage.settings import declare
 from taskworker_classifyimage.settings.declare import File, Switch, choice, folder, number, setting
+from taskworker_classifyimage.tasks import DEFAULT_LANGUAGE
 
 _log = logging.getLogger(__name__)
 
@@ -174,15 +175,17 @@ class Access:
 @Parameter(name="*", group=_MODEL)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFiles:
-    """Where models are stored and whether they may be downloaded; see `ModelOptions`.
+    """Where models and class names are, and whether models may be downloaded; see `ModelOptions`.
 
     Attributes:
         models_dir: where models are stored
         offline: never download a model
+        labels_dir: class names in further languages, or instead of those that there are: TAG.names
     """
 
     models_dir: Annotated[Path | None, folder("./models if it is there, else in the cache")] = None
     offline: Switch = False
+    labels_dir: Annotated[Path | None, folder("none")] = None
 
 
 @Parameter(name="*", group=_MODEL)
@@ -317,6 +320,7 @@ class WorkSettings:
         in_flight: number of tasks taken and not yet reported
         task_limit: longest time from take to result, without outages and downloads
         rescue_after: reopen tasks of workers that are silent for this time
+        language: language of the names for tasks that ask for none
         provenance: add to each result how it was made, with checksums of picture, model and names
     """
 
@@ -328,6 +332,7 @@ class WorkSettings:
     rescue_after: Annotated[float | None, setting("TIME", declare.read_time, default="never")] = (
         None
     )
+    language: Annotated[str, declare.task_data("TAG", "targetlanguage")] = DEFAULT_LANGUAGE
     provenance: Switch = False
     access: Access = Access()
     models: Models = Models()

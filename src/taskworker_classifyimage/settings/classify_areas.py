@@ -25,13 +25,17 @@ class Answers:
     Attributes:
         language: language of the names
         top: number of predictions for each picture
-        min_probability: leave out classes that are less probable, 0 to 1
+        min_probability: leave out classes and categories that are less probable, 0 to 1
+        categories: say to which categories, such as vehicle or dog, each picture belongs
+        synonyms: add WordNet's English synonyms to each prediction
         provenance: add to each result how it was made, with checksums of picture, model and names
     """
 
     language: Annotated[str, declare.task_data("TAG", "targetlanguage")] = DEFAULT_LANGUAGE
     top: Annotated[str, declare.task_data("N", "numberofpredictions")] = str(DEFAULT_TOP)
     min_probability: Annotated[float, setting("P", declare.read_probability)] = 0.0
+    categories: Switch = False
+    synonyms: Switch = False
     provenance: Switch = False
 
     def request(self) -> ClassifyRequest:
@@ -41,6 +45,8 @@ class Answers:
             parse_request(data),
             provenance=self.provenance,
             min_probability=self.min_probability,
+            categories=self.categories,
+            synonyms=self.synonyms,
         )
 
 

@@ -70,6 +70,7 @@ PACKS = st.builds(
     input=INPUTS,
     classes=st.none() | own_classes(),
     temperature=st.floats(0.05, 20),
+    labels_dir=st.none(),
     saturation_safe=st.booleans(),
     tensor=TENSORS,
     output=st.sampled_from(["logits", "probabilities"]),
