@@ -27,9 +27,16 @@ def logging_restored() -> Iterator[None]:
 def logged(kind: Format, level: Level = "debug") -> Iterator[io.TextIOWrapper]:
     """A stream that gets the log, as strict about characters as a pipe."""
     stream = io.TextIOWrapper(io.BytesIO(), "utf-8", newline="\n", write_through=True)
+    root = logging.getLogger()
+    kept = root.handlers[:]
     with logging_restored():
-        set_up_logging(level, kind, stream)
-        yield stream
+        # pytest's handlers keep messages for its report, which xdist cannot send with surrogates.
+        root.handlers[:] = []
+        try:
+            set_up_logging(level, kind, stream)
+            yield stream
+        finally:
+            root.handlers[:] = kept
 
 
 def lines_in(stream: io.TextIOWrapper) -> list[str]:
