@@ -209,6 +209,16 @@ class Connections:
         self._faults = RareLog(_log, logging.ERROR)
 
     @property
+    def working(self) -> int:
+        """How many ask, send or receive, or will."""
+        return self._count
+
+    @property
+    def waiting(self) -> int:
+        """How many have a call that waits."""
+        return len(self._waiting)
+
+    @property
     def allowed(self) -> Allowed:
         """How many there may be."""
         if self._allowed is None:

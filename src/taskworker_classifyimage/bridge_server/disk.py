@@ -13,9 +13,14 @@ from typing import Final
 BALLAST_BYTES: Final = 8 * 2**20
 
 
+def find_free_bytes(folder: Path) -> int:
+    """How much of the disk of a folder is free."""
+    return shutil.disk_usage(folder).free
+
+
 def has_space(folder: Path, size_bytes: int) -> bool:
     """Whether so much of the disk of a folder is free."""
-    return shutil.disk_usage(folder).free >= size_bytes
+    return find_free_bytes(folder) >= size_bytes
 
 
 class Ballast:

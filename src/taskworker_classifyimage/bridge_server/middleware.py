@@ -1,6 +1,7 @@
 """What every call passes: access control, the count of running calls, errors, headers."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final, cast
@@ -13,6 +14,7 @@ from taskworker_classifyimage.bridge_server.bodies import check_encoding
 from taskworker_classifyimage.bridge_server.call_log import CallLog
 from taskworker_classifyimage.bridge_server.connections import Connection
 from taskworker_classifyimage.bridge_server.failures import Failures
+from taskworker_classifyimage.bridge_server.figures import Figures
 from taskworker_classifyimage.bridge_server.forwarded import find_caller
 from taskworker_classifyimage.bridge_server.guard import Guard, find_token
 from taskworker_classifyimage.bridge_server.guesses import Guesses
@@ -80,10 +82,10 @@ class RunningCalls:
 
 
 def add_middleware(
-    app: web.Application, access: Access, running: RunningCalls, limits: Limits
+    app: web.Application, access: Access, running: RunningCalls, limits: Limits, figures: Figures
 ) -> None:
     """Makes every call of an application pass through this module."""
-    passage = _Passage(access, running, limits)
+    passage = _Passage(access, running, limits, figures)
     app.middlewares.append(passage.answer)
     app.on_response_prepare.append(passage.add_headers)
 
@@ -91,7 +93,10 @@ def add_middleware(
 class _Passage:
     """The way of every call, from its headers until its answer is sent."""
 
-    def __init__(self, access: Access, running: RunningCalls, limits: Limits) -> None:
+    def __init__(
+        self, access: Access, running: RunningCalls, limits: Limits, figures: Figures
+    ) -> None:
+        self._figures = figures
         self._proxies = access.proxies
         self._running = running
         self._arrival_s = limits.arrival_s
@@ -101,6 +106,7 @@ class _Passage:
     @web.middleware
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Answers a call, which is running until its client has read the answer."""
+        begun_s = time.perf_counter()
         connection = cast("Connection", request.protocol)
         connection.call = request
         address = find_caller(request, self._proxies).address
@@ -114,6 +120,7 @@ class _Passage:
             except (web.HTTPException, OSError) as err:
                 response = self._failures.answer(err, request.path)
         await connection.skip_body(request, is_known=response.status not in _UNKNOWN)
+        self._figures.note_call(request, response, time.perf_counter() - begun_s)
         return response
 
     async def add_headers(self, request: web.Request, response: web.StreamResponse) -> None:

@@ -93,6 +93,14 @@ class Overviews:
         """Counts the tasks in each status."""
         return StateCounts(*self._database.execute(_COUNTS)[0])
 
+    def find_oldest_open(self) -> int | None:
+        """When the first open task of the queue was added, in ms since the epoch; None: none is."""
+        rows = self._database.execute(
+            "SELECT createdat FROM tasks"
+            " WHERE seq = (SELECT min(seq) FROM tasks WHERE status = 'open')"
+        )
+        return rows[0][0] if rows else None
+
     def count_in_flight(self) -> dict[tuple[str, str], int]:
         """Counts the tasks in progress of each named worker and type."""
         rows = self._database.execute(

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,8 +23,10 @@ from taskworker_classifyimage.bridge_server.connections import (
     make_error_handler,
 )
 from taskworker_classifyimage.bridge_server.database import BridgeDataUnusable
+from taskworker_classifyimage.bridge_server.disk import find_free_bytes
 from taskworker_classifyimage.bridge_server.events import EventStreams
 from taskworker_classifyimage.bridge_server.expiry import LeaseTimes
+from taskworker_classifyimage.bridge_server.figures import BridgeState, Figures
 from taskworker_classifyimage.bridge_server.limits import Limits
 from taskworker_classifyimage.bridge_server.listening import LOCALHOST, bind
 from taskworker_classifyimage.bridge_server.middleware import RunningCalls, add_middleware
@@ -90,7 +93,10 @@ class BridgeServer:
         self._connections = Connections(self._limits.connections, clock=clocks.monotonic)
         self.waiting = Waiting(self._connections)
         self.streams = EventStreams(self.store, self._roster)
+        self._figures = Figures(self._look)
+        self._clock = clocks.wall
         self.store.listeners += [self.waiting.note, self.streams.note, self._note_completion]
+        self.store.listeners.append(self._figures.note)
         self._runner: web.AppRunner | None = None
         self._listeners: list[asyncio.Server] = []
         self._chores: list[asyncio.Task[None]] = []
@@ -180,7 +186,7 @@ class BridgeServer:
 
     def _make_app(self) -> web.Application:
         app = web.Application()
-        add_middleware(app, self._access, self._running, self._limits)
+        add_middleware(app, self._access, self._running, self._limits, self._figures)
         tasks = TaskRoutes(
             self.store, self._uploads, self._leases, self._roster, self.waiting, self._limits
         )
@@ -189,8 +195,25 @@ class BridgeServer:
         )
         app.add_routes(tasks.table())
         app.add_routes(overviews.table())
+        app.add_routes(self._figures.table())
         app.add_routes(make_page_routes(self._access.proxies))
         return app
+
+    def _look(self) -> BridgeState:
+        overviews, connections = self.store.overviews, self._connections
+        return BridgeState(
+            counts=overviews.count_states(),
+            oldest_open_ms=overviews.find_oldest_open(),
+            now_ms=int(1000 * self._clock()),
+            workers=Counter(each.status for each in self._roster.list_recent()),
+            connections={"working": connections.working, "waiting": connections.waiting},
+            waits={
+                "take": self.waiting.takes,
+                "status": self.waiting.statuses,
+                "events": self.streams.count,
+            },
+            free_bytes=find_free_bytes(self._folder),
+        )
 
     def _note_completion(self, change: Change) -> None:
         if change.became == "completed" and change.worker is not None:

@@ -17,7 +17,7 @@ from prometheus_client.metrics_core import (
 )
 from prometheus_client.registry import Collector
 
-from taskworker_classifyimage.figures.work import BOUNDS_S, Histogram
+from taskworker_classifyimage.figures.histogram import BOUNDS_S, Histogram
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 _PREFIX: Final = "taskworker_classifyimage_"

@@ -9,7 +9,8 @@ from typing import Final
 import psutil
 
 from taskworker_classifyimage.bridge_client.bridge import Bridge
-from taskworker_classifyimage.figures.work import Failure, Histogram, Outcome
+from taskworker_classifyimage.figures.histogram import Histogram
+from taskworker_classifyimage.figures.work import Failure, Outcome
 from taskworker_classifyimage.pipeline.handle import Handler
 from taskworker_classifyimage.pipeline.timing import Step
 from taskworker_classifyimage.sandbox.pool import DecoderPool

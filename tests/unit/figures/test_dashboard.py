@@ -8,8 +8,10 @@ from typing import Any
 from support.programs import ROOT
 
 DASHBOARD = ROOT / "deploy" / "grafana-dashboard.json"
-#: Metrics of which `docs/operations.md` has tables, which are tested against what is served.
-DOCUMENT = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+#: They have tables of the metrics, which are tested against what is served.
+DOCUMENT = "".join(
+    (ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("operations.md", "bridge.md")
+)
 TABLE_ROWS = re.findall(r"^\| `(\w+)` \| (counter|gauge|histogram) \|(.+)", DOCUMENT, re.MULTILINE)
 #: What each sample of Prometheus has besides.
 COMMON_LABELS = {"instance", "job", "le"}

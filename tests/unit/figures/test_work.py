@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taskworker_classifyimage.figures.work import BOUNDS_S, Histogram, WorkFigures
+from taskworker_classifyimage.figures.histogram import BOUNDS_S, Histogram
+from taskworker_classifyimage.figures.work import WorkFigures
 from taskworker_classifyimage.pipeline.timing import Timing
 
 
