@@ -218,7 +218,7 @@ def _thumbnail(item):
 
 def _write(item, result):
     """Each attribute has one type, and is not there rather than empty: the index wants it so."""
-    from taskbridge_client.results import classes
+    from taskbridge_client.results import categories, classes
 
     if result.get("error"):
         _tell(item, result)
@@ -229,10 +229,13 @@ def _write(item, result):
         item.setExtraAttribute(f"{_PREFIX}status", _NO_CLASS)
         return
     name, _, percent = found[0]
-    likely = [each for each in found if each[2] >= _shared.settings.threshold_percent]
+    least = _shared.settings.threshold_percent
+    likely = [each for each in found if each[2] >= least]
     if likely:
         item.setExtraAttribute(f"{_PREFIX}classes", [each[0] for each in likely])
         item.setExtraAttribute(f"{_PREFIX}ids", [each[1] for each in likely])
+    if groups := categories(result, least):
+        item.setExtraAttribute(f"{_PREFIX}categories", [each[0] for each in groups])
     item.setExtraAttribute(f"{_PREFIX}bestclass", name)
     item.setExtraAttribute(f"{_PREFIX}probability", percent / 100)
     item.setExtraAttribute(f"{_PREFIX}score", percent)

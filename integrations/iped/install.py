@@ -23,13 +23,16 @@ _TASK = f'<task script="{_SCRIPT}"></task>'
 #: The task belongs after the thumbnails and before the carvers: after the last of these that is
 #: there. The last one has always been there.
 _BEFORE = ("RemoteImageClassifierTask", "PhotoDNALookup", "ImageThumbTask", "ParsingTask")
-_FILTER = {
-    "name": "Image Classification",
-    "prefix": "ImageClassification",
-    "property": "image\\:classification\\:classes",
-    "value": "*",
-    "dynamic": "true",
-}
+_FILTERS = tuple(
+    {
+        "name": name,
+        "prefix": name.replace(" ", ""),
+        "property": f"image\\:classification\\:{attribute}",
+        "value": "*",
+        "dynamic": "true",
+    }
+    for name, attribute in (("Image Classes", "classes"), ("Image Categories", "categories"))
+)
 
 
 def main():
@@ -68,7 +71,7 @@ def install(folder, language=None):
     _change(folder / "IPEDConfig.txt", _enabled)
     _change(folder / "conf" / "TaskInstaller.xml", _with_task)
     if (filters := folder / "conf" / "AIFiltersConfig.json").exists():  # IPED 4.3 and later
-        _change(filters, _with_filter)
+        _change(filters, _with_filters)
     for profile in sorted(folder.glob("profiles/*/conf/TaskInstaller.xml")):
         if _TASK not in profile.read_text(encoding="utf-8"):
             print(f"not changed, as it is a profile's own: {profile}; add {_TASK} if you use it")
@@ -85,7 +88,7 @@ def uninstall(folder):
     _change(folder / "IPEDConfig.txt", _without_property)
     _change(folder / "conf" / "TaskInstaller.xml", _without_task)
     if (filters := folder / "conf" / "AIFiltersConfig.json").exists():
-        _change(filters, _without_filter)
+        _change(filters, _without_filters)
 
 
 def _check(folder):
@@ -170,20 +173,27 @@ def _without_task(text):
     return re.sub(line, "", text)
 
 
-def _with_filter(text):
-    """Adds the text of the entry, so that all else stays as it is laid out."""
-    if any(each.get("property") == _FILTER["property"] for each in _filters(text)):
-        return text
+def _with_filters(text):
+    """Adds the text of the entries, so that all else stays as it is laid out."""
+    there = {each.get("property") for each in _filters(text)}
+    for each in _FILTERS:
+        if each["property"] not in there:
+            text = _with_filter(text, json.dumps(each))
+    return text
+
+
+def _with_filter(text, entry):
     end = text.rindex("]")
     start = text[:end].rstrip()
-    entry = json.dumps(_FILTER)
     comma = "" if start.endswith("[") else ","
     line_end = _line_end(text)
     return f"{start}{comma}{line_end * 2}    {entry}{line_end}{line_end}{text[end:]}"
 
 
-def _without_filter(text):
-    return re.sub(rf",?\s*{re.escape(json.dumps(_FILTER))}", "", text)
+def _without_filters(text):
+    for each in _FILTERS:
+        text = re.sub(rf",?\s*{re.escape(json.dumps(each))}", "", text)
+    return text
 
 
 def _filters(text):

@@ -75,15 +75,16 @@ def _classify(worker_item, source):
 
 
 def _write(worker_item, result):
-    from taskbridge_client.results import classes
+    from taskbridge_client.results import categories, classes
 
     if result.get("error"):
         _mark(worker_item, result["code"], result["error"])
         return
+    least = _Run.settings.threshold_percent
+    for kind, likely in (("Classes", classes), ("Categories", categories)):
+        for name, _, _ in likely(result, least):
+            worker_item.addTag("Images|%s|%s" % (kind, name.replace("|", "/")))
     found = classes(result)
-    for name, _, percent in found:
-        if percent >= _Run.settings.threshold_percent:
-            worker_item.addTag("Images|Classes|" + name.replace("|", "/"))
     if found:
         name, class_id, percent = found[0]
         _add(worker_item, "Image class", name, "text")

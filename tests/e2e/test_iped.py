@@ -15,10 +15,11 @@ from support.gateways import TlsFront
 from support.in_process import serving
 from support.iped import Iped, Item
 from support.other_pythons import python39_program
-from support.programs import ROOT, RunningBridge
+from support.programs import ROOT, RunningBridge, worker
 from support.small_worker import small_worker
 from support.working import coloured_picture
 from taskworker_classifyimage.bridge_server.access import Access
+from taskworker_classifyimage.sample import SAMPLE
 
 IPED = ROOT / "integrations" / "iped"
 NAMES = {"red": "Rotes", "green": "Grünes", "blue": "Blaues"}
@@ -340,6 +341,19 @@ def test_settings_of_the_published_task_are_enough(
     check(pictures)
 
 
+def test_categories_are_written_if_the_settings_ask_for_them(
+    iped: Path, running_bridge: RunningBridge
+) -> None:
+    """With a model that has some."""
+    espresso, later = Item(1, SAMPLE, "image/jpeg"), Item(2, SAMPLE, "image/jpeg")
+    with worker(running_bridge.url, "w", "--model", "EfficientNetLite0"):
+        Iped(iped).run([espresso])
+        changed_settings(iped, categories="false")
+        Iped(iped).run([later])
+    assert "Getränk oder Trinkgefäß" in espresso.attributes[f"{PREFIX}categories"]
+    assert f"{PREFIX}categories" not in later.attributes
+
+
 def test_the_task_runs_on_the_python_of_iped(
     iped: Path, running_bridge: RunningBridge, folder_of_pictures: Path
 ) -> None:
@@ -373,14 +387,17 @@ def test_the_task_is_installed_where_it_belongs(empty_iped: Path) -> None:
     where = tasks.index("ImageClassificationTask.py")
     assert tasks[where - 1] == "iped.engine.task.ImageThumbTask"
     filters = json.loads(after["conf/AIFiltersConfig.json"])
-    assert filters["children"][-1]["property"] == "image\\:classification\\:classes"
+    assert [each["property"] for each in filters["children"][1:]] == [
+        "image\\:classification\\:classes",
+        "image\\:classification\\:categories",
+    ]
     lines = after["IPEDConfig.txt"].decode().split("\r\n")
     assert lines[-2] == "enableImageClassification = true"
     assert b"\nlanguage = de\n" in after["conf/ImageClassification.txt"]
     for name in ("IPEDConfig.txt", "conf/TaskInstaller.xml", "conf/AIFiltersConfig.json"):
         assert after[f"{name}.backup"] == FILES[name].encode()
         added = [line for line in after[name].splitlines() if line not in FILES[name].encode()]
-        assert len(added) <= 3, added
+        assert len(added) <= 5, added
     assert "profiles/triage/conf/TaskInstaller.xml" in ended.stdout.replace("\\", "/")
     changed_settings(empty_iped, language="fr")
     before = tree(empty_iped)

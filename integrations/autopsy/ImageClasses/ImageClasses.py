@@ -30,7 +30,7 @@ from org.sleuthkit.datamodel import (
 # All of it now: Autopsy takes this folder off the path of modules after loading.
 from taskbridge_client.errors import describe
 from taskbridge_client.java_streams import save
-from taskbridge_client.results import Answers, classes
+from taskbridge_client.results import Answers, categories, classes
 from taskbridge_client.settings import BadSettings, Settings, read_properties
 from taskbridge_client.sources import FilePicture
 
@@ -127,7 +127,8 @@ class ImageClassesModule(FileIngestModule):
             self._log(Level.WARNING, file, result["error"])
             return
         self._count("classified")
-        for name, class_id, percent in classes(result, self._settings.threshold_percent):
+        least = self._settings.threshold_percent
+        for name, class_id, percent in classes(result, least) + categories(result, least):
             comment = "%.1f %%, %s, %s" % (percent, class_id, result.get("model") or "")
             self._post(file, name, comment)
 

@@ -38,16 +38,24 @@ def failure(code, message):
 
 def classes(result, threshold_percent=0.0):
     """(name, class id, percent) of the predictions that reach a threshold, most probable first."""
+    return _likely(result["predictions"], "class", threshold_percent)
+
+
+def categories(result, threshold_percent=0.0):
+    """The same of the categories, such as dog or vehicle; none if the worker knows none."""
+    return _likely(result.get("categories"), "id", threshold_percent)
+
+
+def _likely(entries, id_key, threshold_percent):
     found = []
-    for each in result["predictions"]:
+    for each in entries if isinstance(entries, list) else ():
         if not isinstance(each, dict):
             continue
         name, probability = each.get("name"), each.get("probability")
         if is_text(name) and isinstance(probability, (int, float)) and 0 <= probability <= 1:
             percent = round(100.0 * probability, 2)
             if percent >= threshold_percent:
-                class_id = each.get("class")
-                found.append((name, class_id if is_text(class_id) else "", percent))
+                found.append((name, each[id_key] if is_text(each.get(id_key)) else "", percent))
     return found
 
 

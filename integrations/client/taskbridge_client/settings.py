@@ -14,6 +14,7 @@ _DEFAULTS = {
     "validateSSL": "true",
     "language": "de",
     "predictions": "10",
+    "categories": "false",
     "threshold": "0",
     "timeLimit": "600",
     "patience": "60",
@@ -29,7 +30,7 @@ class Settings:
     """How to reach the bridge and what to ask of it.
 
     Attributes:
-        threshold_percent: the least probability of a class that is written.
+        threshold_percent: the least probability of a class or category that is written.
         patience: what all threads share.
     """
 
@@ -44,6 +45,8 @@ class Settings:
             "targetlanguage": self.text("language"),
             "numberofpredictions": self.number("predictions", 1, 1000),
         }
+        if self.flag("categories"):
+            self._data["categories"] = True
         self.patience = Patience(
             self.number("patience", 0, 86400, float), self.number("timeLimit", 1, 86400, float)
         )
