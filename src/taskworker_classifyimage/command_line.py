@@ -30,11 +30,14 @@ _COMMANDS: Final = {
     "bridge": "Run the embedded TaskBridge alone, for workers that run elsewhere.",
     "classify": "Classify local files and folders to JSON lines, without a bridge.",
     "models": "List the models: built in, in the models folder, and the networks of Keras.",
+    "labels": "Names of the classes: list languages, check a file, find what a word means.",
     "evaluate": "Measure the accuracy of a model on pictures whose classes are known.",
     "rescue": "Reopen tasks that are stuck with a dead worker.",
     "doctor": "Check this machine, the models and, with a URL, the bridge.",
     "bench": "Measure this machine: decode, infer, and the whole loop through a bridge.",
 }
+#: Commands that have commands of their own.
+_APPS: Final = ("models", "labels")
 _Shell = Literal["bash", "zsh", "fish", "powershell"]
 #: Stands for standard input, by custom.
 _STDIN: Final = "-"
@@ -116,7 +119,7 @@ def build_app(environ: Mapping[str, str]) -> App:
     app["--help"].help = "print this help; after a command, its flags"
     app["--version"].help = "print the version; with --verbose, also those of image libraries"
     for number, (name, summary) in enumerate(_COMMANDS.items()):
-        target = f"taskworker_classifyimage.commands.{name}:{'app' if name == 'models' else 'run'}"
+        target = f"taskworker_classifyimage.commands.{name}:{'app' if name in _APPS else 'run'}"
         examples = {"help_prologue": _EXAMPLES} if name == "work" else {}
         app.command(target, name=name, help=summary, sort_key=number, **examples)
     app.command(

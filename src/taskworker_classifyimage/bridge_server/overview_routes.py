@@ -26,6 +26,7 @@ PROTOCOL_VERSION: Final = "1.3.0"
 #: Between two pages of a long list the server answers other calls.
 _PAGE_TASKS: Final = 1000
 _MOST_NEWEST: Final = 100_000
+_LONGEST_WORD: Final = 100
 _EVENTS_TYPE: Final = {
     "Content-Type": "text/event-stream",
     # nginx would gather the events.
@@ -56,6 +57,7 @@ class OverviewRoutes:
             ("GET", "/api/tasks/workerstatistics", self.worker_statistics),
             ("GET", "/api/workers/list", self.workers),
             ("GET", "/api/events", self.events),
+            ("GET", "/api/labels/find", self.find_labels),
             ("GET", "/api/version", self.version),
         )
         return make_routes(calls)
@@ -115,9 +117,29 @@ class OverviewRoutes:
         finally:
             self._streams.drop(stream)
 
+    async def find_labels(self, request: web.Request) -> web.Response:
+        """GET labels/find?word=W&language=L: the classes and categories that a word means."""
+        word, language = request.query.get("word", ""), request.query.get("language", "en")
+        if not 1 <= len(word) <= _LONGEST_WORD or len(language) > _LONGEST_WORD:
+            raise web.HTTPBadRequest(text="'word' has to be a word")
+        # It reads files and imports NumPy the first time.
+        return to_response(await asyncio.to_thread(_find_labels, word, language))
+
     async def version(self, request: web.Request) -> web.Response:  # noqa: ARG002
         """GET version: the release whose protocol this server implements."""
         return web.Response(text=PROTOCOL_VERSION)
+
+
+def _find_labels(word: str, language: str) -> object:
+    from taskworker_classifyimage.classify.labels import (  # noqa: PLC0415 - imports NumPy
+        find_label_files,
+    )
+    from taskworker_classifyimage.classify.search import (  # noqa: PLC0415 - as above
+        find_meanings,
+    )
+
+    labels = find_label_files()
+    return find_meanings(word, labels.resolve(language)[0], labels).to_json()
 
 
 async def _list_all(
