@@ -9,7 +9,7 @@ from taskworker_classifyimage.cli import main
         ("--langauge de", "there is no flag --langauge; did you mean --language?"),
         ("work --bridge-prot=1", "there is no flag --bridge-prot; did you mean --bridge-port?"),
         ("work --bridge-token x", "there is no flag --bridge-token; did you mean --bridge-"),
-        ("work --language de", "--language is a flag of other commands"),
+        ("work --sort", "--sort is a flag of other commands"),
         ("modles", "'modles' is not expected here; did you mean models?"),
         ("models lisst", "'lisst' is not expected here; did you mean list?"),
         ("evaluate a b", "'b' is not expected here"),

@@ -144,7 +144,8 @@ def test_a_shortage_of_the_machine_hands_the_task_back_and_pauses(
             parts.slots.release()
 
     run_in_virtual_time(run())
-    assert [line.count("short of file descriptors") for line in caplog.messages] == [1] * 3
+    warned = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert [line.count("short of file descriptors") for line in warned] == [1] * 3
 
 
 def test_every_line_about_a_task_has_its_id_step_and_seconds() -> None:
