@@ -77,7 +77,7 @@ async def _serve(
 
         async with embedded_bridge(settings.bridge, stop) as own:
             if own is not None:
-                _introduce(own.url, Engine(classifiers[0], decoders))
+                _show_sample(Engine(classifiers[0], decoders))
                 await _work(settings, own, classifiers, decoders, heartbeat, stop)
 
 
@@ -131,6 +131,8 @@ async def _work(
                 async with _metrics(settings.monitoring, view), _in_background(background):
                     await unless(stop, wait_for_own_name(bridge))
                     if not stop.is_set():
+                        if settings.access.taskbridgeurl is None:
+                            _invite(address.url)
                         view.is_taking = True
                         await worker.run(stop)
         finally:
@@ -173,10 +175,14 @@ async def _in_background(coroutines: Iterable[Coroutine[None, None, None]]) -> A
         await asyncio.wait(tasks)
 
 
-def _introduce(url: str, engine: Engine) -> None:
-    """Classifies the sample picture and prints the result and the bridge's address."""
+def _show_sample(engine: Engine) -> None:
+    """Classifies the sample picture and prints the result as a client gets it."""
     result = classify_file(engine, str(SAMPLE), ClassifyRequest(top=3))
     shown = json.dumps(result, indent=2, ensure_ascii=False)
-    print(f"A picture of an espresso, classified:\n{shown}\n")
-    print(f"Ready. The bridge and its page: {url}/")
+    print(f"A picture of an espresso, classified:\n{shown}\n", flush=True)
+
+
+def _invite(url: str) -> None:
+    """The last lines of the start: where people go on."""
+    print(f"\nReady. Open {url}/ in a browser and drop pictures there.")
     print("Stop with Ctrl-C.", flush=True)
