@@ -6,6 +6,7 @@ import queue
 import random
 import re
 import signal
+import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -97,6 +98,7 @@ def test_the_documents_list_every_metric(tmp_path: Path, colours: Classifier) ->
     assert set(re.findall(r"^\| `(\w+)` \| (\w+) \|", table, re.MULTILINE)) == served
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="idle decoders are looked at on Linux alone")
 def test_every_counter_moves(tmp_path: Path, colours: Classifier) -> None:
     """The tasks are there before the worker, so that takes follow each other without a pause."""
     with serving(tmp_path) as bridge:
