@@ -26,7 +26,7 @@ from taskworker_classifyimage.bridge_server.database import BridgeDataUnusable
 from taskworker_classifyimage.bridge_server.disk import find_free_bytes
 from taskworker_classifyimage.bridge_server.events import EventStreams
 from taskworker_classifyimage.bridge_server.expiry import LeaseTimes
-from taskworker_classifyimage.bridge_server.figures import BridgeState, Figures
+from taskworker_classifyimage.bridge_server.figures import BridgeState, Figures, TaskCounts
 from taskworker_classifyimage.bridge_server.limits import Limits
 from taskworker_classifyimage.bridge_server.listening import LOCALHOST, bind
 from taskworker_classifyimage.bridge_server.middleware import RunningCalls, add_middleware
@@ -94,6 +94,7 @@ class BridgeServer:
         self.waiting = Waiting(self._connections)
         self.streams = EventStreams(self.store, self._roster)
         self._figures = Figures(self._look)
+        self._task_counts = TaskCounts(self.store.overviews.count_states)
         self._clock = clocks.wall
         self.store.listeners += [self.waiting.note, self.streams.note, self._note_completion]
         self.store.listeners.append(self._figures.note)
@@ -202,7 +203,7 @@ class BridgeServer:
     def _look(self) -> BridgeState:
         overviews, connections = self.store.overviews, self._connections
         return BridgeState(
-            counts=overviews.count_states(),
+            counts=self._task_counts.read(),
             oldest_open_ms=overviews.find_oldest_open(),
             now_ms=int(1000 * self._clock()),
             workers=Counter(each.status for each in self._roster.list_recent()),

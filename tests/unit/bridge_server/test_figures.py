@@ -11,6 +11,8 @@ from support.metrics import Scrape, ask, find_faults, scrape
 from support.programs import ROOT
 from support.waiting import LONG_S, wait_until
 from taskworker_classifyimage.bridge_server.access import Access
+from taskworker_classifyimage.bridge_server.figures import TaskCounts
+from taskworker_classifyimage.bridge_server.records import StateCounts
 from taskworker_classifyimage.bridge_server.server import Clocks
 
 
@@ -132,6 +134,22 @@ def test_a_client_that_invents_types_adds_few_series(tmp_path: Path) -> None:
     assert len(types) == 21
     assert {'a"b\\c\nd', "ü" * 200} <= types
     assert scraped.value("bridge_completions_total") == len(names)
+
+
+def test_tasks_are_counted_the_more_rarely_the_longer_that_takes() -> None:
+    """With a million tasks, a Prometheus that asks every second would stop the bridge."""
+    clock, times = Clock(), []
+
+    def count() -> StateCounts:
+        times.append(clock.now_s)
+        clock.now_s += 0.25
+        return StateCounts(len(times), 0, 0, 0)
+
+    counts = TaskCounts(count, clock=clock)
+    for _ in range(200):
+        assert counts.read().open == len(times)
+        clock.now_s += 1
+    assert len(times) == 4
 
 
 def test_the_documents_list_every_metric(tmp_path: Path) -> None:
