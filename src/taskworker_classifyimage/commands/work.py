@@ -6,13 +6,14 @@ import logging
 import os
 from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 
 from taskworker_classifyimage.bridge_client.address import BridgeAddress
 from taskworker_classifyimage.bridge_client.bridge import open_bridge
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.classify.labels import labels_of
 from taskworker_classifyimage.classify.loader import load_classifiers
+from taskworker_classifyimage.commands.monitors import metrics_port, monitors
 from taskworker_classifyimage.commands.parts import decoder_pool, model_options
 from taskworker_classifyimage.figures.heartbeat import Heartbeat
 from taskworker_classifyimage.figures.view import WorkerView
@@ -26,7 +27,7 @@ from taskworker_classifyimage.pipeline.take import Taker, offers_of
 from taskworker_classifyimage.pipeline.undelivered import UndeliveredResults
 from taskworker_classifyimage.sample import SAMPLE
 from taskworker_classifyimage.sandbox.pool import DecoderPool
-from taskworker_classifyimage.settings.areas import Monitoring, WorkSettings
+from taskworker_classifyimage.settings.areas import WorkSettings
 from taskworker_classifyimage.stopping import exit_on_sigterm, stop_on_signals, unless
 from taskworker_classifyimage.tasks import TASK_TYPE, ClassifyRequest
 from taskworker_classifyimage.words import counted
@@ -120,15 +121,14 @@ async def _work(
                     "worker %r works for %s with %s", settings.worker, address.url, description
                 )
                 background = [
+                    *monitors(settings.monitoring, view, settings.worker),
                     Systemd(os.environ).keep_notifying(worker.status, stop),
                     heartbeat.keep_beating(view.why_unhealthy),
                 ]
-                if settings.monitoring.top:
-                    background.append(_top(view, settings.worker))
                 if settings.rescue_after is not None:
                     clock = asyncio.get_running_loop().time
                     background.append(Rescuer(bridge, settings.rescue_after, clock=clock).run())
-                async with _metrics(settings.monitoring, view), _in_background(background):
+                async with metrics_port(settings.monitoring, view), _in_background(background):
                     await unless(stop, wait_for_own_name(bridge))
                     if not stop.is_set():
                         if settings.access.taskbridgeurl is None:
@@ -146,21 +146,6 @@ async def _work(
         handler.cache_hits,
         handler.figures.failed,
     )
-
-
-def _metrics(settings: Monitoring, view: WorkerView) -> AbstractAsyncContextManager[object]:
-    """Serves the metrics during a block, if a port for them is named."""
-    if settings.metrics_port is None:
-        return nullcontext()
-    from taskworker_classifyimage.figures.port import serve_metrics  # noqa: PLC0415 - else no server
-
-    return serve_metrics(view, settings.metrics_host, settings.metrics_port)
-
-
-def _top(view: WorkerView, worker: str) -> Coroutine[None, None, None]:
-    from taskworker_classifyimage.commands.top import show_top  # noqa: PLC0415 - imports rich
-
-    return show_top(view, worker)
 
 
 @asynccontextmanager
