@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 
@@ -85,8 +86,11 @@ def test_page_and_calls_work_as_documented(
         assert page.status == 200
         text = page.body.decode()
         assert f"{LAB}/bridge/api/tasks/add/" in text
-        for link in re.findall(r'href="(/[^"]*)"', text):
-            assert call(client, link).status == 200, link
+        text += call(client, "/bridge/doc/api").body.decode()
+        links = set(re.findall(r'(?:href|src)="([^"#]+)"', text))
+        assert {"style.css", "page/main.js", "/bridge/style.css"} <= links
+        for link in links:
+            assert call(client, urljoin("/bridge/", link)).status == 200, link
         own_page = {"Host": "lab.example", "Origin": LAB, **FORM_TYPE}
         body = form(b'{"type": "t"}', b"x" * 2_000_000)
         added = client.call("POST", "/bridge/api/tasks/add/", body, own_page)

@@ -40,7 +40,7 @@ def test_pages_and_calls_behind_other_proxies(
     tmp_path: Path, access: Access, headers: dict[str, str], root: str
 ) -> None:
     with serving(tmp_path, access=access) as bridge:
-        page = bridge.call("GET", "/", None, headers).body.decode()
+        page = bridge.call("GET", "/doc/api", None, headers).body.decode()
         assert f"https://lab.example{root}/api/tasks/add/" in page
         assert f'href="{root}/style.css"' in page
         described = bridge.call("GET", "/openapi.json", None, headers).json()
@@ -79,7 +79,7 @@ def test_the_log_has_the_address_of_the_client(
 
 @pytest.mark.parametrize("prefix", ["/a//b", "bridge", '/"><script>', "//evil.example", "/a b"])
 def test_a_strange_prefix_is_ignored(bridge: BridgeOnFolder, prefix: str) -> None:
-    page = bridge.call("GET", "/", None, {"X-Forwarded-Prefix": prefix}).body.decode()
+    page = bridge.call("GET", "/doc/api", None, {"X-Forwarded-Prefix": prefix}).body.decode()
     assert 'href="/style.css"' in page
 
 

@@ -1,5 +1,6 @@
-"""The pages: they link to each other, load nothing from other servers and run no scripts."""
+"""The pages: they link to each other, and load nothing from other servers."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -19,16 +20,16 @@ def test_a_page_needs_nothing_from_elsewhere_and_allows_nothing(
     assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
     assert "unsafe" not in policy
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
-    outside = ("<script>", "<style", 'href="http', 'src="http', 'src="//', "style=", "{{")
-    assert not [tag for tag in outside if tag in text]
-    assert '<link rel="stylesheet" href="/style.css">' in text
+    outside = ("<script>", "<style", 'href="http', 'src="http', 'src="//', " style=", " on", "{{")
+    assert not [tag for tag in outside if tag in re.sub(r">[^<]*", ">", text)]
+    assert re.search(r'<link rel="stylesheet" href="/?style.css">', text)
     assert f"{bridge.url}/api/tasks/add/" in text
 
 
 def test_the_pages_have_one_style(bridge: BridgeOnFolder) -> None:
     answer = bridge.call("GET", "/style.css")
     assert answer.headers["Content-Type"] == "text/css; charset=utf-8"
-    assert b"prefers-color-scheme: dark" in answer.body
+    assert b"light-dark(" in answer.body
     assert b"url(" not in answer.body
 
 
@@ -46,7 +47,7 @@ def test_no_answer_is_guessed_at_framed_or_kept_by_a_browser(
 
 
 def test_the_pages_lead_to_each_other_and_show_every_call(bridge: BridgeOnFolder) -> None:
-    assert b'href="/doc/api"' in bridge.call("GET", "/").body
+    assert b'href="doc/api"' in bridge.call("GET", "/").body
     text = bridge.call("GET", "/doc/api").body.decode()
     assert 'href="/"' in text
     for name in (

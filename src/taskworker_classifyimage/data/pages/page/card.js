@@ -1,0 +1,129 @@
+// The card of one picture: thumbnail, state, and its predictions or what went wrong.
+
+import { makeBars } from "./bars.js";
+import { make, makeButton, makeIconButton, makeName } from "./dom.js";
+import { choices, nameOf } from "./names.js";
+import { groupOf } from "./pictures.js";
+import { readPredictions } from "./results.js";
+import { makePlaced } from "./rows.js";
+import { language, say, sayPercent, sayShare } from "./texts.js";
+import { findThumbnail } from "./thumbnails.js";
+
+const drawn = new WeakMap();
+
+export function createCard() {
+  return makePlaced("article", "card", "article");
+}
+
+/** Draws a card anew if it has changed; acts: what its buttons do. */
+export function fillCard(card, picture, acts) {
+  const thumbnail = findThumbnail(picture);
+  const look = [
+    picture.state, picture.result, picture.resultAt, thumbnail, choices.language, choices.top,
+    language, picture.state === "failed" && picture.problem?.(),
+  ];
+  if (drawn.get(card)?.every((value, at) => value === look[at])) {
+    showShare(card, picture);
+    return;
+  }
+  drawn.set(card, look);
+  const focused = card.contains(document.activeElement) && document.activeElement.dataset.act;
+  card.className = `card ${groupOf(picture)}`;
+  card.replaceChildren(
+    makeTile(picture, thumbnail, acts), makeHead(picture), makeBody(picture, acts),
+    makeRemove(picture, acts),
+  );
+  showShare(card, picture);
+  if (focused) (card.querySelector(`[data-act="${focused}"]`) ?? card).focus();
+}
+
+/** What screen readers say of a card. */
+export function describeCard(picture) {
+  const [best] = readPredictions(picture.result);
+  const found = best && `${nameOf(best)}, ${sayPercent(best.probability)}`;
+  const state = picture.problem?.() ?? found ?? sayState(picture);
+  return [picture.name, state].join(": ");
+}
+
+export function sayState(picture) {
+  return say(`state_${picture.state}`, { share: sayShare(picture.share) });
+}
+
+function makeTile(picture, thumbnail, acts) {
+  const tile = makeButton(null, () => acts.open(picture), "tile");
+  tile.dataset.act = "open";
+  tile.setAttribute("aria-label", say("open_details", { name: picture.name }));
+  if (thumbnail) {
+    const image = make("img");
+    image.alt = "";
+    image.src = thumbnail;
+    tile.append(image);
+  } else if (thumbnail === null) {
+    tile.append(make("span", "no-picture", say("no_preview")));
+  }
+  return tile;
+}
+
+function makeHead(picture) {
+  const head = make("h3", "file");
+  head.append(makeName(picture.name || say("unnamed")));
+  head.title = [picture.folder, picture.name].filter(Boolean).join("/");
+  return head;
+}
+
+function makeBody(picture, acts) {
+  const body = make("div", "body");
+  const group = groupOf(picture);
+  if (group === "done") body.append(...makeFindings(picture));
+  else if (group === "failed") body.append(...makeProblem(picture, acts));
+  else body.append(...makeProgress(picture));
+  return body;
+}
+
+function makeFindings(picture) {
+  const predictions = readPredictions(picture.result);
+  if (predictions.length === 0) return [make("p", "soft", say("no_predictions"))];
+  return [makeBars(predictions.slice(0, choices.top))];
+}
+
+function makeProblem(picture, acts) {
+  const box = make("p", "problem");
+  box.append(make("strong", "", sayState(picture)));
+  if (picture.problem !== null) box.append(" ", makeName(picture.problem()));
+  const canRetry = picture.file !== null || picture.state === "failed";
+  if (!canRetry) return [box];
+  const retry = makeButton(say("retry"), () => acts.retry(picture));
+  retry.dataset.act = "retry";
+  return [box, retry];
+}
+
+function makeProgress(picture) {
+  const line = make("p", "state");
+  line.append(make("span", "dot"), make("span", "state-text", sayState(picture)));
+  if (picture.state !== "uploading") return [line];
+  const bar = make("progress");
+  bar.max = 1;
+  bar.setAttribute("aria-label", say("upload_of", { name: picture.name }));
+  return [line, bar];
+}
+
+/** How much has been sent changes often, the rest of the card does not. */
+function showShare(card, picture) {
+  if (picture.state !== "uploading") return;
+  card.querySelector(".state-text").textContent = sayState(picture);
+  card.querySelector("progress").value = picture.share;
+}
+
+function makeRemove(picture, acts) {
+  const isBusy = picture.state === "waiting" || picture.state === "uploading";
+  const name = say(isBusy ? "cancel_one" : "remove_one", { name: picture.name });
+  const button = makeIconButton("close", name, () => acts.remove(picture), "remove");
+  button.dataset.act = "remove";
+  return button;
+}
+
+/** A card's place among all, for screen readers. */
+export function setPosition(card, place, count) {
+  card.setAttribute("aria-posinset", String(place + 1));
+  card.setAttribute("aria-setsize", String(count));
+}

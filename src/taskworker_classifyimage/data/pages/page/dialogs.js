@@ -1,0 +1,64 @@
+// Questions, and short messages about what has been done.
+
+import { byId, setText } from "./dom.js";
+
+const SHOWN_MS = 5000;
+let shown = 0;
+
+/** Asks whether to do something; the button says what. */
+export function confirm(question, action) {
+  const dialog = byId("confirm");
+  setText(byId("confirm-question"), question);
+  setText(byId("confirm-yes"), action);
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+  });
+}
+
+export function connectDialogs() {
+  byId("confirm-yes").addEventListener("click", () => byId("confirm").close("yes"));
+  byId("confirm-no").addEventListener("click", () => byId("confirm").close());
+  // The bridge cannot be used without it.
+  byId("token-dialog").addEventListener("cancel", (event) => event.preventDefault());
+}
+
+/** Says for some seconds what has been done, also to screen readers. */
+export function announce(text) {
+  const place = byId("said");
+  place.textContent = text;
+  place.classList.add("shown");
+  clearTimeout(shown);
+  shown = setTimeout(() => place.classList.remove("shown"), SHOWN_MS);
+}
+
+export async function copyText(text, done) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    // Browsers have no clipboard for pages that come by plain HTTP from another machine.
+    copyBySelecting(text);
+  }
+  announce(done);
+}
+
+function copyBySelecting(text) {
+  const field = document.createElement("textarea");
+  field.className = "aside";
+  field.value = text;
+  const open = document.querySelector("dialog[open]") ?? document.body;
+  open.append(field);
+  field.select();
+  document.execCommand("copy");
+  field.remove();
+}
+
+/** Gives the user a file. */
+export function saveFile(name, parts, type) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob(parts, { type }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
