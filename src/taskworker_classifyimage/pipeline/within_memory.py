@@ -67,7 +67,12 @@ class WithinMemory:
     async def _run(self, work: Callable[[Hold], _T], hold: Hold) -> _T:
         # In this task's context, so that the log says for which task a decoder has died.
         work_here = partial(copy_context().run, work, hold)
-        running = asyncio.get_running_loop().run_in_executor(self._compute, work_here)
+        try:
+            running = asyncio.get_running_loop().run_in_executor(self._compute, work_here)
+        except RuntimeError:
+            # The machine gives no thread; others still need the memory.
+            hold.release()
+            raise
         # A thread cannot be cancelled: until it ends, its decoder takes the memory.
         running.add_done_callback(partial(_note_end, hold))
         try:

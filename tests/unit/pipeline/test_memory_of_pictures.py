@@ -6,11 +6,13 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import pytest
 
 from support.packs import colour_network, write_pack
+from support.waiting import LONG_S
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.classify.loader import load_classifiers
 from taskworker_classifyimage.decode import Decoded, DecodeLimits, PictureFacts
@@ -148,5 +150,27 @@ def test_waiting_for_memory_is_told(colours: Classifier, compute: ThreadPoolExec
         other.release()
         await task
         assert waits == ["begin", "end"]
+
+    asyncio.run(run())
+
+
+def test_a_thread_that_does_not_start_gives_its_memory_back(
+    colours: Classifier, compute: ThreadPoolExecutor
+) -> None:
+    """A machine may be short of them for a while; what comes later must not wait for ever."""
+
+    class Short(ThreadPoolExecutor):
+        def submit(self, *_work: object, **_more: object) -> Any:
+            raise RuntimeError("can't start new thread")
+
+    async def run() -> None:
+        budget, decoders = MemoryBudget(TOTAL), Asking(lambda *_: 0)
+        with Short(1) as short:
+            engine = ConcurrentEngine(Engine(colours, decoders), short, budget)
+            with pytest.raises(RuntimeError, match="thread"):
+                await engine.answer(b"a picture", "its hash", Timing(), is_alone=True)
+        async with asyncio.timeout(LONG_S):
+            engine = ConcurrentEngine(Engine(colours, decoders), compute, budget)
+            await engine.answer(b"a picture", "its hash", Timing())
 
     asyncio.run(run())
