@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -124,7 +125,10 @@ def test_a_file_that_was_refused_is_not_kept_in_memory(
     gc.disable()
     try:
         answer(colours, compute, lambda _, is_alone: 0 if is_alone else None, encoded)
-        compute.submit(int).result()
+        # Each of both threads has let go of what it did before.
+        together = threading.Barrier(2)
+        for waiting in [compute.submit(together.wait, LONG_S) for _ in range(2)]:
+            waiting.result()
         assert sys.getrefcount(encoded) == before
     finally:
         gc.enable()
