@@ -65,7 +65,7 @@ def test_a_word_is_found_with_what_is_below_it(run_here: RunHere) -> None:
 def test_a_language_is_added_by_one_file(klingon: Path, run_here: RunHere) -> None:
     flags = ("--labels-dir", str(klingon))
     ended = run_here("labels", *flags)
-    assert "tlh  qa Persian cat" in ended.stdout
+    assert "tlh      qa Persian cat" in ended.stdout
     ended = run_here("classify", str(SAMPLE), "--language", "tlh", *flags)
     row = json.loads(ended.stdout)
     assert row["predictions"][0]["name"] == "qa espresso"
