@@ -106,8 +106,12 @@ def _load(kind: Format, encoded: bytes, spec: InputSpec, limits: DecodeLimits) -
         return _salvage(kind, encoded, spec, limits)
     picture = _open(kind, encoded, spec, limits)
     try:
-        return _load_pixels(picture, spec)
-    except MemoryError:
+        loaded = _load_pixels(picture, spec)
+        if not kind.is_cut_short(encoded, loaded.image):
+            return loaded
+        salvaged = _salvage(kind, encoded, spec, limits)
+        return loaded if salvaged.share == 1 and not salvaged.is_coarse else salvaged
+    except (MemoryError, TaskError):
         raise
     except Exception as err:  # noqa: BLE001 - decoders meet hostile files and raise anything
         try:

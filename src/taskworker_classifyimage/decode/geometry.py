@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,9 @@ _RESAMPLING: Final = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
+
+#: Where Pillow looks for an orientation if there is none in the EXIF data.
+_XMP: Final = ("xmp", "XML:com.adobe.xmp")
 
 #: By EXIF orientation (EXIF 2.32, section 4.6.4).
 _TURNS: Final = {
@@ -94,11 +97,21 @@ def to_square_of_part(image: Image.Image, mask: "Mask", spec: InputSpec) -> Imag
 
 
 def read_orientation(image: Image.Image) -> int:
-    """The orientation by a picture's EXIF or XMP data, 1 to 8; 1 if it is missing or invalid."""
+    """The orientation by a picture's EXIF data, 1 to 8; 1 if it is missing or invalid.
+
+    One that only the XMP data state does not count, as in browsers.
+    """
+    hidden: dict[str | tuple[int, int], Any] = {
+        name: image.info.pop(name) for name in _XMP if name in image.info
+    }
     try:
-        orientation = int(image.getexif().get(ExifTags.Base.Orientation, 1))
+        stated = image.getexif().get(ExifTags.Base.Orientation, 1)
+        # As a byte instead of the two that the standard asks for.
+        orientation = stated[0] if isinstance(stated, bytes) else int(stated)
     except Exception:  # noqa: BLE001 - damaged EXIF data raises anything, the picture may be intact
         return 1
+    finally:
+        image.info.update(hidden)
     return orientation if 1 <= orientation <= 8 else 1
 
 

@@ -107,6 +107,13 @@ class Format:
         """Whether the file is known to be truncated before it is decoded."""
         return self.stated_bytes(encoded) > len(encoded)
 
+    def is_cut_short(self, encoded: bytes, image: Image.Image) -> bool:  # noqa: ARG002 - see below
+        """Whether a picture that was decoded without an error may miss a part all the same.
+
+        Most decoders raise an error then. If so, salvaging it shows which part that is.
+        """
+        return False
+
     def find_preview(self, encoded: bytes, size: int) -> tuple[bytes, int, str] | None:
         """A picture within the file to decode instead, for an input of `size` pixels a side.
 

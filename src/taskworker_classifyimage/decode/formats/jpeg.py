@@ -1,5 +1,6 @@
 """JPEG (ITU-T T.81)."""
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -9,14 +10,19 @@ from PIL import Image
 
 from taskworker_classifyimage.decode import jpeg_segments as segments
 from taskworker_classifyimage.decode.formats.base import Format
+from taskworker_classifyimage.decode.jpeg_repair import without_metadata
+from taskworker_classifyimage.decode.jpeg_scans import read_scans
 from taskworker_classifyimage.decode.picture import Picture
 from taskworker_classifyimage.decode.salvage import NOISE, Reopen
+from taskworker_classifyimage.errors import UnsupportedFormat
 
 _END_OF_IMAGE: Final = b"\xff\xd9"
 #: Sides of a JPEG can be decoded at these parts.
 _SCALES: Final = (8, 4, 2)
 #: Fewer zeros than this at the end of a file may be part of the picture.
 _MIN_ZEROS: Final = 64
+#: Each colour of a block that is missing, also inverted as Adobe writes CMYK.
+_MISSING: Final = (127, 128)
 
 
 class Jpeg(Format):
@@ -44,19 +50,44 @@ class Jpeg(Format):
         """Whether the end was never written; most truncated files are noticed only by decoding."""
         return len(_drop_overwritten_end(encoded)) < len(encoded)
 
+    def open(self, encoded: bytes) -> Picture:
+        """Malformed metadata are left out, with a warning; the pixels need none."""
+        try:
+            return super().open(encoded)
+        except UnsupportedFormat:
+            raise
+        except Exception:
+            for version, lost in without_metadata(encoded):
+                with suppress(Exception):
+                    picture = super().open(version)
+                    return replace(picture, warnings=(f"damaged: decoded without {lost}",))
+            raise
+
+    def is_cut_short(self, encoded: bytes, image: Image.Image) -> bool:
+        """Whether the last pixel is what the decoder shows where a scan ended too early.
+
+        Passes of a progressive picture may be missing as well.
+        """
+        last = image.getpixel((image.width - 1, image.height - 1))
+        bands = last if isinstance(last, tuple) else (last,)
+        if all(band in _MISSING for band in bands):
+            return True
+        return "progressive" in image.info and not read_scans(encoded).is_complete
+
     def salvage(self, encoded: bytes, reopen: Reopen) -> Picture:
         """Finds the first block that depends on what replaces the missing bytes."""
-        encoded = segments.drop_cut_segment(_drop_overwritten_end(encoded))
+        encoded = _drop_overwritten_end(encoded)
+        scans = read_scans(encoded)
+        has_end = encoded.startswith(_END_OF_IMAGE, scans.end)
+        encoded = segments.drop_cut_segment(encoded[: scans.end])
         # Half a marker would combine with the first byte of the replacement.
         encoded = encoded.rstrip(b"\xff")
         picture = reopen(encoded + _END_OF_IMAGE)
-        is_progressive = segments.is_progressive(encoded)
         first, across, down = _decode_eighth(encoded + _END_OF_IMAGE, reopen)
         height, width = first.shape
         mask = np.ones((height, width), dtype=np.bool_)
-        if is_progressive and segments.has_second_scan(encoded):
-            # The first pass covers the whole picture.
-            return replace(picture, mask=mask, is_coarse=True)
+        if scans.is_progressive and scans.has_whole_pass:
+            return replace(picture, mask=mask, is_coarse=not (scans.is_complete and has_end))
         second, _, _ = _decode_eighth(encoded + NOISE + _END_OF_IMAGE, reopen)
         differs = np.abs(first - second) > 2
         share = 1.0
@@ -66,7 +97,7 @@ class Jpeg(Format):
             column = int(differs[row : row + down].any(axis=0).argmax()) // across * across
             mask[row:] = False
             share = (row + column / width * down) / height
-        return replace(picture, mask=mask, share=min(share, 1.0), is_coarse=is_progressive)
+        return replace(picture, mask=mask, share=min(share, 1.0), is_coarse=scans.is_progressive)
 
 
 def _drop_overwritten_end(encoded: bytes) -> bytes:
