@@ -1,5 +1,8 @@
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,3 +23,20 @@ def running_bridge(tmp_path: Path) -> Iterator[RunningBridge]:
 def run_here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> RunHere:
     """Runs commands in this process; tests of the command as a program start their own."""
     return runner(monkeypatch, capsys)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A browser; skips without one, or fails where CI must have it."""
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    try:
+        from playwright.sync_api import sync_playwright  # noqa: PLC0415 - not always installed
+    except ImportError:
+        program = None
+    if program is None:
+        assert os.environ.get("CI") != "true", "Chromium and Playwright have to be there"
+        pytest.skip("there is no Chromium, or no Playwright")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()

@@ -1,7 +1,6 @@
 """The report in a real browser: what people do with it, and that names in it do no harm."""
 
 import io
-import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -58,23 +57,6 @@ def write_report(folder: Path, rows: list[Row]) -> Path:
     files = folder / FOLDER
     report.write(path, files, files.name, rows, run, lambda _: content.getvalue())
     return path
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    """A browser; skips without one, or fails where CI must have it."""
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    try:
-        from playwright.sync_api import sync_playwright  # noqa: PLC0415 - not always installed
-    except ImportError:
-        program = None
-    if program is None:
-        assert os.environ.get("CI") != "true", "Chromium and Playwright have to be there"
-        pytest.skip("there is no Chromium, or no Playwright")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 class Opened:

@@ -37,3 +37,18 @@ export function onceAFrame(act) {
     if (frame === 0) frame = requestAnimationFrame(() => { frame = 0; act(); });
   };
 }
+
+/** Calls at once, and then at most once in some milliseconds. */
+export function atMostEvery(milliseconds, act) {
+  let timer = 0;
+  let calledAt = -Infinity;
+  return () => {
+    if (timer !== 0) return;
+    const wait = Math.max(0, calledAt + milliseconds - performance.now());
+    timer = setTimeout(() => {
+      timer = 0;
+      calledAt = performance.now();
+      act();
+    }, wait);
+  };
+}

@@ -18,8 +18,9 @@ export function showDetails(wanted) {
   draw(shown);
   if (!dialog.open) dialog.showModal();
   dialog.scrollTop = 0;
-  loadPicture(shown);
-  loadTask(shown);
+  // Of a task of others it is not known yet whether it has a file.
+  if (shown.picture === null) loadTask(shown).then(loadPicture);
+  else Promise.all([loadTask(shown), loadPicture(shown)]);
 }
 
 export function connectDetails() {
@@ -49,26 +50,31 @@ function leave() {
   shown = null;
 }
 
+/** Gives back what it has read for. */
 async function loadTask(wanted) {
-  if (wanted.taskId === null) return;
+  if (wanted.taskId === null) return wanted;
   try {
     const task = await read(`tasks/details/${wanted.taskId}/`, { signal: wanted.control.signal });
     if (shown === wanted) Object.assign(wanted, { task, problem: null });
   } catch (refusal) {
     if (shown === wanted) wanted.problem = sayRefusal(refusal);
   }
-  if (shown !== wanted) return;
-  draw(wanted);
-  if (wanted.task?.file === undefined && wanted.picture === null) showWords(say("no_file"));
+  if (shown === wanted) draw(wanted);
+  return wanted;
 }
 
 async function loadPicture(wanted) {
+  if (shown !== wanted) return;
+  const { picture, task, taskId } = wanted;
+  const own = picture?.file ?? null;
+  if (own === null && (taskId === null || (task !== null && task.file === undefined))) {
+    showWords(say("no_file"));
+    return;
+  }
   try {
-    const own = wanted.picture?.file ?? null;
-    if (own === null && wanted.taskId === null) return;
     const { signal } = wanted.control;
     const blob = own === null
-      ? await fetchPicture(wanted.taskId, { signal })
+      ? await fetchPicture(taskId, { signal })
       : await asPicture(own);
     if (shown === wanted) showImage(wanted, blob);
   } catch (refusal) {

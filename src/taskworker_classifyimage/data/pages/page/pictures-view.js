@@ -1,7 +1,7 @@
 // The view of the page's own pictures.
 
 import { createCard, describeCard, fillCard, setPosition } from "./card.js";
-import { onceAFrame } from "./clock.js";
+import { atMostEvery } from "./clock.js";
 import { showDetails } from "./details.js";
 import { announce } from "./dialogs.js";
 import { byId, fillSelect, setText } from "./dom.js";
@@ -26,6 +26,8 @@ const HEAD = { tall: 14.4, wide: 9 };
 const BAR = 2.35;
 const LEAST_BODY = 6.2;
 const NARROW = 26;
+// Many pictures change at once; drawing each change would take the time from sending them.
+const UPDATE_MS = 150;
 const GROUPS = ["all", "busy", "done", "failed"];
 
 let group = "all";
@@ -47,7 +49,7 @@ export function connectPicturesView() {
   roving = new Roving(rows);
   tabs = makeTabs(byId("tabs"), GROUPS, "group", (name) => { group = name; update(); });
   onThumbnail(rows.drawSoon);
-  picturesChanged.listen(onceAFrame(update));
+  picturesChanged.listen(atMostEvery(UPDATE_MS, update));
   namesChanged.listen(showAll);
   languageChanged.listen(showAll);
   const clicks = {
@@ -95,11 +97,9 @@ function update() {
 }
 
 function summarize(counts) {
-  if (counts.busy > 0) {
-    const done = sayNumber(counts.all - counts.busy);
-    return say("progress", { n: done, total: sayCount("pictures", counts.all) });
-  }
-  return sayCount("pictures", counts.all);
+  if (counts.busy === 0) return "";
+  const done = sayNumber(counts.all - counts.busy);
+  return say("progress", { n: done, total: sayCount("pictures", counts.all) });
 }
 
 /** Tells once that all pictures are done; the title says it of a tab that nobody looks at. */

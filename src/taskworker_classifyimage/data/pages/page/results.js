@@ -11,8 +11,15 @@ const MOST_AT_ONCE = 2;
 const AGAIN_MS = 2000;
 const STATES = { open: "queue", inprogress: "classifying", completed: "classifying" };
 
-const lookups = makePump(MOST_AT_ONCE, lookUp);
+// Pictures to look up; and those whose task has changed again in the meantime.
 const pending = new Set();
+const again = new Set();
+const lookups = makePump(MOST_AT_ONCE, async (picture) => {
+  // It may have been taken off the page.
+  if (findPicture(picture.taskId) === picture) await lookUp(picture);
+  pending.delete(picture);
+  if (again.delete(picture)) want(picture);
+});
 
 /** Starts to follow: events name the tasks that have changed; a new list may lack old ones. */
 export function followTasks() {
@@ -47,7 +54,10 @@ function note(picture) {
 }
 
 function want(picture) {
-  if (pending.has(picture)) return;
+  if (pending.has(picture)) {
+    again.add(picture);
+    return;
+  }
   pending.add(picture);
   lookups.add(picture);
 }
@@ -55,7 +65,8 @@ function want(picture) {
 async function lookUp(picture) {
   const { taskId } = picture;
   try {
-    const task = await read(`tasks/status/${taskId}/?wait=0`);
+    const known = tasks.get(taskId);
+    const task = known ?? await read(`tasks/status/${taskId}/?wait=0`);
     if (picture.taskId !== taskId) return;
     if (task.status === "completed") await fetchResult(picture);
     else if (picture.state !== STATES[task.status]) change(picture, { state: STATES[task.status] });
@@ -64,8 +75,6 @@ async function lookUp(picture) {
     if (refusal.status === 404) change(picture, { state: "gone", result: null, problem: null });
     // The next list asks again.
     else await pause(AGAIN_MS);
-  } finally {
-    pending.delete(picture);
   }
 }
 

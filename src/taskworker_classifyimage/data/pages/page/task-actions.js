@@ -3,7 +3,7 @@
 import { call, sayRefusal } from "./calls.js";
 import { announce, confirm } from "./dialogs.js";
 import { makePump } from "./pump.js";
-import { removeTasks } from "./store.js";
+import { applyChanges, removeTasks, tasks } from "./store.js";
 import { say, sayCount, sayNumber } from "./texts.js";
 
 const MOST_AT_ONCE = 4;
@@ -19,6 +19,11 @@ export async function removeTask(id) {
 
 export async function restartTask(id) {
   await call(`tasks/restart/${id}/`);
+  const task = tasks.get(id);
+  if (task === undefined) return;
+  // What the bridge will tell of it.
+  const { type, createdat, file } = task;
+  applyChanges([{ id, type, createdat, file, status: "open" }], []);
 }
 
 /** Removes tasks once the user has confirmed how many. */

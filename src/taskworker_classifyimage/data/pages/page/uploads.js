@@ -16,6 +16,8 @@ const MOST_AT_ONCE = 3;
 export const MOST_BYTES = 256 * 2 ** 20;
 // As many predictions as can be chosen: choosing another number then needs no new classification.
 export const MOST_PREDICTIONS = 20;
+// Of these it is not told in time that they are sent completely.
+const SMALL_BYTES = 2 ** 18;
 const MOST_TRIES = 3;
 const BUSY_PAUSE_MS = 2000;
 export const TASK_TYPE = "classifyimage";
@@ -38,7 +40,7 @@ export function send(picture) {
 export function cancelUpload(picture) {
   pump.drop(picture);
   // What has been sent completely becomes a task, which is removed once its id is known.
-  if (picture.share < 1) requests.get(picture)?.abort();
+  if (picture.share < 1 && picture.size > SMALL_BYTES) requests.get(picture)?.abort();
   change(picture, { state: "cancelled" });
 }
 
