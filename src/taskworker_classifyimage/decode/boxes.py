@@ -23,17 +23,17 @@ class Box:
     end: int
 
 
-def read_boxes(encoded: bytes) -> Iterator[Box]:
-    """The boxes at the top level of a file, up to the first incomplete header."""
-    offset = 0
+def read_boxes(encoded: bytes, offset: int = 0, limit: int | None = None) -> Iterator[Box]:
+    """The boxes of a file, or those between two offsets, up to the first incomplete header."""
+    limit = len(encoded) if limit is None else min(limit, len(encoded))
     for _ in range(_MAX_BOXES):
-        if offset + 8 > len(encoded):
+        if offset + 8 > limit:
             return
         size = int.from_bytes(encoded[offset : offset + 4], "big")
         kind, start = encoded[offset + 4 : offset + 8], offset + 8
         if size == 1:
             size, start = int.from_bytes(encoded[offset + 8 : offset + 16], "big"), offset + 16
-        end = len(encoded) if size == 0 else offset + size
+        end = limit if size == 0 else offset + size
         if end < start:
             return
         yield Box(kind, start, end)
@@ -43,6 +43,20 @@ def read_boxes(encoded: bytes) -> Iterator[Box]:
 def find_box(encoded: bytes, kind: bytes) -> Box | None:
     """The first box of a kind at the top level of a file."""
     return next((box for box in read_boxes(encoded) if box.kind == kind), None)
+
+
+def find_within(encoded: bytes, outer: Box, *kinds: bytes, skip: int = 0) -> Box | None:
+    """The first box of the last kind, in that of the kind before, and so on, in `outer`.
+
+    `skip` is how many bytes of `outer` lie before its first box.
+    """
+    box: Box | None = outer
+    for kind in kinds:
+        if box is None:
+            return None
+        inner = read_boxes(encoded, box.start + skip, box.end)
+        box, skip = next((each for each in inner if each.kind == kind), None), 0
+    return box
 
 
 def read_brands(encoded: bytes) -> list[bytes]:

@@ -97,6 +97,24 @@ def _load(kind: Format, encoded: bytes, spec: InputSpec, limits: DecodeLimits) -
         # Some previews have an orientation of their own, for others the file states it.
         orientation = file_orientation if picture.orientation == 1 else picture.orientation
         return replace(picture, orientation=orientation, warnings=(*picture.warnings, warning))
+    try:
+        return _load_or_salvage(kind, encoded, spec, limits)
+    except DamagedPicture as err:
+        with _as_task_errors(f"the {kind.name} picture"):
+            repaired = kind.repair(encoded)
+        if repaired is None:
+            raise
+        encoded, warning = repaired
+        try:
+            picture = _load_or_salvage(kind, encoded, spec, limits)
+        except DamagedPicture:
+            raise err from None
+        return replace(picture, warnings=(*picture.warnings, *[warning][: len(warning)]))
+
+
+def _load_or_salvage(
+    kind: Format, encoded: bytes, spec: InputSpec, limits: DecodeLimits
+) -> Picture:
     stated_bytes = kind.stated_bytes(encoded)
     if stated_bytes > limits.file_bytes:
         raise DamagedPicture(f"the picture's header says that its file has {stated_bytes} bytes")

@@ -155,6 +155,13 @@ class Format:
         """Corrects pixels that Pillow interprets otherwise than they are meant."""
         return image
 
+    def repair(self, encoded: bytes) -> tuple[bytes, str] | None:
+        """A version of a file that its decoder rejects, which it may accept, and a warning.
+
+        Raises:
+            UnsupportedFormat: the file is of a kind that is not decoded.
+        """
+
     def salvage(self, encoded: bytes, reopen: Reopen) -> Picture:
         """Decodes the part that is there of a truncated or damaged file.
 
