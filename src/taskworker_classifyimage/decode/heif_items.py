@@ -1,4 +1,4 @@
-"""The items of a HEIF file (ISO/IEC 23008-12; ISO/IEC 14496-12, section 8.11), read without trust."""
+"""The items of a HEIF file (ISO/IEC 23008-12, and 14496-12, section 8.11), read without trust."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
