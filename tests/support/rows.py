@@ -26,6 +26,15 @@ RUN: Mapping[str, object] = {
 #: 2026-11-26T12:00:00.123456789Z
 MODIFIED_NS = 1_795_694_400_123_456_789
 
+#: Of a picture of a drink, best first as results have them.
+CATEGORIES = (
+    {"id": "food", "name": "food or drink", "level": "coarse", "probability": 0.95},
+    {"id": "drink", "name": "drink or drinking vessel", "level": "fine", "probability": 0.9},
+    {"id": "alcohol", "name": "alcohol", "level": "overlapping", "probability": 1 / 3},
+    {"id": "dish", "name": "dish or baked food", "level": "fine", "probability": 0.05},
+    {"id": "household", "name": "household thing", "level": "coarse", "probability": 0.02},
+)
+
 ODD_NAMES = (
     "a b.jpg",
     "q\"uo'te;,.jpg",

@@ -1,7 +1,7 @@
 """What the cells of every table hold: a row's values, as text that is valid Unicode."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Self, cast
 
@@ -29,10 +29,41 @@ class Prediction:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class CategorySum:
+    """How probable a category is, 0 to 1; `level` is "coarse", "fine" or "overlapping"."""
+
+    id: str
+    name: str
+    level: str
+    probability: float
+
+    @classmethod
+    def from_json(cls, each: Mapping[str, object]) -> Self:
+        """One entry of a result's `categories`."""
+        return cls(
+            to_unicode(str(each["id"])),
+            to_unicode(str(each["name"])),
+            to_unicode(str(each["level"])),
+            float(cast("float", each["probability"])),
+        )
+
+
 def read_predictions(row: Row) -> list[Prediction]:
     """The predictions of a row, most probable first; none if it was not classified."""
     entries = cast("list[Mapping[str, object]]", row.result.get("predictions", ()))
     return [Prediction.from_json(each) for each in entries]
+
+
+def read_categories(row: Row) -> list[CategorySum]:
+    """The categories of a row, most probable first; none if it has none."""
+    entries = cast("list[Mapping[str, object]]", row.result.get("categories", ()))
+    return [CategorySum.from_json(each) for each in entries]
+
+
+def best_of(level: str, categories: Iterable[CategorySum]) -> CategorySum | None:
+    """The most probable category of a level."""
+    return next((each for each in categories if each.level == level), None)
 
 
 def read_warnings(row: Row) -> list[str]:

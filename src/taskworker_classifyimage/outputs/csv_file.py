@@ -9,8 +9,11 @@ from typing import Final, cast
 
 from taskworker_classifyimage.local.rows import Row, to_text
 from taskworker_classifyimage.outputs.cells import (
+    CategorySum,
     Prediction,
+    best_of,
     path_text,
+    read_categories,
     read_predictions,
     read_text,
     read_warnings,
@@ -18,6 +21,11 @@ from taskworker_classifyimage.outputs.cells import (
 
 _FILE: Final = ("path", "status", "code", "error", "size", "modified")
 _PREDICTION: Final = ("class", "name", "probability")
+#: Of the best category of each level.
+_CATEGORIES: Final = {
+    "fine": ("category_id", "category_name", "category_probability"),
+    "coarse": ("coarse_id", "coarse_name", "coarse_probability"),
+}
 
 #: Text that a spreadsheet takes for a formula, also behind quotes, blanks and what is not seen;
 #: Japanese versions take the wide signs as well. A tab or line end may make it one later.
@@ -42,7 +50,8 @@ def write(
     Args:
         part: the file to write.
         rows: all rows.
-        run: what is true of the whole run; `top` tells how many ranks have columns.
+        run: what is true of the whole run; `top` tells how many ranks have columns, `categories`
+            whether the best fine and the best coarse category have some.
         per_prediction: one row a prediction, with its rank; a file without any has one row.
         excel: for spreadsheets: a byte order mark, semicolons, no text that is taken for a
             formula, and probabilities such as 84E-2, which every language's version reads.
@@ -52,10 +61,11 @@ def write(
         OSError: it cannot be written.
     """
     top = cast("int", run["top"])
-    table = _list_predictions(rows) if per_prediction else _list_pictures(rows, top)
+    levels = _CATEGORIES if run.get("categories") else {}
+    table = _list_predictions(rows, levels) if per_prediction else _list_pictures(rows, top, levels)
     ranks = range(1, top + 1)
     columns = ["rank", *_PREDICTION] if per_prediction else _number(_PREDICTION, ranks)
-    head = [*_FILE, *columns, "warnings", "sha256"]
+    head = [*_FILE, *columns, *chain.from_iterable(levels.values()), "warnings", "sha256"]
     to_cell = _to_excel if excel else _to_exact
     width = len(head) if sha256 else len(head) - 1
     with part.open("w", encoding="utf-8-sig" if excel else "utf-8", newline="") as file:
@@ -68,16 +78,16 @@ def _number(names: Iterable[str], ranks: Iterable[int]) -> list[str]:
     return [f"{name}_{rank}" for rank in ranks for name in names]
 
 
-def _list_pictures(rows: Iterable[Row], top: int) -> Iterator[list[_Cell]]:
+def _list_pictures(rows: Iterable[Row], top: int, levels: Iterable[str]) -> Iterator[list[_Cell]]:
     for row in rows:
         known = [_cells_of(each) for each in read_predictions(row)[:top]]
         missing = [(None, None, None)] * (top - len(known))
-        yield [*_before(row), *chain.from_iterable([*known, *missing]), *_behind(row)]
+        yield [*_before(row), *chain.from_iterable([*known, *missing]), *_behind(row, levels)]
 
 
-def _list_predictions(rows: Iterable[Row]) -> Iterator[list[_Cell]]:
+def _list_predictions(rows: Iterable[Row], levels: Iterable[str]) -> Iterator[list[_Cell]]:
     for row in rows:
-        before, behind = _before(row), _behind(row)
+        before, behind = _before(row), _behind(row, levels)
         predictions = read_predictions(row)
         for rank, each in enumerate(predictions, start=1):
             yield [*before, rank, *_cells_of(each), *behind]
@@ -96,12 +106,18 @@ def _before(row: Row) -> list[_Cell]:
     ]
 
 
-def _behind(row: Row) -> list[_Cell]:
-    return ["; ".join(read_warnings(row)), row.sha256]
+def _behind(row: Row, levels: Iterable[str]) -> list[_Cell]:
+    categories = read_categories(row)
+    best = chain.from_iterable(_cells_of_category(best_of(each, categories)) for each in levels)
+    return [*best, "; ".join(read_warnings(row)), row.sha256]
 
 
 def _cells_of(each: Prediction) -> tuple[_Cell, _Cell, _Cell]:
     return each.class_id, each.name, each.probability
+
+
+def _cells_of_category(each: CategorySum | None) -> tuple[_Cell, _Cell, _Cell]:
+    return (None, None, None) if each is None else (each.id, each.name, each.probability)
 
 
 def _to_exact(cell: _Cell) -> _Cell:

@@ -131,7 +131,7 @@ class OutputFiles:
         self.checkpoint.open()
         self._stack.callback(self.checkpoint.close)
         for output, table in self._tables.items():
-            table.open(output.path)
+            table.open(output.path, has_categories=bool(facts.get("categories")))
             self._stack.callback(table.close)
             self._catch_up(table)
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -9,7 +10,9 @@ from typing import Any, Final
 from taskworker_classifyimage.errors import ConfigError, extra, one_line
 from taskworker_classifyimage.local.rows import Row
 from taskworker_classifyimage.outputs.cells import (
+    best_of,
     path_text,
+    read_categories,
     read_predictions,
     read_text,
     read_warnings,
@@ -19,12 +22,16 @@ from taskworker_classifyimage.outputs.cells import (
 _GROUP_ROWS: Final = 10_000
 #: What 64 bits of nanoseconds reach: the years 1677 to 2262.
 _TIME_LIMIT: Final = 2**63
+#: The level of which each of these columns has the best category.
+_BEST: Final = {"category": "fine", "coarse": "coarse"}
 #: The file's metadata have the run under this key, as JSON.
 RUN_KEY: Final = "run"
 
 
 def write(part: Path, rows: Iterable[Row], run: Mapping[str, object]) -> None:
     """Writes one row a picture; `run` is in the file's metadata.
+
+    If `run` has `categories`, there are columns for them.
 
     A time that 64 bits of nanoseconds do not reach, before 1677 or after 2262, is null.
 
@@ -34,7 +41,8 @@ def write(part: Path, rows: Iterable[Row], run: Mapping[str, object]) -> None:
     """
     pyarrow, parquet = import_pyarrow()
     text = json.dumps(run, ensure_ascii=False).encode("utf-8", "backslashreplace")
-    schema = _make_schema(pyarrow).with_metadata({RUN_KEY: text})
+    has_categories = bool(run.get("categories"))
+    schema = _make_schema(pyarrow, has_categories=has_categories).with_metadata({RUN_KEY: text})
     remaining = iter(rows)
     with (
         part.open("wb") as file,
@@ -60,7 +68,7 @@ def import_pyarrow() -> tuple[Any, Any]:
     return pa, parquet
 
 
-def _make_schema(pa: Any) -> Any:
+def _make_schema(pa: Any, *, has_categories: bool) -> Any:
     # Status and code have few values: as dictionaries, readers group by numbers.
     few = pa.dictionary(pa.int8(), pa.string())
     prediction = {"class": pa.string(), "name": pa.string(), "probability": pa.float64()}
@@ -74,10 +82,20 @@ def _make_schema(pa: Any) -> Any:
             "modified": pa.timestamp("ns", tz="UTC"),
             **prediction,
             "predictions": pa.list_(pa.struct(prediction)),
+            **(_category_columns(pa) if has_categories else {}),
             "warnings": pa.list_(pa.string()),
             "sha256": pa.string(),
         }
     )
+
+
+def _category_columns(pa: Any) -> dict[str, Any]:
+    """The best fine and the best coarse category, and all."""
+    text, number = pa.string(), pa.float64()
+    best = {"id": text, "name": text, "probability": number}
+    columns = {f"{column}_{key}": kind for column in _BEST for key, kind in best.items()}
+    category = {"id": text, "name": text, "level": text, "probability": number}
+    return {**columns, "categories": pa.list_(pa.struct(category))}
 
 
 def _to_record(row: Row) -> dict[str, object]:
@@ -94,9 +112,23 @@ def _to_record(row: Row) -> dict[str, object]:
         "modified": _reachable(row.modified_ns),
         **(predictions[0] if predictions else {}),
         "predictions": predictions,
+        **_record_categories(row),
         "warnings": read_warnings(row),
         "sha256": row.sha256,
     }
+
+
+def _record_categories(row: Row) -> dict[str, object]:
+    categories = read_categories(row)
+    record: dict[str, object] = {"categories": [asdict(each) for each in categories]}
+    for column, level in _BEST.items():
+        if (best := best_of(level, categories)) is not None:
+            record |= {
+                f"{column}_id": best.id,
+                f"{column}_name": best.name,
+                f"{column}_probability": best.probability,
+            }
+    return record
 
 
 def _reachable(time_ns: int | None) -> int | None:

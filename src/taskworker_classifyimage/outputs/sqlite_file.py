@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from taskworker_classifyimage.local.rows import Row, to_text
 from taskworker_classifyimage.local.sqlite_errors import raising_os_errors
 from taskworker_classifyimage.outputs.cells import (
     path_text,
+    read_categories,
     read_predictions,
     read_text,
     read_warnings,
@@ -42,6 +44,13 @@ CREATE VIEW best AS
     SELECT files.path, class, name, probability FROM files
     JOIN predictions ON predictions.path = files.path AND rank = 1;
 """
+#: Only in files of runs with categories; ranks count within a level.
+_CATEGORIES: Final = """
+CREATE TABLE categories (
+    path TEXT NOT NULL, level TEXT NOT NULL, rank INTEGER NOT NULL, id TEXT NOT NULL,
+    name TEXT NOT NULL, probability REAL NOT NULL, PRIMARY KEY (path, level, rank)
+) WITHOUT ROWID;
+"""
 _MARKS: Final = f"PRAGMA application_id = {_APPLICATION_ID}; PRAGMA user_version = {_VERSION};"
 
 
@@ -61,12 +70,17 @@ class SqliteFile:
     def __init__(self) -> None:
         self._path = Path()
         self._database: sqlite3.Connection | None = None
+        self._has_categories = False
 
-    def open(self, path: Path) -> None:
+    def open(self, path: Path, *, has_categories: bool = False) -> None:
         """Opens a file that such a run left, or begins a new one.
 
         The file has its own name from the beginning: while it is open, a log lies beside it that
         has to have the same name.
+
+        Args:
+            path: of the file.
+            has_categories: whether a new file has a table for them.
 
         Raises:
             ConfigError: the file is something else.
@@ -78,7 +92,8 @@ class SqliteFile:
                 path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
             )
             try:
-                self._prepare(self._database)
+                self._prepare(self._database, _CATEGORIES if has_categories else "")
+                self._has_categories = has_categories
             except BaseException:
                 self.close()
                 raise
@@ -112,6 +127,8 @@ class SqliteFile:
         with self._transaction() as database:
             for row in rows:
                 _replace(database, row)
+                if self._has_categories:
+                    _replace_categories(database, row)
             database.execute("UPDATE checkpoint SET bytes = ?", (offset,))
 
     def finish(self, run: Mapping[str, object]) -> None:
@@ -141,7 +158,7 @@ class SqliteFile:
             raise ValueError("the file is not open")
         return self._database
 
-    def _prepare(self, database: sqlite3.Connection) -> None:
+    def _prepare(self, database: sqlite3.Connection, more: str) -> None:
         [(tables,)] = database.execute("SELECT count(*) FROM sqlite_schema")
         [(application,)] = database.execute("PRAGMA application_id")
         [(version,)] = database.execute("PRAGMA user_version")
@@ -154,7 +171,7 @@ class SqliteFile:
         # A kill loses nothing, a power cut the latest rows; the offset tells which.
         database.execute("PRAGMA synchronous = NORMAL")
         if not tables:
-            database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} {_MARKS} COMMIT")
+            database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} {more} {_MARKS} COMMIT")
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -206,6 +223,17 @@ def _replace(database: sqlite3.Connection, row: Row) -> None:
             for rank, each in enumerate(read_predictions(row), start=1)
         ),
     )
+
+
+def _replace_categories(database: sqlite3.Connection, row: Row) -> None:
+    path, ranks = path_text(row.path), Counter[str]()
+    database.execute("DELETE FROM categories WHERE path = ?", (path,))
+    for each in read_categories(row):
+        ranks[each.level] += 1
+        database.execute(
+            "INSERT INTO categories VALUES (?, ?, ?, ?, ?, ?)",
+            (path, each.level, ranks[each.level], each.id, each.name, each.probability),
+        )
 
 
 def _to_pair(entry: tuple[str, object]) -> tuple[str, str]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.rows import ODD_NAMES, RUN, classified, failed
+from support.rows import CATEGORIES, ODD_NAMES, RUN, classified, failed
 from taskworker_classifyimage.local.rows import Row
 from taskworker_classifyimage.outputs import csv_file
 from taskworker_classifyimage.outputs.cells import path_text
@@ -24,10 +24,12 @@ PATHS = st.text(
 )
 
 
-def written(folder: Path, rows: Iterable[Row], **flags: bool) -> list[dict[str, str]]:
+def written(
+    folder: Path, rows: Iterable[Row], *, categories: bool = False, **flags: bool
+) -> list[dict[str, str]]:
     """What a reader of CSV finds in the file."""
     part = folder / "rows.csv"
-    csv_file.write(part, rows, RUN, **flags)
+    csv_file.write(part, rows, {**RUN, "categories": categories or None}, **flags)
     excel = flags.get("excel", False)
     with part.open(encoding="utf-8-sig" if excel else "utf-8", newline="") as file:
         return list(csv.DictReader(file, delimiter=";" if excel else ",", strict=True))
@@ -81,6 +83,26 @@ def test_warnings_and_hashes_have_columns(tmp_path: Path, per_prediction: bool) 
     assert with_hash["sha256"] == "ab" * 32
     [without] = written(tmp_path, [row], per_prediction=per_prediction)
     assert "sha256" not in without
+
+
+@pytest.mark.parametrize("per_prediction", [False, True])
+def test_the_best_categories_have_columns(tmp_path: Path, per_prediction: bool) -> None:
+    """Before the warnings; empty for a file that was not classified."""
+    rows = [classified("1.jpg", 0.5, categories=CATEGORIES), failed("2.jpg")]
+    one, two = written(tmp_path, rows, categories=True, per_prediction=per_prediction)
+    columns = {
+        "category_id": "drink",
+        "category_name": "drink or drinking vessel",
+        "category_probability": "0.9",
+        "coarse_id": "food",
+        "coarse_name": "food or drink",
+        "coarse_probability": "0.95",
+    }
+    assert list(one)[-7:] == [*columns, "warnings"]
+    assert {key: one[key] for key in columns} == columns
+    assert {two[key] for key in columns} == {""}
+    [without] = written(tmp_path, rows[:1], per_prediction=per_prediction)
+    assert not columns.keys() & without.keys()
 
 
 def test_odd_names_come_back_and_no_two_are_alike(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from support.rows import MODIFIED_NS, ODD_NAMES, RUN, classified, failed
+from support.rows import CATEGORIES, MODIFIED_NS, ODD_NAMES, RUN, classified, failed
 from taskworker_classifyimage.errors import ConfigError
 from taskworker_classifyimage.local.rows import Row
 from taskworker_classifyimage.outputs import parquet_file
@@ -24,10 +24,10 @@ def library(name: str) -> Any:
     return import_module(name)
 
 
-def written(folder: Path, rows: Iterable[Row]) -> Path:
+def written(folder: Path, rows: Iterable[Row], **run: object) -> Path:
     library("pyarrow")
     part = folder / "rows.parquet"
-    parquet_file.write(part, rows, RUN)
+    parquet_file.write(part, rows, {**RUN, **run})
     return part
 
 
@@ -81,6 +81,23 @@ def test_a_row_comes_back(tmp_path: Path) -> None:
         [],
         None,
     ]
+
+
+def test_categories_have_columns(tmp_path: Path) -> None:
+    """The best of both levels and all of them; none of a file that was not classified."""
+    rows = [classified("1.jpg", categories=CATEGORIES), failed("2.jpg")]
+    part = written(tmp_path, rows, categories=True)
+    table = library("pyarrow.parquet").read_table(part).drop_columns(["modified"])
+    assert (table.num_columns, str(table.schema.field("category_name").type)) == (18, "string")
+    one, two = table.to_pylist()
+    assert one["categories"] == list(CATEGORIES)
+    assert [one[f"{column}_id"] for column in ("category", "coarse")] == ["drink", "food"]
+    assert one["category_name"] == "drink or drinking vessel"
+    assert (one["category_probability"], one["coarse_probability"]) == (0.9, 0.95)
+    assert (two["category_id"], two["coarse_name"], two["categories"]) == (None, None, [])
+    likely = "list_filter(categories, lambda c: c.id = 'alcohol' AND c.probability > 0.3)"
+    query = f"SELECT path FROM '{part}' WHERE len({likely}) > 0"
+    assert library("duckdb").sql(query).fetchall() == [("1.jpg",)]
 
 
 def test_duckdb_reads_it(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from support.programs import ROOT
-from support.rows import ODD_NAMES, RUN, classified, failed
+from support.rows import CATEGORIES, ODD_NAMES, RUN, classified, failed
 from taskworker_classifyimage.errors import ConfigError
 from taskworker_classifyimage.local.rows import Row
 from taskworker_classifyimage.outputs.cells import path_text
@@ -61,6 +61,36 @@ def test_a_row_comes_back(tmp_path: Path) -> None:
         ("1.jpg", 2, "n2", "Name 2", 1 / 3),
     ]
     assert query(path, "SELECT * FROM best") == [("1.jpg", "n1", "Name 1", 0.84)]
+
+
+def test_categories_have_a_table_with_ranks_within_their_level(tmp_path: Path) -> None:
+    """Which a later row of the same path replaces; other runs have no such table."""
+    path = tmp_path / "rows.sqlite"
+    file = SqliteFile()
+    file.open(path, has_categories=True)
+    file.add([classified("1.jpg", categories=CATEGORIES), failed("2.jpg")], 10)
+    best = "SELECT path, id, name, probability FROM categories WHERE level = 'fine' AND rank = 1"
+    assert query(path, best) == [("1.jpg", "drink", "drink or drinking vessel", 0.9)]
+    assert query(path, "SELECT level, rank, id FROM categories") == [
+        ("coarse", 1, "food"),
+        ("coarse", 2, "household"),
+        ("fine", 1, "drink"),
+        ("fine", 2, "dish"),
+        ("overlapping", 1, "alcohol"),
+    ]
+    file.add([classified("1.jpg", categories=CATEGORIES[:1])], 20)
+    file.close()
+    with opened(path):
+        assert query(path, "SELECT id FROM categories") == [("food",)]
+    with opened(tmp_path / "other.sqlite"):
+        pass
+    assert (
+        query(
+            tmp_path / "other.sqlite",
+            "SELECT name FROM sqlite_schema WHERE tbl_name = 'categories'",
+        )
+        == []
+    )
 
 
 def test_the_run_is_in_the_file(tmp_path: Path) -> None:
