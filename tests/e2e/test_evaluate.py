@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from support.packs import colour_network, write_pack
+from support.photos import ESPRESSO
 from support.same_process import RunHere
 
 
@@ -33,8 +34,26 @@ def test_a_folder_is_evaluated(tmp_path: Path, run_here: RunHere) -> None:
     assert "1  blue blue thing  ->  red red thing" in ended.stdout
     assert "1 file left out" in ended.stdout
     assert "not classified: 1 (unsupported_format)" in ended.stdout
+    assert "categories" not in ended.stdout
     with Image.open(plot) as drawn:
         assert len(set(drawn.convert("L").tobytes())) > 10
+
+
+def test_categories_are_judged_at_both_levels(tmp_path: Path, run_here: RunHere) -> None:
+    """An espresso that is said to be a red wine is right as a drink, and wrong as a class."""
+    for class_id in ("n07920052", "n07892512", "n02123394"):
+        (tmp_path / f"{class_id}.jpg").write_bytes(ESPRESSO)
+    for flags in ((), ("--fit-temperature",)):
+        ended = run_here("evaluate", str(tmp_path), *flags)
+        assert (ended.returncode, ended.stderr) == (0, "")
+        assert "top-1   33.3%" in ended.stdout
+        fine, coarse = (
+            next(line for line in ended.stdout.splitlines() if line.startswith(level))
+            for level in ("fine", "coarse")
+        )
+        assert fine.startswith("fine    66.7%  95 % confidence: 20.8% to 93.9%  mean confidence 9")
+        assert coarse.startswith("coarse  66.7%")
+        assert "  expected calibration error 0." in coarse
 
 
 def test_a_folder_that_tells_no_class_is_refused(tmp_path: Path, run_here: RunHere) -> None:

@@ -15,6 +15,7 @@ from taskworker_classifyimage.commands.output import print_table
 from taskworker_classifyimage.commands.parts import decoder_pool, load_first
 from taskworker_classifyimage.commands.progress import show_progress
 from taskworker_classifyimage.errors import ConfigError, extra
+from taskworker_classifyimage.local.category_outcomes import CategoryOutcomes
 from taskworker_classifyimage.local.engine import LocalEngine
 from taskworker_classifyimage.local.evaluation import (
     Outcome,
@@ -76,10 +77,12 @@ def run(
         )
     with decoder_pool(settings.decoding) as decoders:
         top = classifier.model.class_count if fit_temperature else _BEST
-        engine = LocalEngine(classifier, decoders, ClassifyRequest(top=top))
+        request = ClassifyRequest(top=top, categories=labels.is_ilsvrc2012)
+        engine = LocalEngine(classifier, decoders, request)
         sample = CalibrationSample(labels.ids) if fit_temperature else None
+        categories = CategoryOutcomes() if labels.is_ilsvrc2012 else None
         try:
-            outcomes, failed = _classify(engine, known, sample)
+            outcomes, failed = _classify(engine, known, sample, categories)
         finally:
             engine.close()
     if unknown := len(truths) - len(known):
@@ -87,6 +90,8 @@ def run(
     if not outcomes:
         raise ConfigError(f"none of the files in {folder} could be classified: {dict(failed)}")
     _print_accuracy(classifier, outcomes)
+    if categories is not None:
+        _print_categories(categories)
     for code, count in failed.items():
         print(f"not classified: {count} ({code})")
     if sample is not None:
@@ -98,18 +103,26 @@ def run(
 
 
 def _classify(
-    engine: LocalEngine, truths: Mapping[Path, str], sample: CalibrationSample | None
+    engine: LocalEngine,
+    truths: Mapping[Path, str],
+    sample: CalibrationSample | None,
+    categories: CategoryOutcomes | None,
 ) -> tuple[list[Outcome], Counter[str]]:
     progress = Progress(Filters(), total=len(truths))
 
     def note(rows: Sequence[Row]) -> None:
         progress.note(rows)
         for row in rows:
-            if sample is not None and row.status == "ok":
-                # All probabilities of many pictures would fill the memory as JSON.
-                predictions = cast("list[dict[str, Any]]", row.result["predictions"])
-                sample.add(predictions, truths[Path(row.path)])
-                del predictions[_BEST:]
+            if row.status != "ok":
+                continue
+            path, result = Path(row.path), cast("dict[str, Any]", row.result)
+            if categories is not None:
+                categories.add(path, result, truths[path])
+            if sample is not None:
+                sample.add(result["predictions"], truths[path])
+            # All of it would fill the memory, for many pictures.
+            result.pop("categories", None)
+            result["predictions"] = result["predictions"][:_BEST]
 
     rows = asyncio.run(_run(engine, (Found(str(path)) for path in truths), progress, note))
     failed, outcomes = Counter[str](), []
@@ -155,6 +168,19 @@ def _print_accuracy(classifier: Classifier, outcomes: Sequence[Outcome]) -> None
     verdict = "underconfident" if confidence < accuracy else "overconfident"
     print(f"mean confidence {confidence:.1%} against {accuracy:.1%} accuracy: {verdict}")
     print(f"expected calibration error {calibration_error(outcomes):.3f}")
+
+
+def _print_categories(categories: CategoryOutcomes) -> None:
+    print("categories: the sum of the probabilities of their classes")
+    for level, outcomes in categories.levels.items():
+        right, count = top_k(outcomes, 1), len(outcomes)
+        low, high = interval(right, count)
+        confidence = sum(outcome.confidence for outcome in outcomes) / count
+        print(
+            f"{level:6} {right / count:6.1%}  95 % confidence: {low:.1%} to {high:.1%}"
+            f"  mean confidence {confidence:.1%}"
+            f"  expected calibration error {calibration_error(outcomes):.3f}"
+        )
 
 
 def _print_temperature(sample: CalibrationSample, present: float) -> None:
