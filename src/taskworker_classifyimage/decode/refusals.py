@@ -18,7 +18,6 @@ _SIGNATURES: Final = (
     (b"\0\0\1\xba", "an MPEG video"),
     (b"\0\0\1\xb3", "an MPEG video"),
     (b"II\xbc\1", "a JPEG XR picture, which is not decoded"),
-    (b"8BPS\0\2", "a PSB, Photoshop's format for huge pictures, which is not decoded"),
     (b"P7\n", "a PAM picture, which is not decoded"),
     (b"PF\n", "a PFM picture in colour, which is not decoded"),
     (b"AT&TFORM", "a DjVu document"),

@@ -30,7 +30,6 @@ REFUSED = {
     "an MPEG transport stream": [(b"G" + bytes(187)) * 3],
     "a Flash video": [b"FLV\1" + bytes(40)],
     "a Windows Media file": [bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")],
-    "a PSB, .*": [b"8BPS\0\2" + bytes(40)],
     "a PAM picture, .*": [b"P7\nWIDTH 1\n"],
     "a PFM picture in colour, .*": [b"PF\n1 1\n-1.0\n" + bytes(12)],
     "a ZIP archive or an office document": [b"PK\3\4" + bytes(40)],

@@ -35,22 +35,6 @@ class Bmp(Format):
     signatures = (b"BM",)
 
 
-class Psd(Format):
-    """PSD, of which the merged picture is decoded."""
-
-    name = pillow_name = "PSD"
-    module = "PIL.PsdImagePlugin"
-    signatures = (b"8BPS\0\1",)
-
-    def loading_bytes(self, image: Image.Image, least_side: float) -> float:
-        """Compressed rows are decoded one plane after the other."""
-        return 2.0 + super().loading_bytes(image, least_side)
-
-    def is_other_kind(self, encoded: bytes) -> bool:
-        """Whether it has 16 or 32 bits a channel."""
-        return encoded[22:24] in (b"\0\x10", b"\0\x20")
-
-
 class Dds(Format):
     """DDS."""
 

@@ -7,13 +7,14 @@ from importlib.metadata import version
 from typing import Final
 
 from taskworker_classifyimage.decode.formats.base import Format
-from taskworker_classifyimage.decode.formats.bitmaps import Bmp, Dds, Gif, Pcx, Pnm, Psd, Tga
+from taskworker_classifyimage.decode.formats.bitmaps import Bmp, Dds, Gif, Pcx, Pnm, Tga
 from taskworker_classifyimage.decode.formats.heif import Avif, Heic
 from taskworker_classifyimage.decode.formats.icons import Cursor, Icon
 from taskworker_classifyimage.decode.formats.jpeg import Jpeg
 from taskworker_classifyimage.decode.formats.jpeg_2000 import Jpeg2000
 from taskworker_classifyimage.decode.formats.jpeg_xl import JpegXl
 from taskworker_classifyimage.decode.formats.png import Png
+from taskworker_classifyimage.decode.formats.psd import Psd
 from taskworker_classifyimage.decode.formats.raw import Raw
 from taskworker_classifyimage.decode.formats.tiff import Tiff
 from taskworker_classifyimage.decode.formats.webp import WebP
