@@ -107,4 +107,5 @@ def _to_gamma(linear: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
         clipped * 12.92,
         1.055 * np.maximum(clipped, 1e-9) ** (1 / 2.4) - 0.055,
     )
-    return np.rint(shown * 255).astype(np.uint8)
+    gamma: npt.NDArray[np.uint8] = np.rint(shown * 255).astype(np.uint8)
+    return gamma
