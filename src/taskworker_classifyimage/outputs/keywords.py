@@ -24,18 +24,23 @@ _DIVIDERS: Final = str.maketrans("|/", "--")
 _SWAPPED: Final = str.maketrans("|/", "/|")
 
 
-def clean_names(names: Iterable[str]) -> list[str]:
-    """Names as keywords, each once: one line of valid XML, without what divides a hierarchy."""
-    cleaned = (_clean(name) for name in names)
-    return [name for name in dict.fromkeys(cleaned) if name]
+def clean_paths(paths: Iterable[Sequence[str]]) -> list[str]:
+    """Names with what is above them as keywords, divided by "|", each once.
+
+    Names become one line of valid XML, without what divides a hierarchy. A path that another one
+    begins with is left out: programs show it anyway.
+    """
+    cleaned = ("|".join(filter(None, map(_clean, path))) for path in paths)
+    found = [path for path in dict.fromkeys(cleaned) if path]
+    return [path for path in found if not any(other.startswith(f"{path}|") for other in found)]
 
 
-def plan_changes(packet: XmpPacket, names: Sequence[str]) -> dict[Field, Change]:
+def plan_changes(packet: XmpPacket, wanted: Sequence[str]) -> dict[Field, Change]:
     """What to change so that just these keywords of this program are in a packet.
 
     Args:
         packet: what is there.
-        names: from `clean_names`; none removes what is there.
+        wanted: from `clean_paths`; none removes what is there.
     """
     own_paths, paths = _divide(packet.keywords(HIERARCHICAL))
     own_tags, tags = _divide(_swap(packet.keywords(TAGS)))
@@ -43,10 +48,11 @@ def plan_changes(packet: XmpPacket, names: Sequence[str]) -> dict[Field, Change]
     flat = packet.keywords(SUBJECT)
     own_flat = [each for each in flat if _is_own(each) or (each in below and each not in beside)]
     users_flat = [each for each in flat if each not in own_flat]
-    added = [f"{PARENT}|{name}" for name in names]
+    added = [f"{PARENT}|{path}" for path in wanted]
+    names = dict.fromkeys(name for path in wanted for name in path.split("|"))
     # Nothing is repeated when keywords are only removed.
-    repeated = [each for each in users_flat if each not in beside] if names else []
-    repeated_tags = paths + repeated if names else []
+    repeated = [each for each in users_flat if each not in beside] if wanted else []
+    repeated_tags = paths + repeated if wanted else []
     return {
         SUBJECT: _replace(own_flat, [name for name in names if name not in users_flat]),
         HIERARCHICAL: _replace(own_paths, added, _missing(repeated, paths)),

@@ -7,14 +7,14 @@ keywords are: see `keywords`.
 import contextlib
 import shutil
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 from taskworker_classifyimage.atomic_file import rename_flushed
 from taskworker_classifyimage.errors import printable
-from taskworker_classifyimage.outputs.cells import Prediction
-from taskworker_classifyimage.outputs.keywords import clean_names, plan_changes
+from taskworker_classifyimage.outputs.cells import CategorySum, Prediction, best_of
+from taskworker_classifyimage.outputs.keywords import clean_paths, plan_changes
 from taskworker_classifyimage.outputs.xmp_packet import EMPTY, XmpPacket
 from taskworker_classifyimage.outputs.xmp_reading import SidecarUnusable
 
@@ -32,15 +32,20 @@ def sidecar_of(picture: Path, style: Style = "full") -> Path:
 def write_sidecar(
     picture: Path,
     predictions: Iterable[Mapping[str, object]],
+    categories: Iterable[Mapping[str, object]] = (),
     *,
     style: Style = "full",
     min_probability: float,
 ) -> bool:
     """Makes the names of predictions the keywords of a picture that come from this program.
 
+    With categories, each name is below that of its fine category; the best of these is a keyword
+    also without a name below it.
+
     Args:
         picture: it need not exist, and is not read.
         predictions: of its result, most probable first.
+        categories: of its result, most probable first.
         style: the name of the sidecar.
         min_probability: less probable ones become no keywords. If none is left, those of an
             earlier run are removed, and no sidecar is made.
@@ -52,9 +57,8 @@ def write_sidecar(
         SidecarUnusable: there is one that cannot be understood; it is left as it is.
         OSError: it cannot be read or written; it is left as it is.
     """
-    known = (Prediction.from_json(each) for each in predictions)
-    names = clean_names(each.name for each in known if each.probability >= min_probability)
-    return _change(sidecar_of(picture, style), names)
+    paths = clean_paths(_list_paths(predictions, categories, min_probability))
+    return _change(sidecar_of(picture, style), paths)
 
 
 def remove_sidecar_keywords(picture: Path, *, style: Style = "full") -> bool:
@@ -69,14 +73,31 @@ def remove_sidecar_keywords(picture: Path, *, style: Style = "full") -> bool:
     return _change(sidecar_of(picture, style), [])
 
 
-def _change(sidecar: Path, names: list[str]) -> bool:
+def _list_paths(
+    predictions: Iterable[Mapping[str, object]],
+    categories: Iterable[Mapping[str, object]],
+    least: float,
+) -> Iterator[tuple[str, ...]]:
+    """Keywords with what is above them."""
+    best = best_of("fine", map(CategorySum.from_json, categories))
+    if best is not None and best.probability >= least:
+        yield (best.name,)
+    for each in predictions:
+        known = Prediction.from_json(each)
+        if known.probability >= least:
+            above = cast("list[Mapping[str, object]]", each.get("categories", ()))
+            fine = (str(category["name"]) for category in above if category["level"] == "fine")
+            yield (*fine, known.name)
+
+
+def _change(sidecar: Path, paths: list[str]) -> bool:
     before = _read(sidecar)
-    if before is None and not names:
+    if before is None and not paths:
         return False
     content = EMPTY if before is None else before
     try:
         packet = XmpPacket(content)
-        after = packet.change(plan_changes(packet, names))
+        after = packet.change(plan_changes(packet, paths))
     except SidecarUnusable as err:
         raise SidecarUnusable(f"{printable(str(sidecar))} is left as it is: {err}") from None
     if after == before:

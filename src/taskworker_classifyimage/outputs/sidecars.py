@@ -22,10 +22,17 @@ def write_sidecars(rows: Sequence[Row], style: Style, min_probability: float) ->
     for row in rows:
         # Members of archives, and standard input, have no place for one.
         if row.status == "ok" and os.path.isfile(row.path):  # noqa: PTH113 - not UTF-8, perhaps
-            predictions = cast("list[dict[str, object]]", row.result["predictions"])
+            predictions, categories = (
+                cast("list[dict[str, object]]", row.result.get(key, ()))
+                for key in ("predictions", "categories")
+            )
             try:
                 write_sidecar(
-                    Path(row.path), predictions, style=style, min_probability=min_probability
+                    Path(row.path),
+                    predictions,
+                    categories,
+                    style=style,
+                    min_probability=min_probability,
                 )
             except (SidecarUnusable, OSError) as err:
                 problems.append(printable(str(err)))

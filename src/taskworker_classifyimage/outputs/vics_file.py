@@ -10,8 +10,16 @@ from taskworker_classifyimage.local.rows import Row
 from taskworker_classifyimage.local.vics.case import Case
 from taskworker_classifyimage.local.vics.pieces import Medium, read_pieces
 from taskworker_classifyimage.local.vics.stored import PathRefused
-from taskworker_classifyimage.outputs.cells import Prediction, read_predictions, read_text
+from taskworker_classifyimage.outputs.cells import (
+    CategorySum,
+    Prediction,
+    best_of,
+    read_categories,
+    read_predictions,
+    read_text,
+)
 from taskworker_classifyimage.outputs.vics_medium import (
+    CATEGORIES,
     CLASSES,
     MODEL,
     VERSION,
@@ -23,6 +31,8 @@ from taskworker_classifyimage.outputs.vics_medium import (
 
 #: Files that several media name are looked up once, mostly.
 _REMEMBERED: Final = 10_000
+#: Categories that are less probable would only make the case larger.
+_LEAST_CATEGORY: Final = 0.01
 
 
 @dataclass(slots=True)
@@ -76,19 +86,26 @@ def write(
 
 def make_notes(row: Row, min_probability: float) -> Notes:
     """What is written about a classified file."""
-    predictions = read_predictions(row)
-    names = (each.name for each in predictions if each.probability >= min_probability)
+    predictions, categories = read_predictions(row), read_categories(row)
+    best = best_of("fine", categories)
+    shown: list[Prediction | CategorySum] = [*predictions, *([best] if best else [])]
+    names = (each.name for each in shown if each.probability >= min_probability)
     library, model = read_text(row, "library"), read_text(row, "model")
     details = {
-        CLASSES: "; ".join(map(_describe, predictions)),
+        CLASSES: "; ".join(_describe(e.class_id, e.name, e.probability) for e in predictions),
+        CATEGORIES: "; ".join(
+            _describe(e.id, e.name, e.probability)
+            for e in categories
+            if e.probability >= _LEAST_CATEGORY
+        ),
         MODEL: f"{model} ({library})" if model and library else model or "",
         VERSION: read_text(row, "version") or "",
     }
     return Notes(clean_names(names), details)
 
 
-def _describe(each: Prediction) -> str:
-    return f"{each.class_id} {each.name} {each.probability:.4f}"
+def _describe(known_by: str, name: str, probability: float) -> str:
+    return f"{known_by} {name} {probability:.4f}"
 
 
 def _change(

@@ -17,9 +17,10 @@ from taskworker_classifyimage.outputs.cells import to_unicode
 OWN_TAGS: Final = "ClassifyImage Tags"
 #: What else this program adds to `MediaMetadata`.
 CLASSES: Final = "ClassifyImage Classes"
+CATEGORIES: Final = "ClassifyImage Categories"
 MODEL: Final = "ClassifyImage Model"
 VERSION: Final = "ClassifyImage Version"
-_OWN: Final = (CLASSES, OWN_TAGS, MODEL, VERSION)
+_OWN: Final = (CLASSES, CATEGORIES, OWN_TAGS, MODEL, VERSION)
 #: What divides tags in a text: the first one that is in it, else a comma.
 _DIVIDERS: Final = (";", "|", ",")
 #: What no name may hold: dividers, and what moves a terminal's cursor.

@@ -35,9 +35,10 @@ USERS = st.sampled_from(["a", "b", "auto", "a|b", "b/a"]) | KEYWORDS.filter(
 )
 
 
-def write(picture: Path, *names: str, style: Style = "full") -> bool:
-    """Writes names of equal probability."""
-    predictions = [{"class": name, "name": name, "probability": 0.5} for name in names]
+def write(picture: Path, *names: str, style: Style = "full", above: str | None = None) -> bool:
+    """Writes names of equal probability, below a category if there is one."""
+    below = {} if above is None else {"categories": [{"name": above, "level": "fine"}]}
+    predictions = [{"class": name, "name": name, "probability": 0.5, **below} for name in names]
     return write_sidecar(picture, predictions, style=style, min_probability=0.5)
 
 
@@ -77,6 +78,35 @@ def test_probable_names_become_keywords(tmp_path: Path) -> None:
         ["auto|Persian cat", "auto|tabby"],
         ["auto/Persian cat", "auto/tabby"],
     ]
+
+
+def test_names_are_below_their_category(tmp_path: Path) -> None:
+    """The best category is a keyword by itself only if no name below it is probable."""
+    drink, dish = ({"id": each, "name": each, "level": "fine"} for each in ("drink", "dish"))
+    food = {"id": "food", "name": "food or drink", "level": "coarse"}
+    predictions = [
+        {"class": "n1", "name": "espresso", "probability": 0.4, "categories": [drink, food]},
+        {"class": "n2", "name": "pizza", "probability": 0.3, "categories": [dish, food]},
+        {"class": "n3", "name": "red wine", "probability": 0.2, "categories": [drink, food]},
+    ]
+    sums = [{**food, "probability": 0.9}, {**drink, "probability": 0.6}]
+    picture = tmp_path / "1.jpg"
+    for least, flat, paths in (
+        (0.5, ["drink"], ["drink"]),
+        (0.3, ["drink", "espresso", "dish", "pizza"], ["drink|espresso", "dish|pizza"]),
+        (
+            0.2,
+            ["drink", "espresso", "dish", "pizza", "red wine"],
+            ["drink|espresso", "dish|pizza", "drink|red wine"],
+        ),
+    ):
+        assert write_sidecar(picture, predictions, sums, min_probability=least)
+        tags = [f"auto/{each.replace('|', '/')}" for each in paths]
+        assert keywords(sidecar_of(picture)) == [flat, [f"auto|{each}" for each in paths], tags]
+    assert write(picture, "espresso")
+    assert keywords(sidecar_of(picture))[0] == ["espresso"]
+    assert remove_sidecar_keywords(picture)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_probable_names_there_is_no_sidecar(tmp_path: Path) -> None:
@@ -183,6 +213,7 @@ def test_a_users_keyword_without_hierarchy_is_repeated_for_programs_that_read_on
     tags=st.lists(USERS, max_size=4),
     first=st.lists(USERS | st.text(), max_size=4),
     second=st.lists(USERS | st.text(), max_size=4),
+    above=st.none() | USERS,
 )
 def test_no_keyword_is_lost_and_no_run_leaves_a_trace(
     tmp_path_factory: pytest.TempPathFactory,
@@ -191,6 +222,7 @@ def test_no_keyword_is_lost_and_no_run_leaves_a_trace(
     tags: list[str],
     first: list[str],
     second: list[str],
+    above: str | None,
 ) -> None:
     """Whatever the words: runs repeat exactly, and all that the user had is there in the end."""
     lists = {SUBJECT: users, HIERARCHICAL: paths, TAGS: tags}
@@ -201,15 +233,15 @@ def test_no_keyword_is_lost_and_no_run_leaves_a_trace(
     packet = XmpPacket(template)
     sidecar.write_bytes(packet.change({key: Change((), each) for key, each in lists.items()}))
     assert keywords(sidecar) == [users, paths, tags]
-    write(picture, *first)
-    write(picture, *second)
+    write(picture, *first, above=above)
+    write(picture, *second, above=above)
     content = sidecar.read_bytes()
-    assert not write(picture, *second)
+    assert not write(picture, *second, above=above)
     remove_sidecar_keywords(picture)
     for found, before in zip(keywords(sidecar), (users, paths, tags), strict=True):
         assert found[: len(before)] == before
         assert not any(each.startswith(OWN) for each in found)
-    write(picture, *second)
+    write(picture, *second, above=above)
     after = XmpPacket(content)
     assert list(map(set, keywords(sidecar))) == [set(after.keywords(each)) for each in FIELDS]
 
