@@ -162,10 +162,10 @@ def _open(
 
 
 def _check_size(width: int, height: int, max_pixels: int) -> None:
-    if width * height > max_pixels:
-        raise TooLarge(f"the picture has {width} x {height} pixels; the limit is {max_pixels}")
     if width < 1 or height < 1:
         raise DamagedPicture(f"the picture's header says that it has {width} x {height} pixels")
+    if width * height > max_pixels:
+        raise TooLarge(f"the picture has {width} x {height} pixels; the limit is {max_pixels}")
 
 
 def _load_pixels(picture: Picture, spec: InputSpec) -> Picture:
