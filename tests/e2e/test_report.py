@@ -1,6 +1,5 @@
 """The report in a real browser: what people do with it, and that names in it do no harm."""
 
-import io
 import shutil
 import sys
 from collections.abc import Iterator
@@ -8,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 
 from support.odd_folders import make_odd_folder
 from support.programs import run_command
+from support.report_page import FOLDER, Opened, write_report
 from support.rows import ODD_NAMES, RUN, classified, failed
 from taskworker_classifyimage.local.rows import Row
-from taskworker_classifyimage.outputs import csv_file, report
+from taskworker_classifyimage.outputs import csv_file
 from taskworker_classifyimage.outputs.cells import path_text
 
 HOSTILE = (
@@ -26,8 +25,6 @@ HOSTILE = (
     "=cmd|' /C calc'!A0",
     "\uff0bSUM(1)",
 )
-#: As odd as the name of a page may be.
-FOLDER = "report #1 100% \N{CAT FACE}_files"
 #: Nothing has run that stands in a name.
 HARMLESS = "window.pwned === undefined && document.title === 'Classified pictures'"
 
@@ -47,35 +44,6 @@ def hostile(name: str) -> Row:
     """A picture of which everything has that name."""
     prediction = {"class": name, "name": name, "probability": 0.5}
     return classified(name, predictions=[prediction], warnings=[name])
-
-
-def write_report(folder: Path, rows: list[Row]) -> Path:
-    """A page of pictures, all with the same thumbnail."""
-    content = io.BytesIO()
-    Image.effect_noise((96, 72), 60).save(content, "JPEG")
-    path, run = folder / "report.html", {**RUN, "language": "en"}
-    files = folder / FOLDER
-    report.write(path, files, files.name, rows, run, lambda _: content.getvalue())
-    return path
-
-
-class Opened:
-    """A report that is open, with all that it asks for and complains of."""
-
-    def __init__(self, browser: Any, path: Path) -> None:
-        self.page = browser.new_page()
-        self.requests: list[str] = []
-        self.complaints: list[str] = []
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.goto(path.as_uri())
-
-    def shows(self, text: str) -> None:
-        """Waits until this is what the page says of its pictures."""
-        from playwright.sync_api import expect  # noqa: PLC0415 - not always installed
-
-        expect(self.page.locator("#count")).to_have_text(text)
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,14 @@ _PROBABILITIES = st.floats(0, 1)
 _PREDICTIONS = st.fixed_dictionaries(
     {"class": _TEXTS, "name": _TEXTS, "probability": _PROBABILITIES}
 )
-_CATEGORIES = st.fixed_dictionaries({"name": _TEXTS, "probability": _PROBABILITIES})
+_CATEGORIES = st.fixed_dictionaries(
+    {
+        "id": _TEXTS | st.sampled_from(["drink", "food"]),
+        "name": _TEXTS,
+        "level": st.sampled_from(["fine", "coarse", "overlapping"]),
+        "probability": _PROBABILITIES,
+    }
+)
 _RESULTS = st.fixed_dictionaries(
     {"predictions": st.lists(_PREDICTIONS, max_size=3)},
     optional={
@@ -108,8 +115,10 @@ def check_result(row: Row, entry: list[Any], detail: list[Any], facts: Any) -> N
         (to_unicode(each["class"]), to_unicode(each["name"]), each["probability"])
         for each in result["predictions"]
     ]
-    assert [(facts["categories"][number], each) for number, each in pairs(detail[5])] == [
-        (to_unicode(each["name"]), each["probability"]) for each in result.get("categories", [])
+    categories = result.get("categories", [])
+    assert [(facts["categories"][number][:3], each) for number, each in pairs(detail[5])] == [
+        ([to_unicode(each[key]) for key in ("id", "name", "level")], each["probability"])
+        for each in categories
     ]
     assert detail[6] == [to_unicode(each) for each in result.get("warnings", [])]
     assert detail[7] == (to_unicode(result["error"]) if "error" in result else None)
@@ -118,14 +127,35 @@ def check_result(row: Row, entry: list[Any], detail: list[Any], facts: Any) -> N
     elif detail[4]:
         assert entry[3] == detail[4][0]
         assert entry[4] == pytest.approx(detail[4][1], abs=6e-5)
-        assert entry[5:] == detail[5][:1]
+    else:
+        assert entry[3:5] == ([None, None] if categories else [])
+    if row.code is None:
+        check_index(pairs(entry[5:]), categories, facts)
+
+
+def check_index(indexed: list[Any], categories: list[Any], facts: Any) -> None:
+    """It has the best category of each level, and all others that are likely."""
+    firsts = {each["level"]: place for place, each in reversed(list(enumerate(categories)))}
+    expected = [
+        each
+        for place, each in enumerate(categories)
+        if each["probability"] >= 0.05 or firsts[each["level"]] == place
+    ]
+    assert [facts["categories"][number][0] for number, _ in indexed] == [
+        to_unicode(each["id"]) for each in expected
+    ]
+    for (number, probability), each in zip(indexed, expected, strict=True):
+        assert probability == pytest.approx(each["probability"], abs=6e-5)
+        parents = {"drink": "food"}
+        assert facts["categories"][number][3] == parents.get(each["id"], "")
 
 
 @pytest.mark.parametrize("name", [*ODD_NAMES, "</script><!--<script>", "\u2028\u202e"])
 def test_odd_texts_are_data(tmp_path: Path, name: str) -> None:
     """Wherever they stand, there are the page's own script elements and no others."""
     plain = write(tmp_path, [classified("a"), failed("b")])
-    odd = classified(name, warnings=[name], categories=[{"name": name, "probability": 1.0}])
+    category = {"id": name, "name": name, "level": name, "probability": 1.0}
+    odd = classified(name, warnings=[name], categories=[category])
     page = write(tmp_path, [odd, failed(name, error=name)])
     assert page.text.count("<script") == plain.text.count("<script")
     assert page.text.count("</script") == plain.text.count("</script")

@@ -5,11 +5,13 @@ import json
 import os
 from collections import Counter
 from collections.abc import Mapping
-from typing import Final, TypeVar, cast
+from typing import Final, TypeVar
 
 from taskworker_classifyimage.local.rows import Row, to_text
 from taskworker_classifyimage.outputs.cells import (
+    CategorySum,
     path_text,
+    read_categories,
     read_predictions,
     read_text,
     read_warnings,
@@ -19,7 +21,10 @@ from taskworker_classifyimage.outputs.cells import (
 #: How the index names each status.
 _STATUS: Final = {"ok": 0, "not_a_picture": 1, "failed": 2}
 
-_Name = TypeVar("_Name", str, tuple[str, str])
+#: Less probable categories of a picture are in its details only.
+_LEAST_CATEGORY: Final = 0.05
+
+_Name = TypeVar("_Name", str, tuple[str, str], tuple[str, str, str])
 
 
 class Shortener:
@@ -27,14 +32,14 @@ class Shortener:
 
     Attributes:
         classes: class and name, by their number.
-        categories: names, by their number.
+        categories: id, name and level, by their number.
         codes: why files were not classified, by their number.
         counts: of rows, by status.
     """
 
     def __init__(self) -> None:
         self.classes: dict[tuple[str, str], int] = {}
-        self.categories: dict[str, int] = {}
+        self.categories: dict[tuple[str, str, str], int] = {}
         self.codes: dict[str, int] = {}
         self.counts: Counter[str] = Counter()
         self._folder: str | None = None
@@ -44,15 +49,15 @@ class Shortener:
         """All names, by their numbers."""
         return {
             "classes": list(self.classes),
-            "categories": list(self.categories),
+            "categories": [[*each, _parent_of(each[0])] for each in self.categories],
             "codes": list(self.codes),
         }
 
     def shorten(self, row: Row) -> list[object]:
         """What is searched, filtered and sorted by.
 
-        Folder (0 for that of the row before), name, status, and then class, probability and
-        category of the best prediction, or the code.
+        Folder (0 for that of the row before), name, status, and then the code, or class and
+        probability of the best prediction and the likely categories (number, probability, ...).
         """
         self.counts[row.status] += 1
         path = path_text(row.path)
@@ -62,11 +67,11 @@ class Shortener:
         self._folder = folder
         if row.code is not None:
             return [*entry, _number(self.codes, to_unicode(row.code))]
-        predictions, categories = self._predictions(row), self._categories(row)
-        if predictions:
+        predictions, categories = self._predictions(row), self._likely_categories(row)
+        if predictions or categories:
             # Sorting and filtering need no more digits; the details have all.
-            entry += [predictions[0], round(predictions[1], 4)]
-        return [*entry, *categories[:1]] if predictions else entry
+            entry += [predictions[0], round(predictions[1], 4)] if predictions else [None, None]
+        return [*entry, *categories]
 
     def detail(self, row: Row, thumbnail: bytes | None) -> list[object]:
         """All else.
@@ -91,15 +96,26 @@ class Shortener:
         return [value for pair in pairs for value in pair]
 
     def _categories(self, row: Row) -> list[float]:
-        found = cast("list[Mapping[str, object]]", row.result.get("categories", ()))
-        pairs = [
-            (
-                _number(self.categories, to_unicode(str(each["name"]))),
-                float(cast("float", each["probability"])),
-            )
-            for each in found
-        ]
+        pairs = [(self._number_of(each), each.probability) for each in read_categories(row)]
         return [value for pair in pairs for value in pair]
+
+    def _likely_categories(self, row: Row) -> list[float]:
+        """The best of each level in any case, so that each picture has a place in groups."""
+        found = read_categories(row)
+        best = {each.level: each for each in reversed(found)}
+        likely = (e for e in found if e.probability >= _LEAST_CATEGORY or best[e.level] is e)
+        pairs = [(self._number_of(each), round(each.probability, 4)) for each in likely]
+        return [value for pair in pairs for value in pair]
+
+    def _number_of(self, each: CategorySum) -> int:
+        return _number(self.categories, (each.id, each.name, each.level))
+
+
+def _parent_of(category_id: str) -> str:
+    """The coarse category of a fine one; empty if there is none, or it is not known here."""
+    from taskworker_classifyimage.classify.categories import load_categories  # noqa: PLC0415 - not for all
+
+    return next((each.parent for each in load_categories().all if each.id == category_id), "")
 
 
 def encode_json(value: object) -> str:

@@ -49,9 +49,10 @@ function toDetail([thumbnail, size, modified, sha256, predictions, categories, w
     predictions: toPairs(predictions).map(([number, probability]) => ({
       class: facts.classes[number][0], name: facts.classes[number][1], probability,
     })),
-    categories: toPairs(categories).map(([number, probability]) => ({
-      name: facts.categories[number], probability,
-    })),
+    categories: toPairs(categories).map(([number, probability]) => {
+      const [id, name, level] = facts.categories[number];
+      return { id, name, level, probability };
+    }),
     warnings: warnings ?? [],
     error: error ?? null,
   };

@@ -9,16 +9,18 @@ function makeCell(place) {
   cell.setAttribute("aria-setsize", String(shown.length));
   cell.setAttribute("aria-posinset", String(place + 1));
   cell.setAttribute("aria-label", describe(at));
-  cell.title = toVisible(pathOf(at));
+  cell.title = groupsByCategory()
+    ? `${toVisible(pathOf(at))}\n${toVisible(groupName(at))}`
+    : toVisible(pathOf(at));
   cell.append(make("span", "check"), makeTile(at), makeCaption(at));
   return cell;
 }
 
 function describe(at) {
   const name = toVisible(index.names[at]);
-  const probability = index.probability[at];
+  const probability = probabilityOf(at);
   const percent = probability === NONE ? "" : `, ${sayPercent(probability)}`;
-  return `${name}, ${toVisible(groupName(at))}${percent}`;
+  return `${name}, ${toVisible(nameOf(at))}${percent}`;
 }
 
 /** A neutral tile, which the thumbnail covers when it is there. */
@@ -31,13 +33,12 @@ function makeTile(at) {
 function makeCaption(at) {
   const caption = make("span", "caption");
   caption.append(
-    make("bdi", "class", toVisible(groupName(at))),
+    make("bdi", "class", toVisible(nameOf(at))),
     make("bdi", "name", toVisible(index.names[at])),
   );
   if (state.view === "list") caption.append(make("bdi", "folder", toVisible(index.folders[at])));
-  if (index.probability[at] !== NONE) {
-    caption.append(make("span", "percent", sayPercent(index.probability[at])));
-  }
+  const probability = probabilityOf(at);
+  if (probability !== NONE) caption.append(make("span", "percent", sayPercent(probability)));
   return caption;
 }
 

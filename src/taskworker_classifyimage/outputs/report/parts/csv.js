@@ -20,7 +20,15 @@ function listColumns() {
   for (let rank = 1; rank <= facts.run.top; rank += 1) {
     columns.push(`class_${rank}`, `name_${rank}`, `probability_${rank}`);
   }
+  for (const column of listLevels().keys()) {
+    columns.push(`${column}_id`, `${column}_name`, `${column}_probability`);
+  }
   return [...columns, "warnings", "sha256"];
+}
+
+/** Columns of categories, and the level of which each has the best one. */
+function listLevels() {
+  return new Map(facts.run.categories ? [["category", "fine"], ["coarse", "coarse"]] : []);
 }
 
 function toCells(at, detail) {
@@ -32,6 +40,11 @@ function toCells(at, detail) {
     const each = detail.predictions[rank];
     if (each === undefined) cells.push(null, null, null);
     else cells.push(each.class, each.name, withoutPoint(each.probability));
+  }
+  for (const level of listLevels().values()) {
+    const best = detail.categories.find((each) => each.level === level);
+    if (best === undefined) cells.push(null, null, null);
+    else cells.push(best.id, best.name, withoutPoint(best.probability));
   }
   return [...cells, detail.warnings.join("; "), detail.sha256];
 }

@@ -1,6 +1,9 @@
 // The pane with all that is known of one picture.
 
 const pane = byId("details");
+const LEVELS = ["coarse", "fine", "overlapping"];
+// A picture has many categories that are hardly likely.
+const LEAST_CATEGORY = 0.01;
 let detailed = NONE;
 
 async function showDetails(at, takesFocus = false) {
@@ -47,14 +50,18 @@ function makeLarge(at, detail) {
   return tile;
 }
 
-/** Predictions as bars, or why there are none; warnings. */
+/** Categories and predictions as bars, or why there are none; warnings. */
 function makeFindings(at, detail) {
   const found = [];
   if (detail.error !== null || index.status[at] !== OK) {
     found.push(makeFailure(at, detail));
   }
+  for (const level of LEVELS) {
+    const likely = detail.categories.filter((each) => each.level === level
+      && each.probability >= LEAST_CATEGORY);
+    if (likely.length > 0) found.push(makeBars(say(`level_${level}`), likely));
+  }
   if (detail.predictions.length > 0) found.push(makeBars(say("predictions"), detail.predictions));
-  if (detail.categories.length > 0) found.push(makeBars(say("categories"), detail.categories));
   for (const warning of detail.warnings) found.push(make("p", "warning", toVisible(warning)));
   return found;
 }
@@ -78,7 +85,7 @@ function makeBars(title, predictions) {
     track.append(bar);
     const label = make("span", "label");
     const name = make("bdi", "name", toVisible(each.name));
-    if (each.class !== undefined) name.title = toVisible(each.class);
+    name.title = toVisible(each.class ?? each.id);
     label.append(name, make("span", "percent", sayPercent(each.probability)));
     entry.append(label, track);
     list.append(entry);

@@ -1,19 +1,31 @@
 // Which pictures are shown, and in which order.
 
+// Percent. A category counts the pictures in which it is more likely than not.
+const FULL_RANGE = { least: 0, most: 100 };
+const CATEGORY_RANGE = { least: 50, most: 100 };
+
 const state = {
   status: null,
-  by: "class",
+  by: facts.categories.length > 0 ? "category" : "class",
   group: null,
   words: [],
-  least: 0,
-  most: 100,
+  ...FULL_RANGE,
   sort: "run",
   view: "grid",
 };
 let shown = new Int32Array(0);
 
+/** The range before anybody has moved it. */
+function defaultRange() {
+  return state.by === "category" ? CATEGORY_RANGE : FULL_RANGE;
+}
+
+Object.assign(state, defaultRange());
+
 function isFiltered() {
-  return state.group !== null || state.words.length > 0 || state.least > 0 || state.most < 100;
+  const { least, most } = defaultRange();
+  return state.group !== null || state.words.length > 0
+    || state.least !== least || state.most !== most;
 }
 
 /** Groups of what is not classified are by its reason. */
@@ -21,17 +33,33 @@ function groupsByReason() {
   return state.status === NO_PICTURE || state.status === FAILED;
 }
 
-/** The group that a picture is in; NONE if in none. */
+function groupsByCategory() {
+  return state.by === "category" && !groupsByReason();
+}
+
+/** The one group that a picture is shown in, with others of its best class or category. */
 function groupOf(at) {
   if (groupsByReason()) return index.group[at];
   if (index.status[at] !== OK) return NONE;
-  return state.by === "category" ? index.category[at] : index.group[at];
+  return groupsByCategory() ? index.category[at] : index.group[at];
 }
 
 function nameOfGroup(group) {
-  if (group === NONE) return say("no_class");
+  if (group === NONE) return say(groupsByCategory() ? "no_category" : "no_class");
   if (groupsByReason()) return sayCode(facts.codes[group]);
-  return state.by === "category" ? facts.categories[group] : facts.classes[group][1];
+  return groupsByCategory() ? facts.categories[group][1] : facts.classes[group][1];
+}
+
+/** What a picture is called: the category that is looked at, the best one, or the best class. */
+function nameOf(at) {
+  const category = groupsByCategory() ? state.group ?? index.category[at] : NONE;
+  return category === NONE ? groupName(at) : nameOfGroup(category);
+}
+
+/** The probability of that. */
+function probabilityOf(at) {
+  if (groupsByCategory() && state.group !== null) return sumOf(at, state.group);
+  return groupsByCategory() && index.category[at] !== NONE ? index.sum[at] : index.probability[at];
 }
 
 /** Positions of the pictures that pass all filters but that of the group. */
@@ -47,24 +75,41 @@ function findMatches() {
   return Int32Array.from(found);
 }
 
+/** Whether the best class is in the range; null if that is not asked. */
 function makeRange() {
-  if (groupsByReason() || (state.least === 0 && state.most === 100)) return null;
+  if (groupsByReason() || groupsByCategory()) return null;
+  if (state.least === 0 && state.most === 100) return null;
+  return (at) => isInRange(index.probability[at]);
+}
+
+function isInRange(probability) {
   // The index has 4 decimals, in single precision.
-  const least = state.least / 100 - 1e-6;
-  const most = state.most / 100 + 1e-6;
-  return (at) => index.probability[at] >= least && index.probability[at] <= most;
+  return probability >= state.least / 100 - 1e-6 && probability <= state.most / 100 + 1e-6;
 }
 
 function hasWord(at, word, groups) {
   const named = groups[index.status[at] === OK ? 0 : 1];
-  return index.searched[at].includes(word) || named.has(index.group[at]);
+  return index.searched[at].includes(word) || named.has(index.group[at])
+    || hasCategory(at, groups[2]);
 }
 
-/** Numbers of the classes, and of the codes, that a word is in. */
+/** Whether one of these categories is the best one, or more likely than not. */
+function hasCategory(at, categories) {
+  if (categories.size === 0) return false;
+  for (let each = index.starts[at]; each < index.starts[at + 1]; each += 1) {
+    const category = index.categories[each];
+    if (!categories.has(category)) continue;
+    if (category === index.category[at] || index.sums[each] >= 0.5) return true;
+  }
+  return false;
+}
+
+/** Numbers of the classes, of the codes, and of the categories that a word is in. */
 function findClasses(word) {
   return [
     findNumbers(facts.classes, ([id, name]) => id === word || toSearched(name).includes(word)),
     findNumbers(facts.codes, (code) => toSearched(`${sayCode(code)} ${code}`).includes(word)),
+    findNumbers(facts.categories, ([id, name]) => id === word || toSearched(name).includes(word)),
   ];
 }
 
@@ -73,16 +118,36 @@ function findNumbers(values, matches) {
 }
 
 function keepGroup(found) {
-  return state.group === null ? found : found.filter((at) => groupOf(at) === state.group);
+  if (state.group === null) return found;
+  return found.filter(groupsByCategory()
+    ? (at) => isInRange(sumOf(at, state.group))
+    : (at) => groupOf(at) === state.group);
 }
 
-/** How many pictures each group has, most first. */
+/** How many pictures each group has, most first; a picture is in one of them. */
 function countGroups(found) {
   const counts = new Map();
+  for (const at of found) count(counts, groupOf(at));
+  counts.delete(NONE);
+  return sortCounts(counts);
+}
+
+/** How many pictures each category has; a picture is in each one whose probability is in range. */
+function countCategories(found) {
+  const counts = new Map();
   for (const at of found) {
-    const group = groupOf(at);
-    if (group !== NONE) counts.set(group, (counts.get(group) ?? 0) + 1);
+    for (let each = index.starts[at]; each < index.starts[at + 1]; each += 1) {
+      if (isInRange(index.sums[each])) count(counts, index.categories[each]);
+    }
   }
+  return sortCounts(counts);
+}
+
+function count(counts, group) {
+  counts.set(group, (counts.get(group) ?? 0) + 1);
+}
+
+function sortCounts(counts) {
   return [...counts].sort(
     ([one, first], [other, second]) => second - first
       || compareTexts(nameOfGroup(one), nameOfGroup(other)),
@@ -93,7 +158,7 @@ function countGroups(found) {
 function countRanges(found, ranges) {
   const counts = new Array(ranges).fill(0);
   for (const at of found) {
-    const probability = index.probability[at];
+    const probability = probabilityOf(at);
     if (probability !== NONE) counts[Math.min(ranges - 1, Math.floor(probability * ranges))] += 1;
   }
   return counts;
@@ -112,10 +177,8 @@ function sortPictures(found) {
 
 /** Compares two positions; those that are equal stay in the order of the run. */
 function makeCompare(found) {
-  const { probability } = index;
-  if (state.sort === "best") {
-    return (one, other) => probability[other] - probability[one] || one - other;
-  }
+  const isSurer = (one, other) => probabilityOf(other) - probabilityOf(one) || one - other;
+  if (state.sort === "best") return isSurer;
   if (state.sort === "least") return (one, other) => doubt(other) - doubt(one) || one - other;
   if (state.sort === "path") {
     const ranks = rankPaths();
@@ -125,7 +188,7 @@ function makeCompare(found) {
     const ranks = new Map(countGroups(found).map(([group], rank) => [group, rank]));
     const rank = (at) => ranks.get(groupOf(at)) ?? Infinity;
     return (one, other) => (rank(one) === rank(other)
-      ? probability[other] - probability[one] || one - other
+      ? isSurer(one, other)
       : rank(one) - rank(other));
   }
   return null;
@@ -133,7 +196,8 @@ function makeCompare(found) {
 
 /** How uncertain a picture is: files without a probability are last. */
 function doubt(at) {
-  return index.probability[at] === NONE ? NONE : 1 - index.probability[at];
+  const probability = probabilityOf(at);
+  return probability === NONE ? NONE : 1 - probability;
 }
 
 let pathRanks = null;

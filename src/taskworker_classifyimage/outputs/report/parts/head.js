@@ -15,6 +15,10 @@ function sayRun() {
 
 function showHead() {
   byId("summary").textContent = sayRun();
+  if (facts.categories.length > 0) {
+    byId("search").placeholder = say("search_categories");
+    byId("search").setAttribute("aria-label", say("search_categories"));
+  }
   const list = byId("about");
   for (const [key, value] of Object.entries(facts.run)) {
     if (key === "failed_by_code" || value === null) continue;

@@ -18,7 +18,13 @@ function readIndex() {
     // Of the best class, or of the code where it was not classified.
     group: new Int32Array(count).fill(NONE),
     probability: new Float32Array(count).fill(NONE),
-    category: new Int32Array(count).fill(NONE),
+    // The best fine category, and its probability.
+    category: new Int16Array(count).fill(NONE),
+    sum: new Float32Array(count).fill(NONE),
+    // All likely categories: those of a picture from its start to that of the next one.
+    starts: new Int32Array(count + 1),
+    categories: [],
+    sums: [],
     searched: new Array(count),
   };
   let at = 0;
@@ -35,14 +41,35 @@ function readIndex() {
   return columns;
 }
 
-function addEntry(columns, at, folder, [, name, status, group, probability, category]) {
+function addEntry(columns, at, folder, [, name, status, group, probability, ...categories]) {
   columns.folders[at] = folder;
   columns.names[at] = name;
   columns.status[at] = status;
   columns.group[at] = group ?? NONE;
   columns.probability[at] = probability ?? NONE;
-  columns.category[at] = category ?? NONE;
   columns.searched[at] = toSearched(folder + name);
+  for (let each = 0; each < categories.length; each += 2) {
+    addCategory(columns, at, categories[each], categories[each + 1]);
+  }
+  columns.starts[at + 1] = columns.categories.length;
+}
+
+/** The most probable ones come first. */
+function addCategory(columns, at, category, sum) {
+  columns.categories.push(category);
+  columns.sums.push(sum);
+  if (columns.category[at] === NONE && facts.categories[category][2] === "fine") {
+    columns.category[at] = category;
+    columns.sum[at] = sum;
+  }
+}
+
+/** The probability of a category; NONE if it is hardly likely. */
+function sumOf(at, category) {
+  for (let each = index.starts[at]; each < index.starts[at + 1]; each += 1) {
+    if (index.categories[each] === category) return index.sums[each];
+  }
+  return NONE;
 }
 
 /** Text in the form in which it is compared: case and kind of encoding do not matter. */

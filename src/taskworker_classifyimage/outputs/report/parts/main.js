@@ -50,15 +50,21 @@ function takeSearch() {
 }
 
 function reset() {
-  Object.assign(state, { group: null, words: [], least: 0, most: 100 });
+  Object.assign(state, { group: null, words: [], ...defaultRange() });
   byId("search").value = "";
-  byId("least").value = 0;
-  byId("most").value = 100;
+  placeSliders();
   update();
 }
 
 function change(values) {
   Object.assign(state, values);
+  update();
+}
+
+function groupBy(by) {
+  Object.assign(state, { by, group: null });
+  Object.assign(state, defaultRange());
+  placeSliders();
   update();
 }
 
@@ -83,8 +89,8 @@ function connect() {
     "help-close": () => byId("help").close(),
     "view-grid": () => change({ view: "grid" }),
     "view-list": () => change({ view: "list" }),
-    "by-class": () => change({ by: "class", group: null }),
-    "by-category": () => change({ by: "category", group: null }),
+    "by-class": () => groupBy("class"),
+    "by-category": () => groupBy("category"),
     "more-groups": () => { showsAllGroups = true; update(); },
     csv: exportCsv,
     copy: copyPaths,
@@ -108,4 +114,5 @@ function connect() {
 showHead();
 showKeys();
 connect();
+placeSliders();
 update();
