@@ -4,46 +4,37 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from support.api import Api
-from support.page import Visit, make_broken, make_photos, visiting
+from support.page import (
+    Visit,
+    empty,
+    make_broken,
+    make_photos,
+    running_bridge,
+    running_with_worker,
+    visiting,
+)
 from support.photos import ESPRESSO
-from support.programs import RunningBridge, bridge, free_port, worker
+from support.programs import RunningBridge
 from support.waiting import wait_until
 
 BEST = ".card .bars li:first-child .name"
 
 
-@contextmanager
-def running(data: Path) -> Iterator[RunningBridge]:
-    """A bridge in a process of its own."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}/"
-    with bridge(data, port):
-        api = Api(url)
-        api.wait_until_up()
-        yield RunningBridge(api, url, data)
-
-
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBridge]:
-    """A bridge with a worker that knows the usual classes."""
-    with running(tmp_path_factory.mktemp("bridge")) as found:
-        flags = ("--model", "EfficientNetLite0", "--decoder-processes", "1")
-        with worker(found.url, "lab-3", *flags):
-            wait_until(lambda: found.api.json("GET", "workers/list/"))
-            yield found
+    with running_with_worker(tmp_path_factory.mktemp("bridge")) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBridge]:
     """A bridge without a worker."""
-    with running(tmp_path_factory.mktemp("bridge")) as found:
+    with running_bridge(tmp_path_factory.mktemp("bridge")) as found:
         yield found
 
 
@@ -63,11 +54,6 @@ def lonely(chromium: Any, alone: RunningBridge) -> Iterator[Visit]:
     with visiting(chromium, alone.url) as opened:
         opened.is_live()
         yield opened
-
-
-def empty(api: Api) -> None:
-    for task in api.tasks():
-        api.remove(task["id"])
 
 
 # Pictures

@@ -5,11 +5,15 @@ import io
 import random
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
+from support.api import Api
 from support.photos import ESPRESSO
+from support.programs import Program, RunningBridge, free_port, worker
+from support.waiting import wait_until
 
 #: What a browser does when files are dropped; a test cannot hold a mouse with files.
 _DROP = """([files, kinds]) => {
@@ -49,6 +53,33 @@ def make_photos(count: int) -> list[File]:
 def make_broken() -> File:
     """The beginning of a photograph, without a pixel of it."""
     return "broken.jpg", ESPRESSO[:200]
+
+
+@contextmanager
+def running_bridge(data: Path, port: int | None = None, token: str = "") -> Iterator[RunningBridge]:
+    """A bridge in a process of its own, without a worker."""
+    port = port or free_port()
+    url, environ = f"http://127.0.0.1:{port}/", {"bridgetoken": token} if token else {}
+    flags = ("--bridge-port", str(port), "--bridge-data", str(data))
+    with Program("bridge", *flags, environ=environ):
+        api = Api(url, token or None)
+        api.wait_until_up()
+        yield RunningBridge(api, url, data)
+
+
+@contextmanager
+def running_with_worker(data: Path) -> Iterator[RunningBridge]:
+    """The same with a worker that knows the usual classes."""
+    flags = ("--model", "EfficientNetLite0", "--decoder-processes", "1")
+    with running_bridge(data) as served, worker(served.url, "lab-3", *flags):
+        wait_until(lambda: served.api.json("GET", "workers/list/"))
+        yield served
+
+
+def empty(api: Api) -> None:
+    """Removes all tasks."""
+    for task in api.tasks():
+        api.remove(task["id"])
 
 
 class Visit:
@@ -122,7 +153,7 @@ def visiting(browser: Any, url: str, **options: Any) -> Iterator[Visit]:
     try:
         visit = Visit(context, url)
         yield visit
-        assert visit.complaints == []
+        assert visit.complaints == [], "\n".join(visit.complaints)
         assert visit.page.evaluate("window.pwned === undefined")
     finally:
         context.close()

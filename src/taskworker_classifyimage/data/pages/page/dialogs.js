@@ -4,20 +4,24 @@ import { byId, setText } from "./dom.js";
 
 const SHOWN_MS = 5000;
 let shown = 0;
+let settle = () => {};
 
 /** Asks whether to do something; the button says what. */
 export function confirm(question, action) {
   const dialog = byId("confirm");
+  // The end of an earlier question may not have been told yet.
+  settle(false);
   setText(byId("confirm-question"), question);
   setText(byId("confirm-yes"), action);
   dialog.returnValue = "";
   dialog.showModal();
-  return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
-  });
+  return new Promise((resolve) => { settle = resolve; });
 }
 
 export function connectDialogs() {
+  byId("confirm").addEventListener("close", ({ target }) => {
+    if (!target.open) settle(target.returnValue === "yes");
+  });
   byId("confirm-yes").addEventListener("click", () => byId("confirm").close("yes"));
   byId("confirm-no").addEventListener("click", () => byId("confirm").close());
   // The bridge cannot be used without it.

@@ -29,12 +29,12 @@ export function connectHead() {
   connectionChanged.listen(showConnection);
   workersChanged.listen(showMissingWorker);
   setInterval(showMissingWorker, CHECK_MS);
-  languageChanged.listen(() => { showCounts(); showConnection(); showLanguages(); showCommand(); });
+  languageChanged.listen(() => { showCounts(); showConnection(); showLanguages(); });
   byId("page-language").addEventListener("change", ({ target }) => chooseLanguage(target.value));
   byId("theme").addEventListener("click", switchTheme);
   byId("copy-command").addEventListener("click", () => copyText(makeCommand(), say("copied")));
   showLanguages();
-  showCommand();
+  setText(byId("command"), makeCommand());
   showConnection();
 }
 
@@ -57,12 +57,8 @@ function showConnection() {
 }
 
 function showMissingWorker() {
-  byId("no-worker").hidden = hasWorker(TASK_TYPE) !== false;
-}
-
-function showCommand() {
-  setText(byId("command"), makeCommand());
   byId("command-token").hidden = !hasToken();
+  byId("no-worker").hidden = hasWorker(TASK_TYPE) !== false;
 }
 
 function makeCommand() {

@@ -26,22 +26,24 @@ export async function restartTask(id) {
   applyChanges([{ id, type, createdat, file, status: "open" }], []);
 }
 
-/** Removes tasks once the user has confirmed how many. */
+/** Removes tasks once the user has confirmed how many; gives whether that was so. */
 export async function removeMany(ids) {
   const isSure = await confirm(sayCount("confirm_remove", ids.length), sayCount("remove_n", ids.length));
-  if (!isSure) return;
+  if (!isSure) return false;
   const done = await doAll(ids, removeTask, "removing");
   removeTasks(done);
   announce(sayCount("removed", done.length));
+  return true;
 }
 
 export async function restartMany(ids) {
   if (ids.length > 1) {
     const question = sayCount("confirm_restart", ids.length);
-    if (!await confirm(question, sayCount("restart_n", ids.length))) return;
+    if (!await confirm(question, sayCount("restart_n", ids.length))) return false;
   }
   const done = await doAll(ids, restartTask, "restarting");
   announce(sayCount("restarted", done.length));
+  return true;
 }
 
 /** Does something with each task; gives the ids with which it worked. */

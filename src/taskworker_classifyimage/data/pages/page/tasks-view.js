@@ -129,9 +129,12 @@ function showCut() {
 
 async function act(what) {
   const ids = selected.size > 0 ? listShown().filter((id) => selected.has(id)) : listShown();
-  await what(ids);
+  const place = rows.host.contains(document.activeElement) ? roving.place : null;
+  if (!await what(ids)) return;
   clearSelection();
   update();
+  // What had the focus may be gone.
+  if (place !== null) roving.moveTo(place);
 }
 
 function measure(width) {
