@@ -31,7 +31,7 @@ from taskworker_classifyimage.bridge_server.server import Clocks
 from taskworker_classifyimage.bridge_server.store import TaskStore
 from taskworker_classifyimage.decode import DecodeLimits
 
-TOKEN = "a-token-of-the-tests"  # noqa: S105 - of a test
+TOKEN = "a-token-of-the-tests"
 VIEWS = ("pictures", "tasks", "workers", "programs")
 #: A proxy that gathers events, one that takes only small files, and one that asks for a password.
 OTHER_PROXIES = """

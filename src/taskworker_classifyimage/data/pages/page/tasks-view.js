@@ -107,10 +107,11 @@ function showSelection() {
   const text = count > 0 ? sayCount("selected", count) : sayCount("matching", found.length);
   setText(byId("task-count"), text);
   byId("task-unselect").hidden = count === 0;
-  for (const [id, key] of [["task-restart", "restart"], ["task-remove", "remove"]]) {
-    setText(byId(id), count === 0 && found.length > 1 ? say(`${key}_all`) : say(key));
-    byId(id).disabled = found.length === 0;
-  }
+  const isForAll = count === 0 && found.length > 1;
+  setText(byId("task-restart"), say(isForAll ? "restart_all" : "restart"));
+  setText(byId("task-remove"), say(isForAll ? "remove_all" : "remove"));
+  byId("task-restart").disabled = found.length === 0;
+  byId("task-remove").disabled = found.length === 0;
   const box = byId("task-all");
   box.checked = count > 0 && count === found.length;
   box.indeterminate = count > 0 && count < found.length;
