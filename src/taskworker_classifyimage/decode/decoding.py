@@ -123,6 +123,8 @@ def _load_or_salvage(
     if kind.is_truncated(encoded):
         return _salvage(kind, encoded, spec, limits)
     picture = _open(kind, encoded, spec, limits)
+    if picture.share < 1:
+        return _accept_part(picture, spec)
     try:
         loaded = _load_pixels(picture, spec)
         if not kind.is_cut_short(encoded, loaded.image):
@@ -193,7 +195,10 @@ def _salvage(kind: Format, encoded: bytes, spec: InputSpec, limits: DecodeLimits
         Exception: whatever a decoder raises.
     """
     reopen = partial(_open, kind, spec=spec, limits=limits, extra=kind.salvaging_bytes)
-    salvaged = kind.salvage(encoded, reopen)
+    return _accept_part(kind.salvage(encoded, reopen), spec)
+
+
+def _accept_part(salvaged: Picture, spec: InputSpec) -> Picture:
     percent = round(100 * salvaged.share)
     if salvaged.share < MIN_SHARE:
         raise DamagedPicture(

@@ -13,10 +13,7 @@ from taskworker_classifyimage.decode.arrays import to_uint8
 from taskworker_classifyimage.decode.colour import to_srgb
 from taskworker_classifyimage.decode.formats.base import Format, import_library
 from taskworker_classifyimage.decode.picture import Picture
-from taskworker_classifyimage.decode.salvage import Reopen
 
-#: Where `open` notes that rows are missing.
-_IS_CUT: Final = "rows are missing"
 _SHADES: Final = 256
 _INVERTED: Final = [255 - value for value in range(256)]
 
@@ -42,18 +39,10 @@ class Psd(Format):
     def open(self, encoded: bytes) -> Picture:
         header = psd.read_header(encoded)
         image, known = _read_image(encoded, header)
-        if not known.all():
-            image.info[_IS_CUT] = True
-        return Picture(image, *image.size, None, False, self.describe_decoder())
-
-    def is_cut_short(self, encoded: bytes, image: Image.Image) -> bool:  # noqa: ARG002
-        return _IS_CUT in image.info
-
-    def salvage(self, encoded: bytes, reopen: Reopen) -> Picture:
-        """Each row is known if it is there in all channels."""
-        picture = reopen(encoded)
-        _, known = _read_image(encoded, psd.read_header(encoded))
-        mask = np.repeat(known[:, np.newaxis], picture.image.width, axis=1)
+        picture = Picture(image, *image.size, None, False, self.describe_decoder())
+        if known.all():
+            return picture
+        mask = np.repeat(known[:, np.newaxis], image.width, axis=1)
         return replace(picture, mask=mask, share=float(known.mean()))
 
 
