@@ -49,7 +49,7 @@ def write_tiff(tags: Tags, blocks: Sequence[bytes], order: str = "<") -> bytes:
     return head + bytes(4) + behind + b"".join(blocks)
 
 
-def pack(rows: npt.NDArray[np.generic], bits: int) -> bytes:
+def pack(rows: npt.NDArray[np.uint8], bits: int) -> bytes:
     """(H, N) numbers, the highest bit first; each row begins with a byte."""
     single = (rows[:, :, np.newaxis] >> np.arange(bits - 1, -1, -1)) & 1
     return np.packbits(single.reshape(len(rows), -1).astype(np.uint8), axis=1).tobytes()

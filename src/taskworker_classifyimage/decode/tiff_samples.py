@@ -3,7 +3,6 @@
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import product
 from typing import Any, Final, Literal
 
@@ -28,7 +27,7 @@ COMPRESSIONS: Final = (_UNCOMPRESSED, _LZW, _DEFLATE, _OLD_DEFLATE, _PACKBITS)
 _MAX_TILE_PIXELS: Final = 2**26
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Layout:
     """Where the samples of the first picture are.
 
@@ -44,22 +43,22 @@ class Layout:
         """The first value of a tag."""
         return first_value(self.directory, tag, default)
 
-    @cached_property
+    @property
     def size(self) -> tuple[int, int]:
         """Width and height, in pixels."""
         return self.first(tiff.WIDTH, 0), self.first(tiff.LENGTH, 0)
 
-    @cached_property
+    @property
     def samples(self) -> int:
         """How many numbers a pixel has."""
         return self.first(tiff.SAMPLES)
 
-    @cached_property
+    @property
     def is_planar(self) -> bool:
         """Whether each of them has a plane of its own."""
         return self.first(tiff.PLANAR) == _PLANES and self.samples > 1
 
-    @cached_property
+    @property
     def subsampling(self) -> tuple[int, int]:
         """Columns and rows of pixels that share their colours."""
         if self.first(tiff.PHOTOMETRIC) != YCBCR:
@@ -69,7 +68,7 @@ class Layout:
             raise ValueError(f"subsampling of {across} x {down}")
         return across, down
 
-    @cached_property
+    @property
     def block(self) -> tuple[int, int]:
         """Width and height of a strip or tile, in pixels."""
         width, height = self.size

@@ -1,4 +1,5 @@
 import zlib
+from collections.abc import Callable
 from itertools import product
 
 import imagecodecs
@@ -63,13 +64,13 @@ def tags_of(width: int, height: int, photometric: int, bits: list[int]) -> Tags:
 
 
 def compress(block: bytes, compression: int) -> bytes:
-    encode = {
+    encoders: dict[int, Callable[[bytes], bytes]] = {
         UNPACKED: bytes,
         LZW: imagecodecs.lzw_encode,
         DEFLATE: zlib.compress,
         PACKBITS: imagecodecs.packbits_encode,
-    }[compression]
-    return bytes(encode(block))
+    }
+    return bytes(encoders[compression](block))
 
 
 @pytest.mark.parametrize("bits", [2, 3, 4, 5, 6, 7])
@@ -91,8 +92,8 @@ def units_of(bands: list[npt.NDArray[np.uint8]], across: int, down: int) -> npt.
     y, cb, cr = bands
     height, width = y.shape
     blocks = y.reshape(height // down, down, width // across, across).transpose(0, 2, 1, 3)
-    blocks = blocks.reshape(height // down, width // across, down * across)
-    return np.concatenate([blocks, cb[:, :, np.newaxis], cr[:, :, np.newaxis]], axis=2)
+    in_units = blocks.reshape(height // down, width // across, down * across)
+    return np.concatenate([in_units, cb[:, :, np.newaxis], cr[:, :, np.newaxis]], axis=2)
 
 
 def shared(image: Image.Image, across: int, down: int) -> list[npt.NDArray[np.uint8]]:
