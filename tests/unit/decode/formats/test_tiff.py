@@ -64,7 +64,7 @@ def tags_of(width: int, height: int, photometric: int, bits: list[int]) -> Tags:
 
 
 def compress(block: bytes, compression: int) -> bytes:
-    encoders: dict[int, Callable[[bytes], bytes]] = {
+    encoders: dict[int, Callable[[bytes], bytes | bytearray]] = {
         UNPACKED: bytes,
         LZW: imagecodecs.lzw_encode,
         DEFLATE: zlib.compress,
