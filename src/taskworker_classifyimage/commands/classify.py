@@ -46,22 +46,30 @@ def run(
         raise ConfigError("--model: 'classify' takes one model")
     if taskbridgeurl is not None or outputs.sidecar_remove:
         return _run_without_model(
-            _make_job(path, files, outputs, settings), taskbridgeurl, calling, answers.request()
+            _make_job(path, files, answers, outputs, settings),
+            taskbridgeurl,
+            calling,
+            answers.request(),
         )
     from taskworker_classifyimage.commands.parts import decoder_pool  # noqa: PLC0415 - not for all
 
     # First of all: what decoders import takes as long as all the rest of the start.
     with decoder_pool(settings.decoding) as decoders:
-        job = _make_job(path, files, outputs, settings)
+        job = _make_job(path, files, answers, outputs, settings)
         return _run_with_model(job, decoders, settings, answers, remembers=not outputs.no_dedup)
 
 
 def _make_job(
-    path: tuple[str, ...], files: Files, outputs: Outputs, settings: LocalSettings
+    path: tuple[str, ...],
+    files: Files,
+    answers: Answers,
+    outputs: Outputs,
+    settings: LocalSettings,
 ) -> "FolderJob":
     from taskworker_classifyimage.commands.folder_job import FolderJob  # noqa: PLC0415 - see above
 
-    job = FolderJob(path, files, outputs, is_quiet=settings.general.quiet)
+    kept = answers.make_filter()
+    job = FolderJob(path, files, outputs, kept, is_quiet=settings.general.quiet)
     job.check()
     return job
 

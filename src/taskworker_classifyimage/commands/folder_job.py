@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from taskworker_classifyimage.commands.case_job import check_case, describe_case, find_case
 from taskworker_classifyimage.commands.progress import describe_end, show_progress
 from taskworker_classifyimage.errors import ConfigError, ExitCode, OutputFailed, printable
+from taskworker_classifyimage.local.category_filter import CategoryFilter
 from taskworker_classifyimage.local.counting import Counting
 from taskworker_classifyimage.local.filters import Filters
 from taskworker_classifyimage.local.found import Found
@@ -45,8 +46,17 @@ _MOST_UNREADABLE: Final = 1000
 class FolderJob:
     """Classifies what the user named, once."""
 
-    def __init__(self, paths: Sequence[str], named: Files, wanted: Outputs, *, is_quiet: bool):
+    def __init__(
+        self,
+        paths: Sequence[str],
+        named: Files,
+        wanted: Outputs,
+        kept: CategoryFilter | None = None,
+        *,
+        is_quiet: bool,
+    ):
         """Touches nothing yet; raises `ConfigError` if the outputs are wrong."""
+        self._kept = kept
         self._paths = paths
         self._named = named
         self._wanted = wanted
@@ -68,7 +78,8 @@ class FolderJob:
 
         make = partial(make_output, style=self._style)
         make_case = None if self._case is None else partial(self._write_case, self._case)
-        return OutputFiles(self._chosen, make, make_case, is_lean=self._style.is_lean)
+        keeps = None if self._kept is None else self._kept.keeps
+        return OutputFiles(self._chosen, make, make_case, keeps, is_lean=self._style.is_lean)
 
     def _write_case(self, case: Case, part: Path, find_row: Callable[[str], Row | None]) -> None:
         from taskworker_classifyimage.outputs import vics_file  # noqa: PLC0415 - not for all
@@ -109,7 +120,8 @@ class FolderJob:
             if self._files is not None:
                 named = {"folder": str(Path.cwd()), "paths": list(self._paths), "started": _now()}
                 case = {} if self._case is None else {"case": str(self._case.path)}
-                self._open(self._files, {**facts, **named, **case})
+                kept = {} if self._kept is None else self._kept.describe()
+                self._open(self._files, {**facts, **named, **case, **kept})
         try:
             asyncio.run(self._classify(open_engine))
             if self._files is not None and not self._is_stopped:
@@ -204,11 +216,12 @@ class FolderJob:
         if self._wanted.sidecar is not None:
             # Before the rows: after a kill, a run does not come back to what has one.
             self._write_sidecars(rows, self._wanted.sidecar)
+        kept = rows if self._kept is None else list(filter(self._kept.keeps, rows))
         written = self._progress.written
         how = f"written so far: {counted(written, 'file')}"
         if self._files is None:
             with _as_output_failed(how, "standard output"):
-                _print_rows(rows, self._style)
+                _print_rows(kept, self._style)
             if self._failed is not None:
                 with _as_output_failed(how):
                     self._failed.add(rows)
@@ -217,6 +230,7 @@ class FolderJob:
             with _as_output_failed(way_out, str(self._files.checkpoint.path)):
                 self._files.append(rows)
         self._progress.note(rows)
+        self._progress.left_out += len(rows) - len(kept)
 
     def _finish(self, files: "OutputFiles") -> None:
         counts = self._counts = Counts(files.checkpoint.index.count())

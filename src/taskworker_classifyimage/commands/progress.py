@@ -31,6 +31,8 @@ def describe_end(progress: Progress, passed_s: float) -> str:
     if progress.done.failed:
         codes = ", ".join(f"{count:,} {code}" for code, count in progress.done.failures().items())
         parts.append(f"{progress.done.failed:,} failed ({codes})")
+    if progress.left_out:
+        parts.append(f"{progress.left_out:,} left out by --category")
     if progress.reused:
         parts.append(f"{progress.reused:,} were there already")
     if progress.changed:

@@ -97,16 +97,34 @@ class BridgeEngine:
                 self._notes.forget_task(task_id)
 
     def _complete(self, result: dict[str, object]) -> Mapping[str, object]:
-        """What other programs' workers leave out; without the predictions that are not wanted."""
+        """What other programs' workers leave out; without what is not wanted."""
         code = {"code": ErrorCode.INTERNAL} if "error" in result else {}
-        predictions = result.get("predictions")
-        strong = [
+        strong = self._choose(result.get("predictions"))
+        for each in strong:
+            if "categories" in each:
+                each["categories"] = _list_categories(each["categories"])
+        more = {}
+        if "categories" in result:
+            more["categories"] = self._choose(_list_categories(result["categories"]))
+        return {**code, **result, "predictions": strong, **more}
+
+    def _choose(self, entries: object) -> list[dict[str, object]]:
+        """Those that are probable enough."""
+        return [
             each
-            for each in (predictions if isinstance(predictions, list) else ())
+            for each in (entries if isinstance(entries, list) else ())
             if isinstance(each, dict) and _is_at_least(each.get("probability"), self._least)
         ]
-        return {**code, **result, "predictions": strong}
 
 
 def _is_at_least(probability: object, least: float) -> bool:
     return isinstance(probability, int | float) and probability >= least
+
+
+def _list_categories(entries: object) -> list[dict[str, object]]:
+    """Without entries that are no categories."""
+    return [
+        each
+        for each in (entries if isinstance(entries, list) else ())
+        if isinstance(each, dict) and each.keys() >= {"id", "name", "level"}
+    ]

@@ -46,6 +46,7 @@ class Progress:
         changed: those of them that have changed since.
         total: all files; None as long as they are not counted.
         unreadable: folders that cannot be read.
+        left_out: files of this run that are of no category that is wanted.
         sidecars_failed: pictures whose sidecar cannot be written.
     """
 
@@ -55,6 +56,7 @@ class Progress:
     changed: int = 0
     total: int | None = None
     unreadable: list[str] = field(default_factory=list)
+    left_out: int = 0
     sidecars_failed: int = 0
 
     def note(self, rows: Sequence[Row]) -> None:

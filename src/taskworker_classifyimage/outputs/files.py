@@ -40,6 +40,8 @@ _FIXED: Final = (
     "top",
     "min_probability",
     "categories",
+    "category",
+    "category_probability",
     "synonyms",
     "provenance",
     "folder",
@@ -67,6 +69,7 @@ class OutputFiles:
         outputs: Sequence[Output],
         make: Make,
         make_case: MakeCase | None = None,
+        keeps: Callable[[Row], bool] | None = None,
         *,
         is_lean: bool = False,
     ) -> None:
@@ -76,13 +79,15 @@ class OutputFiles:
             outputs: at least one.
             make: writes each of them at the end.
             make_case: the same for a case.
+            keeps: which rows the outputs get, except for a case; None: all.
             is_lean: whether JSON lines hold less than the checkpoint.
         """
         self._outputs = outputs
         self._make = make
         self._make_case = make_case
-        whole = [output for output in outputs if output.format == "jsonl" and not is_lean]
-        self._own = whole[0] if whole else None
+        self._keeps = keeps
+        whole = [output for output in outputs if output.format == "jsonl"]
+        self._own = whole[0] if whole and not is_lean and keeps is None else None
         self._base = (self._own or outputs[0]).path
         rows = _add(self._base, ".part" if self._own else ".checkpoint.jsonl")
         self.checkpoint = Checkpoint(rows, Index(_add(self._base, ".index.sqlite")))
@@ -90,7 +95,9 @@ class OutputFiles:
         has_report = any(output.format == "html" for output in outputs)
         self.thumbnails = Thumbnails(self.checkpoint.index) if has_report else None
         #: Tables that others read while the run goes on.
-        self._tables = {output: SqliteFile() for output in outputs if output.format == "sqlite"}
+        self._tables = {
+            output: SqliteFile(keeps) for output in outputs if output.format == "sqlite"
+        }
         self._facts: dict[str, object] = {}
         self._was_finished = False
         self._stack = ExitStack()
@@ -187,7 +194,8 @@ class OutputFiles:
     def _make_one(self, output: Output) -> None:
         part = _add(output.path, ".part")
         part.unlink(missing_ok=True)
-        rows = (row for _, row in self.checkpoint.rows())
+        all_rows = (row for _, row in self.checkpoint.rows())
+        rows = all_rows if self._keeps is None else filter(self._keeps, all_rows)
         if output.format == "html":
             self._make_report(output.path, part, rows)
         elif output.format == "vics" and self._make_case is not None:

@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -51,6 +51,11 @@ CREATE TABLE categories (
     name TEXT NOT NULL, probability REAL NOT NULL, PRIMARY KEY (path, level, rank)
 ) WITHOUT ROWID;
 """
+_DELETIONS: Final = (
+    "DELETE FROM files WHERE path = ?",
+    "DELETE FROM predictions WHERE path = ?",
+    "DELETE FROM categories WHERE path = ?",
+)
 _MARKS: Final = f"PRAGMA application_id = {_APPLICATION_ID}; PRAGMA user_version = {_VERSION};"
 
 
@@ -65,9 +70,11 @@ def remove(path: Path) -> None:
 
 
 class SqliteFile:
-    """One file of results; used by one thread at a time. The constructor opens nothing."""
+    """One file of results; used by one thread at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, keeps: Callable[[Row], bool] | None = None) -> None:
+        """Opens nothing; `keeps` tells which rows belong into it, None: all."""
+        self._keeps = keeps
         self._path = Path()
         self._database: sqlite3.Connection | None = None
         self._has_categories = False
@@ -124,11 +131,15 @@ class SqliteFile:
         Raises:
             OSError: they cannot be written, such as on a full disk; those before are kept.
         """
+        deletions = _DELETIONS if self._has_categories else _DELETIONS[:2]
         with self._transaction() as database:
             for row in rows:
-                _replace(database, row)
-                if self._has_categories:
-                    _replace_categories(database, row)
+                for deletion in deletions:
+                    database.execute(deletion, (path_text(row.path),))
+                if self._keeps is None or self._keeps(row):
+                    _insert(database, row)
+                    if self._has_categories:
+                        _insert_categories(database, row)
             database.execute("UPDATE checkpoint SET bytes = ?", (offset,))
 
     def finish(self, run: Mapping[str, object]) -> None:
@@ -199,10 +210,10 @@ class SqliteFile:
                 raise
 
 
-def _replace(database: sqlite3.Connection, row: Row) -> None:
+def _insert(database: sqlite3.Connection, row: Row) -> None:
     path = path_text(row.path)
     database.execute(
-        "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             path,
             row.status,
@@ -215,7 +226,6 @@ def _replace(database: sqlite3.Connection, row: Row) -> None:
             "; ".join(read_warnings(row)),
         ),
     )
-    database.execute("DELETE FROM predictions WHERE path = ?", (path,))
     database.executemany(
         "INSERT INTO predictions VALUES (?, ?, ?, ?, ?)",
         (
@@ -225,9 +235,8 @@ def _replace(database: sqlite3.Connection, row: Row) -> None:
     )
 
 
-def _replace_categories(database: sqlite3.Connection, row: Row) -> None:
+def _insert_categories(database: sqlite3.Connection, row: Row) -> None:
     path, ranks = path_text(row.path), Counter[str]()
-    database.execute("DELETE FROM categories WHERE path = ?", (path,))
     for each in read_categories(row):
         ranks[each.level] += 1
         database.execute(

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 
+from taskworker_classifyimage.local.category_filter import CategoryFilter, make_filter
 from taskworker_classifyimage.outputs.formats import Format
 from taskworker_classifyimage.settings import declare
 from taskworker_classifyimage.settings.declare import File, Switch, choice, setting
@@ -27,6 +28,8 @@ class Answers:
         top: number of predictions for each picture
         min_probability: leave out classes and categories that are less probable, 0 to 1
         categories: say to which categories, such as vehicle or dog, each picture belongs
+        category: write only pictures of this category (name or id); may be given more than once
+        category_probability: the least probability of such a category, 0 to 1
         synonyms: add WordNet's English synonyms to each prediction
         provenance: add to each result how it was made, with checksums of picture, model and names
     """
@@ -35,6 +38,8 @@ class Answers:
     top: Annotated[str, declare.task_data("N", "numberofpredictions")] = str(DEFAULT_TOP)
     min_probability: Annotated[float, setting("P", declare.read_probability)] = 0.0
     categories: Switch = False
+    category: Annotated[tuple[str, ...], declare.several("NAME")] = ()
+    category_probability: Annotated[float, setting("P", declare.read_probability)] = 0.5
     synonyms: Switch = False
     provenance: Switch = False
 
@@ -45,9 +50,19 @@ class Answers:
             parse_request(data),
             provenance=self.provenance,
             min_probability=self.min_probability,
-            categories=self.categories,
+            categories=self.categories or bool(self.category),
             synonyms=self.synonyms,
         )
+
+    def make_filter(self) -> CategoryFilter | None:
+        """Which rows belong to the outputs; None: all.
+
+        Raises:
+            ConfigError: there is no such category.
+        """
+        if not self.category:
+            return None
+        return make_filter(self.category, self.category_probability, self.request())
 
 
 @Parameter(name="*", group=Group("Which files", sort_key=0))
