@@ -13,6 +13,7 @@ from taskworker_classifyimage.decode.arrays import to_uint8
 from taskworker_classifyimage.decode.colour import to_srgb
 from taskworker_classifyimage.decode.formats.base import Format, import_library
 from taskworker_classifyimage.decode.picture import Picture
+from taskworker_classifyimage.decode.transfer import to_gamma
 
 _SHADES: Final = 256
 _INVERTED: Final = [255 - value for value in range(256)]
@@ -89,12 +90,6 @@ def _to_image(planes: npt.NDArray[Any], header: psd.Header) -> Image.Image:
 
 
 def _to_gamma(linear: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """Linear floats to 8 bits of sRGB (IEC 61966-2-1)."""
-    clipped = np.clip(np.nan_to_num(linear.astype(np.float32)), 0, 1)
-    shown = np.where(
-        clipped <= 0.0031308,
-        clipped * 12.92,
-        1.055 * np.maximum(clipped, 1e-9) ** (1 / 2.4) - 0.055,
-    )
-    gamma: npt.NDArray[np.uint8] = np.rint(shown * 255).astype(np.uint8)
+    """Linear floats to 8 bits of sRGB."""
+    gamma: npt.NDArray[np.uint8] = np.rint(to_gamma(np.nan_to_num(linear)) * 255).astype(np.uint8)
     return gamma

@@ -20,6 +20,8 @@ _MAX_STARTS: Final = 1000
 #: The brand of Canon's CR3, and the box that holds its TIFF directories.
 _CR3_BRAND: Final = b"crx "
 _CR3_DIRECTORY: Final = b"CMT1"
+#: From this EXIF orientation on, width and height are exchanged.
+_FIRST_ON_ITS_SIDE: Final = 5
 #: EXIF orientations by LibRaw's.
 _ORIENTATIONS: Final = {0: 1, 3: 3, 5: 8, 6: 6}
 
@@ -59,7 +61,10 @@ class Raw(Format):
         if not width or (min(width, height) < size and self.is_installed()):
             return None
         warning = f"classified by its preview of {width} x {height} pixels"
-        return encoded[start:], _read_orientation(encoded), warning
+        orientation = _read_orientation(encoded)
+        if orientation >= _FIRST_ON_ITS_SIDE and _is_turned_already(encoded, width, height):
+            orientation = 1
+        return encoded[start:], orientation, warning
 
     def sizes(self, encoded: bytes) -> Iterator[tuple[int, int]]:
         with self._read(encoded) as raw:
@@ -110,6 +115,21 @@ def _find_largest_jpeg(encoded: bytes) -> tuple[int, int, int]:
             best = (width, height, at)
         at = encoded.find(_JPEG, at + 3)
     return best
+
+
+def _is_turned_already(encoded: bytes, width: int, height: int) -> bool:
+    """Whether a preview stands although the sensor's picture lies, or the other way round.
+
+    Some cameras and programs turn the preview, and leave the file's orientation as it is.
+    """
+    if encoded[:2] not in (b"II", b"MM"):
+        return False
+    sides = [
+        (tiff.first_value(directory, tiff.WIDTH, 0), tiff.first_value(directory, tiff.LENGTH, 0))
+        for directory in tiff.read_directories(encoded)
+    ]
+    across, down = max(sides, key=lambda each: each[0] * each[1], default=(0, 0))
+    return (across - down) * (width - height) < 0
 
 
 def _read_orientation(encoded: bytes) -> int:

@@ -29,3 +29,14 @@ def test_a_preview_that_says_which_way_up_it_is_is_not_turned_twice() -> None:
     decoded = decode(corpus.dng(image, preview, 6), SPEC, DecodeLimits())
     upright = decode(corpus.encoded("png_rgb"), SPEC, DecodeLimits())
     assert np.abs(decoded.pixels.astype(np.int16) - upright.pixels).mean() < 3
+
+
+@pytest.mark.parametrize("orientation", [5, 6, 7, 8])
+def test_a_preview_that_stands_already_is_not_turned(orientation: int) -> None:
+    """The sensor's picture lies, the preview stands, and has no orientation of its own."""
+    standing = corpus.reference().rotate(90, expand=True)
+    preview = corpus.save(standing, "JPEG", quality=95)
+    decoded = decode(corpus.dng(corpus.reference(), preview, orientation), SPEC, DecodeLimits())
+    expected = decode(corpus.save(standing, "PNG"), SPEC, DecodeLimits())
+    assert np.abs(decoded.pixels.astype(np.int16) - expected.pixels).mean() < 3
+    assert decoded.facts.orientation == 1
