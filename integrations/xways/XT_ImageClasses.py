@@ -12,7 +12,7 @@ import unicodedata
 
 import xwf
 
-from taskbridge_client.results import Answers, classes
+from taskbridge_client.results import Answers, categories, classes
 from taskbridge_client.settings import Settings, read_properties
 from taskbridge_client.sources import BytesPicture
 
@@ -173,8 +173,9 @@ def _write_finished(at_least):
 def _write(item, result):
     _Run.counts["classified"] += 1
     found = classes(result)
-    strong = [each for each in found if each[2] >= _Run.settings.threshold_percent]
-    for name, _, _ in strong[: _Run.settings.number("labels", 0, 1000)]:
+    least = _Run.settings.threshold_percent
+    labels = classes(result, least)[: _Run.settings.number("labels", 0, 1000)]
+    for name, _, _ in labels + categories(result, least):
         xwf.AddToReportTable(item, to_label(name), 0)
     if found:
         texts = [f"{name} {percent:.2f} % ({class_id})" for name, class_id, percent in found]

@@ -8,6 +8,7 @@ X-Ways names the folder by a checksum of the case and the files by their unique 
     report.html      to look at
     classes.csv      the unique id of each file, its MD5, and what it shows
     hashes/NAME.txt  the MD5 of each picture of a class, for X-Ways' hash database
+    categories/NAME.txt  the same for each category, with the flag --categories
     rows.jsonl       for a run that goes on after an end or a crash
 
 The Python must be the one that taskworker-classifyimage is installed for.
@@ -82,34 +83,49 @@ def classify(folder, target, flags):
 
 
 def write_lists(target, least):
-    """Writes the table and the lists of hashes; returns how many lists there are.
-
-    X-Ways takes a list whose first line is the kind of hash.
-    """
-    hashes = collections.defaultdict(set)
+    """Writes the table and the lists of hashes; returns how many lists there are."""
+    by_class, by_category = collections.defaultdict(set), collections.defaultdict(set)
     with (
         (target / "rows.jsonl").open(encoding="utf-8") as rows,
         (target / "classes.csv").open("w", encoding="utf-8-sig", newline="") as file,
     ):
         table = csv.writer(file)
-        table.writerow(["id", "md5", "status", "class", "name", "probability", "error"])
+        columns = ["id", "md5", "status", "class", "name", "probability", "error"]
+        table.writerow([*columns, "category", "category_probability"])
         for line in rows:
             row = json.loads(line)
             best = (row["predictions"] or [{}])[0]
             md5 = md5_of(Path(row["path"]))
             shown = [best.get(key) for key in ("class", "name", "probability")]
             name = Path(row["path"]).name
-            table.writerow([name, md5, row["status"], *shown, row.get("error")])
-            if best.get("probability", 0) >= least and md5:
-                hashes[to_file_name(best["name"])].add(md5)
-    folder = target / "hashes"
+            categories = row.get("categories", [])
+            fine = next((each for each in categories if each["level"] == "fine"), {})
+            category = [fine.get(key) for key in ("name", "probability")]
+            table.writerow([name, md5, row["status"], *shown, row.get("error"), *category])
+            if not md5:
+                continue
+            for hashes, found in ((by_class, row["predictions"][:1]), (by_category, categories)):
+                for each in found:
+                    if each["probability"] >= least:
+                        hashes[to_file_name(each["name"])].add(md5)
+    write_hashes(target / "hashes", by_class)
+    write_hashes(target / "categories", by_category)
+    return len(by_class) + len(by_category)
+
+
+def write_hashes(folder, hashes):
+    """One list for each name, in the place of those of an earlier run.
+
+    X-Ways takes a list whose first line is the kind of hash.
+    """
     folder.mkdir(exist_ok=True)
     for old in folder.glob("*.txt"):
         old.unlink()
     for name, values in hashes.items():
         lines = ["MD5", *sorted(values), ""]
         (folder / f"{name}.txt").write_bytes("\r\n".join(lines).encode("ascii"))
-    return len(hashes)
+    if not hashes:
+        folder.rmdir()
 
 
 def md5_of(path):

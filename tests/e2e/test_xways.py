@@ -13,7 +13,8 @@ from types import ModuleType
 import pytest
 
 from support import corpus
-from support.programs import ROOT, RunningBridge, clean_environment
+from support.photos import ESPRESSO
+from support.programs import ROOT, RunningBridge, clean_environment, worker
 from support.small_worker import small_flags, small_worker
 from support.working import coloured_picture
 from support.xways import CASE_CRC, Item, Xwf, export_folder, refine
@@ -24,8 +25,9 @@ NAMES = {"red": "red", "green": "green", "blue": "blue"}
 
 def analyse(folder: Path, *flags: str) -> subprocess.CompletedProcess[str]:
     script = str(XWAYS / "external_analysis.py")
+    flags = flags or ("--probability=0.34", *small_flags())
     return subprocess.run(
-        [sys.executable, "-B", script, str(folder), "--probability=0.34", *small_flags(), *flags],
+        [sys.executable, "-B", script, str(folder), *flags],
         env=clean_environment(PYTHONIOENCODING="ascii"),
         capture_output=True,
         encoding="utf-8",
@@ -186,6 +188,31 @@ def test_large_files_are_not_read(installed: Path, script: ModuleType, xwf: Xwf)
     change(installed, mostMegabytes=1)
     refine(script, [0])
     assert xwf.items[0].comment == "[Image classes] too_large: it has more than 1 MB"
+
+
+def test_categories_become_labels_and_lists_of_hashes(
+    installed: Path, script: ModuleType, xwf: Xwf, running_bridge: RunningBridge, tmp_path: Path
+) -> None:
+    """Those that reach the threshold, beside the classes or without them."""
+    names = {"drink or drinking vessel", "food or drink"}
+    xwf.items |= {0: Item(ESPRESSO), 1: Item(ESPRESSO + b"1")}
+    change(installed, taskBridgeUrl=running_bridge.url, labels=0)
+    with worker(running_bridge.url, "w", "--model=EfficientNetLite0"):
+        refine(script, [0])
+        assert set(xwf.items[0].labels) == names
+        change(installed, labels=1, categories="false")
+        refine(script, [1])
+    assert xwf.items[1].labels == ["espresso"]
+    folder = export_folder(tmp_path, {7: ESPRESSO, 8: b"no picture"})
+    ended = analyse(folder, "--categories", "--model=EfficientNetLite0")
+    target = tmp_path / f"{CASE_CRC:08X}-classes"
+    assert ended.stdout.endswith("3 lists of hashes\n")
+    assert {path.stem for path in (target / "categories").iterdir()} == names
+    for path in (*(target / "categories").iterdir(), target / "hashes" / "espresso.txt"):
+        assert path.read_bytes() == f"MD5\r\n{md5(ESPRESSO)}\r\n".encode()
+    table = (target / "classes.csv").read_text("utf-8-sig").splitlines()
+    assert table[0].endswith(",error,category,category_probability")
+    assert ",,drink or drinking vessel,0.9" in min(table)
 
 
 def test_labels_are_ascii(script: ModuleType) -> None:

@@ -84,3 +84,17 @@ def test_every_category_has_a_name_of_its_own(language: str) -> None:
     names = category_names(language)
     assert names.keys() == {each.id for each in CATEGORIES.all}
     assert len({name.casefold() for name in names.values()}) == len(names)
+
+
+def test_the_documents_list_all_categories() -> None:
+    """With their English names and ids, the fine ones beside their coarse one."""
+    names = category_names("en")
+    below: dict[str, list[str]] = {}
+    for each in CATEGORIES.all:
+        if each.level != "coarse":
+            fine = f"{names.get(each.parent)} (`{each.parent}`)"
+            row = fine if each.level == "fine" else "overlapping"
+            below.setdefault(row, []).append(f"{names[each.id]} (`{each.id}`)")
+    text = (TOOL.parent.parent / "docs" / "labels.md").read_text(encoding="utf-8")
+    rows = [f"| {coarse} | {', '.join(fine)} |" for coarse, fine in below.items()]
+    assert sorted(line for line in text.splitlines() if "(`" in line) == sorted(rows)
