@@ -16,9 +16,16 @@ const BEGINNINGS = [
   [/^\0\0[\x01\x02]\0/, "image/x-icon"],
 ];
 
+/** A file that is larger than was allowed. */
+export class TooLarge extends Error {}
+
 /** The file of a task with the type that its first bytes say; null if they are of no picture. */
-export async function fetchPicture(taskId, options = {}) {
+export async function fetchPicture(taskId, mostBytes, options = {}) {
   const answer = await call(`tasks/file/${taskId}/`, options);
+  if (Number(answer.headers.get("Content-Length")) > mostBytes) {
+    answer.body.cancel();
+    throw new TooLarge();
+  }
   return asPicture(await answer.blob());
 }
 

@@ -1,14 +1,16 @@
 // The card of one picture: thumbnail, state, and its predictions or what went wrong.
 
 import { makeBars } from "./bars.js";
-import { make, makeButton, makeIconButton, makeName } from "./dom.js";
+import { make, makeButton, makeIconButton, makeName, setText } from "./dom.js";
 import { choices, nameOf } from "./names.js";
 import { groupOf } from "./pictures.js";
 import { readPredictions } from "./results.js";
 import { makePlaced } from "./rows.js";
-import { language, say, sayPercent, sayShare } from "./texts.js";
+import { language, say, sayDuration, sayPercent, sayShare } from "./texts.js";
 import { findThumbnail } from "./thumbnails.js";
 
+// A picture that waits longer shows for how long.
+const LONG_MS = 3000;
 const drawn = new WeakMap();
 
 export function createCard() {
@@ -23,7 +25,7 @@ export function fillCard(card, picture, acts) {
     language, picture.state === "failed" && picture.problem?.(),
   ];
   if (drawn.get(card)?.every((value, at) => value === look[at])) {
-    showShare(card, picture);
+    showProgress(card, picture);
     return;
   }
   drawn.set(card, look);
@@ -33,7 +35,7 @@ export function fillCard(card, picture, acts) {
     makeTile(picture, thumbnail, acts), makeHead(picture), makeBody(picture, acts),
     makeRemove(picture, acts),
   );
-  showShare(card, picture);
+  showProgress(card, picture);
   if (focused) (card.querySelector(`[data-act="${focused}"]`) ?? card).focus();
 }
 
@@ -46,7 +48,10 @@ export function describeCard(picture) {
 }
 
 export function sayState(picture) {
-  return say(`state_${picture.state}`, { share: sayShare(picture.share) });
+  const state = say(`state_${picture.state}`, { share: sayShare(picture.share) });
+  const age = Date.now() - picture.since;
+  const isLong = (picture.state === "queue" || picture.state === "classifying") && age > LONG_MS;
+  return isLong ? `${state} \u00b7 ${sayDuration(age)}` : state;
 }
 
 function makeTile(picture, thumbnail, acts) {
@@ -57,6 +62,8 @@ function makeTile(picture, thumbnail, acts) {
     const image = make("img");
     image.alt = "";
     image.src = thumbnail;
+    // Else it could be dropped onto the page as another picture.
+    image.draggable = false;
     tile.append(image);
   } else if (thumbnail === null) {
     tile.append(make("span", "no-picture", say("no_preview")));
@@ -107,11 +114,11 @@ function makeProgress(picture) {
   return [line, bar];
 }
 
-/** How much has been sent changes often, the rest of the card does not. */
-function showShare(card, picture) {
-  if (picture.state !== "uploading") return;
-  card.querySelector(".state-text").textContent = sayState(picture);
-  card.querySelector("progress").value = picture.share;
+/** How far a picture is changes often, the rest of the card does not. */
+function showProgress(card, picture) {
+  if (groupOf(picture) !== "busy") return;
+  setText(card.querySelector(".state-text"), sayState(picture));
+  if (picture.state === "uploading") card.querySelector("progress").value = picture.share;
 }
 
 function makeRemove(picture, acts) {

@@ -1,12 +1,15 @@
 // All about one task: its picture and its result side by side.
 
-import { asPicture, fetchPicture } from "./bytes.js";
+import { asPicture, fetchPicture, TooLarge } from "./bytes.js";
 import { read, sayRefusal } from "./calls.js";
 import { byId, make, makeIconButton, makeName } from "./dom.js";
 import { makeFacts, makeFindings, makeLines } from "./findings.js";
 import { findPicture, picturesChanged } from "./pictures.js";
 import { tasksChanged, tasksRemoved } from "./store.js";
-import { languageChanged, say } from "./texts.js";
+import { languageChanged, say, saySize } from "./texts.js";
+
+// A larger file of others is not loaded only to look at it.
+const MOST_BYTES = 100 * 2 ** 20;
 
 let shown = null;
 
@@ -74,12 +77,13 @@ async function loadPicture(wanted) {
   try {
     const { signal } = wanted.control;
     const blob = own === null
-      ? await fetchPicture(taskId, { signal })
+      ? await fetchPicture(taskId, MOST_BYTES, { signal })
       : await asPicture(own);
     if (shown === wanted) showImage(wanted, blob);
   } catch (refusal) {
     if (shown !== wanted) return;
-    showWords(refusal.status === 404 ? say("no_file") : say("file_not_read"));
+    if (refusal instanceof TooLarge) showWords(say("file_too_large", { size: saySize(MOST_BYTES) }));
+    else showWords(say(refusal.status === 404 ? "no_file" : "file_not_read"));
   }
 }
 
@@ -93,6 +97,7 @@ function showImage(wanted, blob) {
   image.alt = say("picture_of", { name: wanted.picture?.name || wanted.taskId });
   image.addEventListener("error", () => { if (shown === wanted) showWords(say("no_preview_large")); });
   image.src = wanted.url;
+  image.draggable = false;
   byId("details-picture").replaceChildren(image);
 }
 

@@ -8,7 +8,7 @@ import { makeSignal } from "./signals.js";
 import * as store from "./store.js";
 
 // A stream begins at once; one of which nothing comes is held back on its way.
-const FIRST_MS = 6000;
+const FIRST_MS = 4000;
 const SILENCE_MS = 40_000;
 const POLL_MS = 2000;
 const HIDDEN_POLL_MS = 10_000;
@@ -22,6 +22,8 @@ const READING_SHARE = 5;
 export let connection = null;
 export const connectionChanged = makeSignal();
 
+// Of the stream that is being read.
+let receiver = null;
 let listLimit = () => store.MOST_LISTED;
 let isBusy = () => false;
 
@@ -43,8 +45,13 @@ export async function follow(wanted) {
   }
 }
 
-/** Reads the list once more; where no event tells the counts, all of it, to count. */
+/** Reads the list once more; events that come meanwhile are applied after it. */
 export async function refresh() {
+  if (receiver !== null) await receiver.load();
+}
+
+/** Where no event tells the counts, the whole list is read, to count. */
+async function readList() {
   const isCounting = connection === "polling";
   const limit = isCounting ? store.MOST_LISTED : listLimit();
   store.replaceTasks(await read(`tasks/list/?newest=${limit}`));
@@ -68,7 +75,7 @@ async function readStream() {
   };
   const leave = () => { if (document.hidden) control.abort(); };
   document.addEventListener("visibilitychange", leave);
-  const receiver = makeReceiver();
+  receiver = makeReceiver();
   try {
     const answer = await call("events", { signal: control.signal });
     for await (const [name, data] of readEvents(answer.body, noteLife)) {
@@ -86,6 +93,7 @@ async function readStream() {
     const isMissing = error instanceof Refusal && error.status === 404;
     return control.signal.aborted || isMissing ? "withheld" : "failed";
   } finally {
+    receiver = null;
     clearTimeout(watch);
     control.abort();
     document.removeEventListener("visibilitychange", leave);
@@ -100,7 +108,7 @@ function makeReceiver() {
     if (held !== null) return;
     held = [];
     try {
-      await refresh();
+      await readList();
     } catch {
       // The stream ends as well, or the next event asks for the list again.
     }
@@ -154,7 +162,7 @@ async function readAll() {
   try {
     store.setWorkers(await read("workers/list/"));
     setConnection("polling");
-    await refresh();
+    await readList();
   } catch {
     setConnection("offline");
   }

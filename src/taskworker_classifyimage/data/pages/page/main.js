@@ -7,14 +7,14 @@ import { connectDialogs } from "./dialogs.js";
 import { byId } from "./dom.js";
 import { connectHead } from "./head.js";
 import { connectKeys } from "./keys.js";
-import { connection, follow, refresh } from "./live.js";
+import { follow, refresh } from "./live.js";
 import { readChoices } from "./names.js";
 import { countGroups, isUploading, listTracked, pictures } from "./pictures.js";
 import { connectPicturesView, showAll } from "./pictures-view.js";
 import { restorePictures } from "./restored.js";
 import { followTasks } from "./results.js";
 import { connectRoutes, showView, view, viewChanged } from "./routes.js";
-import { MOST_LISTED, order } from "./store.js";
+import { MOST_LISTED } from "./store.js";
 import { connectTasksView, update } from "./tasks-view.js";
 import { preferLanguage, speak } from "./texts.js";
 import { connectWorkersView, updateWorkers } from "./workers-view.js";
@@ -32,8 +32,7 @@ function takeView(name) {
   if (name === "pictures") showAll();
   if (name === "tasks") update();
   if (name === "workers") updateWorkers();
-  const isShort = order.length < MOST_LISTED && name !== "pictures" && name !== "programs";
-  if (isShort && connection === "live") refresh().catch(() => {});
+  if (name === "tasks" || name === "workers") refresh();
 }
 
 function warnOfLoss(event) {

@@ -17,6 +17,7 @@ export async function removePicture(picture) {
     return;
   }
   await drop([picture]);
+  announce(sayCount("removed_pictures", 1));
 }
 
 export async function removeAllPictures() {

@@ -28,6 +28,8 @@ const LEAST_BODY = 6.2;
 const NARROW = 26;
 // Many pictures change at once; drawing each change would take the time from sending them.
 const UPDATE_MS = 150;
+// How long pictures have been waiting is shown in seconds.
+const AGES_MS = 1000;
 const GROUPS = ["all", "busy", "done", "failed"];
 
 let group = "all";
@@ -50,6 +52,7 @@ export function connectPicturesView() {
   tabs = makeTabs(byId("tabs"), GROUPS, "group", (name) => { group = name; update(); });
   onThumbnail(rows.drawSoon);
   picturesChanged.listen(atMostEvery(UPDATE_MS, update));
+  setInterval(() => { if (wasBusy) rows.drawSoon(); }, AGES_MS);
   namesChanged.listen(showAll);
   languageChanged.listen(showAll);
   const clicks = {

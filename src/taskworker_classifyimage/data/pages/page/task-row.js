@@ -29,8 +29,8 @@ export function fillRow(row, task, isSelected, acts) {
     makeCheck(task, isSelected, acts),
     makeState(task),
     makeCell("name", makeOpen(task, acts)),
-    makeCell("type", makeName(task.type)),
-    makeCell("worker", makeName(task.worker ?? "")),
+    makeNamed("type", task.type),
+    makeNamed("worker", task.worker ?? ""),
     makeTime(task),
     makeCell("took", sayTook(task)),
   );
@@ -45,6 +45,13 @@ function makeCell(classes, content) {
   const cell = make("span", classes);
   cell.setAttribute("role", "gridcell");
   cell.append(content);
+  return cell;
+}
+
+/** A name that may be too long for its column. */
+function makeNamed(classes, name) {
+  const cell = makeCell(classes, makeName(name));
+  cell.title = toVisible(name);
   return cell;
 }
 

@@ -62,8 +62,7 @@ async function makeThumbnail(picture) {
 
 async function findBlob(picture) {
   if (picture.file !== null) return asPicture(picture.file);
-  if (picture.taskId === null || picture.size > MOST_FETCHED_BYTES) return null;
-  return fetchPicture(picture.taskId);
+  return picture.taskId === null ? null : fetchPicture(picture.taskId, MOST_FETCHED_BYTES);
 }
 
 async function shrink(blob) {
