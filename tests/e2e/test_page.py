@@ -325,6 +325,8 @@ def test_without_a_worker_the_page_says_what_to_do(lonely: Visit, alone: Running
     lonely.locate("#no-worker").wait_for()
     lonely.shows("#command", f"./classifyimage.sh --taskbridgeurl {alone.url}")
     assert lonely.locate("#command-token").is_hidden()
+    lonely.page.set_viewport_size({"width": 360, "height": 740})
+    assert lonely.page.evaluate("document.documentElement.scrollWidth") == 360
     lonely.drop(make_photos(1))
     lonely.shows(".card .state-text", "in the queue")
 

@@ -108,7 +108,8 @@ function summarize(counts) {
 /** Tells once that all pictures are done; the title says it of a tab that nobody looks at. */
 function tellEnd({ busy, done, failed, all }) {
   document.title = busy > 0 ? `(${all - busy}/${all}) ${say("title")}` : say("title");
-  if (wasBusy && busy === 0 && all > 0) {
+  const isAnswered = pictures.some((each) => each.state === "done" || each.state === "failed");
+  if (wasBusy && busy === 0 && isAnswered) {
     const texts = [sayCount("classified", done)];
     if (failed > 0) texts.push(sayCount("not_classified", failed));
     announce(texts.join(" "));
