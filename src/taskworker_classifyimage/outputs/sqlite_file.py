@@ -236,13 +236,11 @@ def _insert(database: sqlite3.Connection, row: Row) -> None:
 
 
 def _insert_categories(database: sqlite3.Connection, row: Row) -> None:
-    path, ranks = path_text(row.path), Counter[str]()
+    path, ranks, entries = path_text(row.path), Counter[str](), []
     for each in read_categories(row):
         ranks[each.level] += 1
-        database.execute(
-            "INSERT INTO categories VALUES (?, ?, ?, ?, ?, ?)",
-            (path, each.level, ranks[each.level], each.id, each.name, each.probability),
-        )
+        entries.append((path, each.level, ranks[each.level], each.id, each.name, each.probability))
+    database.executemany("INSERT INTO categories VALUES (?, ?, ?, ?, ?, ?)", entries)
 
 
 def _to_pair(entry: tuple[str, object]) -> tuple[str, str]:
