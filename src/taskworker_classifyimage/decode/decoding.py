@@ -199,6 +199,8 @@ def _salvage(kind: Format, encoded: bytes, spec: InputSpec, limits: DecodeLimits
 
 
 def _accept_part(salvaged: Picture, spec: InputSpec) -> Picture:
+    if salvaged.mask is None:  # nothing is missing
+        return salvaged
     percent = round(100 * salvaged.share)
     if salvaged.share < MIN_SHARE:
         raise DamagedPicture(

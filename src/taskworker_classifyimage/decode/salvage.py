@@ -19,6 +19,8 @@ from taskworker_classifyimage.decode.picture import Picture
 from taskworker_classifyimage.errors import DamagedPicture
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from taskworker_classifyimage.decode.picture import Mask
 
 #: Opens a changed version of the file.
@@ -61,6 +63,14 @@ def by_canvas(
     around = np.ones_like(mask)
     around[top:bottom, left:right] = False
     return replace(first, mask=mask | around, share=share)
+
+
+def by_rows(picture: Picture, known: "npt.NDArray[np.bool_]") -> Picture:
+    """Notes which rows of a decoded picture come from the file, (H,) of its image."""
+    if known.all():
+        return picture
+    mask = np.repeat(known[:, np.newaxis], picture.image.width, axis=1)
+    return replace(picture, mask=mask, share=float(known.mean()))
 
 
 def by_padding(encoded: bytes, stated_bytes: int, reopen: Reopen) -> Picture:

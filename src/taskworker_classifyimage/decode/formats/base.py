@@ -132,6 +132,19 @@ class Format:
         image = self.open_image(encoded)
         return Picture(image, *image.size, None, False, self.describe_decoder())
 
+    def try_to_open(self, encoded: bytes) -> Picture | None:
+        """Opens a file with Pillow; None for one that it rejects, whatever its reason.
+
+        Raises:
+            UnsupportedFormat: a library is missing.
+        """
+        try:
+            return Format.open(self, encoded)
+        except (MemoryError, UnsupportedFormat):
+            raise
+        except Exception:  # noqa: BLE001 - decoders meet hostile files and raise anything
+            return None
+
     def open_image(self, encoded: bytes) -> Image.Image:
         """Opens a file with Pillow; raises as `open` does."""
         if self.pillow_name not in Image.OPEN:

@@ -1,7 +1,6 @@
 """PSD and PSB: the merged picture of a Photoshop file."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -13,6 +12,7 @@ from taskworker_classifyimage.decode.arrays import to_uint8
 from taskworker_classifyimage.decode.colour import to_srgb
 from taskworker_classifyimage.decode.formats.base import Format, import_library
 from taskworker_classifyimage.decode.picture import Picture
+from taskworker_classifyimage.decode.salvage import by_rows
 from taskworker_classifyimage.decode.transfer import to_gamma
 
 _SHADES: Final = 256
@@ -41,10 +41,7 @@ class Psd(Format):
         header = psd.read_header(encoded)
         image, known = _read_image(encoded, header)
         picture = Picture(image, *image.size, None, False, self.describe_decoder())
-        if known.all():
-            return picture
-        mask = np.repeat(known[:, np.newaxis], image.width, axis=1)
-        return replace(picture, mask=mask, share=float(known.mean()))
+        return by_rows(picture, known)
 
 
 def _read_image(encoded: bytes, header: psd.Header) -> tuple[Image.Image, npt.NDArray[np.bool_]]:

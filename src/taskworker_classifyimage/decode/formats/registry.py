@@ -7,15 +7,19 @@ from importlib.metadata import version
 from typing import Final
 
 from taskworker_classifyimage.decode.formats.base import Format
-from taskworker_classifyimage.decode.formats.bitmaps import Bmp, Dds, Gif, Pcx, Pnm, Tga
+from taskworker_classifyimage.decode.formats.bitmaps import Gif, Pnm
+from taskworker_classifyimage.decode.formats.bmp import Bmp
+from taskworker_classifyimage.decode.formats.dds import Dds
 from taskworker_classifyimage.decode.formats.heif import Avif, Heic
 from taskworker_classifyimage.decode.formats.icons import Cursor, Icon
 from taskworker_classifyimage.decode.formats.jpeg import Jpeg
 from taskworker_classifyimage.decode.formats.jpeg_2000 import Jpeg2000
 from taskworker_classifyimage.decode.formats.jpeg_xl import JpegXl
+from taskworker_classifyimage.decode.formats.pcx import Pcx
 from taskworker_classifyimage.decode.formats.png import Png
 from taskworker_classifyimage.decode.formats.psd import Psd
 from taskworker_classifyimage.decode.formats.raw import Raw
+from taskworker_classifyimage.decode.formats.tga import Tga
 from taskworker_classifyimage.decode.formats.tiff import Tiff
 from taskworker_classifyimage.decode.formats.webp import WebP
 from taskworker_classifyimage.decode.refusals import name_refused

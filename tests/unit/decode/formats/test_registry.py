@@ -123,7 +123,10 @@ PIXELS = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64)
         imagecodecs.ljpeg_encode(PIXELS),
         imagecodecs.jpegls_encode(PIXELS.astype(np.uint8)),
         corpus.tiff(PIXELS, "minisblack", compression="jpeg2000"),
-        b"DDS " + struct.pack("<II", 124, 0x1007) + bytes(64) + struct.pack("<II", 32, 0x80000),
+        b"DDS "
+        + struct.pack("<IIII", 124, 0x1007, 8, 8)
+        + bytes(56)
+        + struct.pack("<II", 32, 0x80000),
     ],
     ids=["jpeg_12_bit", "jpeg_lossless", "jpeg_ls", "tiff_jpeg_2000", "dds"],
 )
