@@ -69,14 +69,10 @@ def name_refused(encoded: bytes) -> str | None:
             return kind
     if read_brands(encoded) or encoded[4:8] in (b"moov", b"mdat", b"wide", b"free"):
         return "an MP4 or QuickTime video"
-    if kind := _name_by_place(encoded):
-        return kind
+    if place := _name_by_place(encoded):
+        return place
     if encoded.startswith(b"RIFF"):
         return "an AVI video" if encoded[8:12] == b"AVI " else "a RIFF file such as a sound"
-    if encoded.startswith(b"\1\0\0\0") and encoded[40:44] == b" EMF":
-        return "an EMF drawing"
-    if encoded[:1] == b"G" and encoded[188:189] == b"G" and encoded[376:377] == b"G":
-        return "an MPEG transport stream"
     return _name_by_text(encoded)
 
 
@@ -96,6 +92,10 @@ _IFF: Final = (b"ILBM", b"PBM ", b"ACBM", b"RGB8", b"RGBN", b"DEEP", b"ANIM", b"
 def _name_by_place(encoded: bytes) -> str | None:
     if encoded.startswith((b"FORM", b"FOR4")) and encoded[8:12] in _IFF:
         return "an IFF picture of Amiga's kind, which is not decoded"
+    if encoded.startswith(b"\1\0\0\0") and encoded[40:44] == b" EMF":
+        return "an EMF drawing"
+    if encoded[:1] == b"G" and encoded[188:189] == b"G" and encoded[376:377] == b"G":
+        return "an MPEG transport stream"
     return next((kind for at, found, kind in _WITHIN if encoded.startswith(found, at)), None)
 
 
