@@ -17,6 +17,7 @@ import pillow_heif
 import tifffile
 from PIL import Image
 
+from support import rare_files as rare
 from support.photos import ESPRESSO
 
 pillow_heif.register_heif_opener()
@@ -379,6 +380,20 @@ _MAKERS: dict[str, Maker] = {
     "avif_10_bit": lambda image: imagecodecs.avif_encode(
         np.asarray(image).astype(np.uint16) * 4, 80, bitspersample=10, speed=9
     ),
+    "psd_runs": rare.psd_of_runs,
+    "psd_16_bit": lambda image: rare.psd_of_runs(image, ">u2"),
+    "jpeg_2000_12_bit": rare.jpeg_2000_wide,
+    "tiff_6_bit": rare.tiff_of_6_bits,
+    "tiff_ycbcr": rare.tiff_ycbcr,
+    "tiff_cmyk_spot": rare.tiff_cmyk_spot,
+    "png_apple": rare.png_of_apple,
+    "bmp_fields": rare.bmp_of_fields,
+    "bmp_runs": rare.bmp_of_runs,
+    "pcx_4_bit": rare.pcx_of_4_bits,
+    "tga_15_bit": rare.tga_of_15_bits,
+    "dds_grey": rare.dds_grey,
+    "avif_cropped": lambda image: rare.avif_cropped(save(image, "AVIF", quality=80, speed=9)),
+    "heic_sequence": lambda image: rare.heic_sequence(save(image, "HEIF", **_HEVC)),
     "raw_dng_preview": lambda image: dng(image, _preview(image)),
     "raw_dng_developed": lambda image: dng(image.resize((960, 640)), None),
     "raw_raf": _raf,

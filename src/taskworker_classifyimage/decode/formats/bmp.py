@@ -62,7 +62,7 @@ class Bmp(Format):
 
     def opening_bytes(self, encoded: bytes) -> float:  # noqa: ARG002 - the header does not tell
         """What Pillow does not open is decoded at once."""
-        return 16.0
+        return 22.0
 
     def open(self, encoded: bytes) -> Picture:
         is_simple = _read_header(encoded).compression not in (_RLE_8, _RLE_4)

@@ -65,7 +65,7 @@ class Dds(Format):
 
     def opening_bytes(self, encoded: bytes) -> float:
         """Plain pixels are decoded at once, wide ones as floats."""
-        return 40.0 if _find_wide(encoded) else 16.0
+        return 40.0 if _find_wide(encoded) else 22.0
 
     def loading_bytes(self, image: Image.Image, least_side: float) -> float:  # noqa: ARG002
         return 16.0

@@ -49,7 +49,7 @@ class Pcx(Format):
 
     def opening_bytes(self, encoded: bytes) -> float:  # noqa: ARG002 - the header does not tell
         """What Pillow does not open is decoded at once."""
-        return 16.0
+        return 22.0
 
     def open(self, encoded: bytes) -> Picture:
         return self.try_to_open(encoded) or self._decode(encoded)

@@ -24,7 +24,7 @@ WIDTH = 480
 TOLERANCE = 4
 
 
-WIDE = {"png_4_bit": 12, "raw_dng_developed": 16}
+WIDE = {"png_4_bit": 12, "pcx_4_bit": 12, "avif_cropped": 8, "raw_dng_developed": 16}
 
 
 NAMES = {
