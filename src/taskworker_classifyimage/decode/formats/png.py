@@ -48,7 +48,7 @@ class Png(Format):
     def loading_bytes(self, image: Image.Image, least_side: float) -> float:
         """Colours are converted before the picture is resized."""
         is_converted = any(name in image.info for name in (_IS_APPLES, _CODE_POINTS, _GAMMA))
-        return super().loading_bytes(image, least_side) + (16.0 if is_converted else 0.0)
+        return super().loading_bytes(image, least_side) + (20.0 if is_converted else 0.0)
 
     def open(self, encoded: bytes) -> Picture:
         is_apples = _is_apples(encoded)

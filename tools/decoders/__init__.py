@@ -1,0 +1,1 @@
+"""What `compare_decoders.py` compares: decoders, their pictures, and the page that shows them."""
