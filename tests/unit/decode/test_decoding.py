@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from support import corpus
 from support.bombs import BOMBS, bomb, png
 from support.photos import ESPRESSO
 from taskworker_classifyimage.decode import DecodeLimits, decode
-from taskworker_classifyimage.errors import EmptyFile, TaskError, TooLarge
+from taskworker_classifyimage.errors import EmptyFile, NeedsMemory, TaskError, TooLarge
 from taskworker_classifyimage.input_spec import InputSpec
 
 # Decoders warn of damaged files; the program silences that where it starts.
@@ -103,6 +104,15 @@ def code_of(encoded: bytes) -> str:
 def test_a_bomb_is_refused_on_its_header(name: str) -> None:
     """With its code; where a bomb lies behind an intact first picture, that one is decoded."""
     assert code_of(bomb(name)) == BOMBS[name][1]
+
+
+@pytest.mark.parametrize("name", corpus.names())
+def test_every_format_is_measured_by_its_header(name: str) -> None:
+    """Size and memory, before any decoder takes memory for them."""
+    with pytest.raises(TooLarge, match="the limit is 100"):
+        decode(corpus.encoded(name), SPEC, DecodeLimits(pixels=100))
+    with pytest.raises(NeedsMemory):
+        decode(corpus.encoded(name), SPEC, DecodeLimits(memory_bytes=1))
 
 
 def test_no_bytes_are_told_from_no_picture() -> None:

@@ -16,6 +16,7 @@ from taskworker_classifyimage.decode.picture import Picture
 from taskworker_classifyimage.decode.salvage import NOISE, Reopen
 from taskworker_classifyimage.errors import UnsupportedFormat
 
+_START_OF_IMAGE: Final = b"\xff\xd8"
 _END_OF_IMAGE: Final = b"\xff\xd9"
 #: Sides of a JPEG can be decoded at these parts.
 _SCALES: Final = (8, 4, 2)
@@ -43,8 +44,23 @@ class Jpeg(Format):
         scale = next((scale for scale in _SCALES if min(image.size) // scale >= least_side), 1)
         return coefficients + (bands + 2.0) / scale**2
 
+    def recognises(self, encoded: bytes) -> bool:
+        """Also where stray bytes lie before the first segment."""
+        is_start = encoded.startswith(_START_OF_IMAGE)
+        return super().recognises(encoded) or (
+            is_start and segments.read_size(encoded, 0) != (0, 0)
+        )
+
     def is_other_kind(self, encoded: bytes) -> bool:
         return segments.is_other_kind(encoded)
+
+    def repair(self, encoded: bytes) -> tuple[bytes, str] | None:
+        """Some kinds that are not decoded are noticed only by decoding."""
+        if segments.is_other_kind(encoded):
+            raise UnsupportedFormat(
+                "the file is a lossless JPEG, or of 12 bits, which is not decoded"
+            )
+        return None
 
     def is_truncated(self, encoded: bytes) -> bool:
         """Whether the end was never written; most truncated files are noticed only by decoding."""
@@ -52,6 +68,8 @@ class Jpeg(Format):
 
     def open(self, encoded: bytes) -> Picture:
         """Malformed metadata are left out, with a warning; the pixels need none."""
+        if not super().recognises(encoded):
+            encoded = _START_OF_IMAGE + encoded[max(encoded.find(b"\xff", 2), 2) :]
         try:
             return super().open(encoded)
         except UnsupportedFormat:

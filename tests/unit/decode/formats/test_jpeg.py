@@ -3,6 +3,7 @@
 import re
 import struct
 
+import imagecodecs
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ from support.turned import exif_of
 from taskworker_classifyimage.decode import Decoded, DecodeLimits, decode
 from taskworker_classifyimage.decode.jpeg_repair import without_metadata
 from taskworker_classifyimage.decode.jpeg_scans import read_scans
-from taskworker_classifyimage.errors import DamagedPicture
+from taskworker_classifyimage.errors import DamagedPicture, UnsupportedFormat
 from taskworker_classifyimage.input_spec import InputSpec
 
 # Decoders warn of damaged files; the program silences that where it starts.
@@ -125,6 +126,27 @@ def test_fill_bytes_and_a_zero_tail_are_no_damage(name: str) -> None:
     for encoded in (filled, filled + bytes(5000), whole + bytes(5000)):
         assert read(encoded).facts.warnings == ()
         assert (read(encoded).pixels == expected.pixels).all()
+
+
+def test_stray_bytes_between_segments_are_no_damage() -> None:
+    """All decoders skip them, also before the first segment."""
+    whole = corpus.encoded("jpeg_baseline")
+    at = whole.index(b"\xff\xc4")
+    stray = whole[:2] + b"\0stray" + whole[2:at] + b"stray" + whole[at:]
+    assert (read(stray).pixels == read(whole).pixels).all()
+    assert read(stray).facts.warnings == ()
+
+
+def test_a_lossless_jpeg_in_colour_is_no_damage() -> None:
+    """The decoder opens it and fails later."""
+    encoded = bytes(imagecodecs.ljpeg_encode(np.asarray(corpus.reference().convert("L"))))
+    at = encoded.index(b"\xff\xc3")
+    colour = (
+        encoded[: at + 2] + b"\0\x11" + encoded[at + 4 : at + 9] + b"\3\1\x11\0\2\x11\0\3\x11\0"
+    )
+    rest = encoded[at + 2 + int.from_bytes(encoded[at + 2 : at + 4], "big") :]
+    with pytest.raises(UnsupportedFormat, match="lossless"):
+        read(colour + rest)
 
 
 def segment(marker: int, content: bytes) -> bytes:
