@@ -15,8 +15,9 @@ from taskworker_classifyimage.decode.salvage import Reopen, by_rows
 from taskworker_classifyimage.errors import DamagedPicture, UnsupportedFormat
 
 _HEADER_BYTES: Final = 128
-#: (bits, planes) of pictures with a palette of up to 16 colours, and with one of 256 behind.
-_FEW_SHADES: Final = ((1, 2), (1, 3), (1, 4), (2, 1), (4, 1), (2, 2))
+#: (bits, planes): of one shade or colours; with up to 16 or with 256 colours in a palette.
+_KINDS: Final = ((1, 1), (8, 3), (8, 4), (1, 2), (1, 3), (1, 4), (2, 1), (2, 2), (4, 1), (8, 1))
+_MOST_PADDING: Final = 64
 _BEHIND_BYTES: Final = 769
 #: The colours of an EGA card, for files of before palettes.
 _EGA: Final = np.array(
@@ -62,8 +63,13 @@ class Pcx(Format):
         width, height = _read_size(encoded)
         bits, planes = encoded[3], encoded[65]
         stride = int.from_bytes(encoded[66:68], "little")
-        if stride * 8 < width * bits:
-            raise DamagedPicture("the PCX picture is damaged: its rows are too short")
+        if (bits, planes) not in _KINDS:
+            raise UnsupportedFormat(
+                f"the file is a PCX of {planes} planes of {bits} bits, which is not decoded"
+            )
+        row_bytes = -(-width * bits // 8)
+        if not row_bytes <= stride <= 2 * row_bytes + _MOST_PADDING:
+            raise DamagedPicture(f"the PCX picture's header says that rows have {stride} bytes")
         packed, known = unpack_pcx(encoded[_HEADER_BYTES:], stride * planes, height)
         image = _to_image(packed.reshape(height, planes, stride), width, bits, encoded)
         picture = Picture(image, width, height, 1, False, self.describe_decoder())
@@ -83,10 +89,6 @@ def _to_image(rows: npt.NDArray[np.uint8], width: int, bits: int, encoded: bytes
     if bits == 8 and planes in (3, 4):
         pixels = np.ascontiguousarray(rows[:, :, :width].transpose(0, 2, 1))
         return Image.fromarray(pixels)
-    if bits not in (1, 2, 4, 8) or (bits, planes) not in (*_FEW_SHADES, (1, 1), (8, 1)):
-        raise UnsupportedFormat(
-            f"the file is a PCX of {planes} planes of {bits} bits, which is not decoded"
-        )
     indices = np.zeros((height, width), np.uint8)
     for plane in range(planes):
         content = rows[:, plane].tobytes()

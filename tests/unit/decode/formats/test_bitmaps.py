@@ -256,6 +256,15 @@ def test_a_card_of_four_colours() -> None:
     assert shades == [[0, 0, 170], [85, 255, 255], [255, 85, 255], [255, 255, 255]]
 
 
+def test_absurd_rows_of_a_pcx_are_refused_before_they_take_memory() -> None:
+    """By its header, rows may have 65535 bytes in each of 255 planes."""
+    whole = pcx([bytes(120)] * 160, 4, 1, stride=120)
+    with pytest.raises(DamagedPicture, match="rows have 65535 bytes"):
+        read(whole[:66] + b"\xff\xff" + whole[68:])
+    with pytest.raises(UnsupportedFormat, match="255 planes of 4 bits"):
+        read(whole[:65] + b"\xff" + whole[66:])
+
+
 def test_rows_of_a_pcx_that_are_too_long_are_clipped() -> None:
     """A run may go on beyond the end of its row."""
     pixels = np.asarray(corpus.reference())
