@@ -65,6 +65,8 @@ def examine(folder: Path, file: Path, timeout_s: float) -> Finding:
     shown = {each.name: show(each, file, timeout_s) for each in installed()}
     others = {name: pixels for name, pixels in shown.items() if pixels is not None}
     verdict = judge(ours, others)
+    if verdict == WRONG_REFUSAL and _is_documented(said):
+        verdict = REFUSED
     return Finding(str(file.relative_to(folder)), verdict, said, ours, others, cpu_s, peak_bytes)
 
 
@@ -79,6 +81,11 @@ def judge(ours: Pixels | None, others: Mapping[str, Pixels]) -> str:
         return UNJUDGED
     nearest = min(min(difference(ours, a), difference(ours, b)) for a, b in pairs)
     return WRONG_PIXELS if nearest > _WRONG else RIGHT
+
+
+def _is_documented(said: str) -> bool:
+    """Whether a refusal names the kind of file; docs/pictures.md lists these."""
+    return said.startswith("unsupported_format") and "no picture, or one" not in said
 
 
 def difference(one: Pixels, other: Pixels) -> float:

@@ -118,9 +118,18 @@ def read_header(encoded: bytes) -> Header:
 
 
 def without_subsampling(encoded: bytes, header: Header) -> bytes:
-    """The codestream of a picture whose components are subsampled alike, as of one that is not."""
+    """The codestream of a picture whose components are subsampled alike, as of one that is not.
+
+    Raises:
+        UnsupportedFormat: its tiles do not fit the coarser grid.
+    """
     across, down = header.components[0].across, header.components[0].down
     fields = list(_SIZE.unpack_from(encoded, header.size_at))
+    is_tiled = fields[6] < fields[2] or fields[7] < fields[3]
+    if is_tiled and (
+        any(x % across for x in fields[6:10:2]) or any(y % down for y in fields[7:10:2])
+    ):
+        raise UnsupportedFormat("the file is a JPEG 2000 picture of subsampled tiles, not decoded")
     for at in range(2, 10):
         step = across if at % 2 == 0 else down
         fields[at] = -(-fields[at] // step)

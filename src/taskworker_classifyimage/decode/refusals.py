@@ -106,6 +106,8 @@ def _name_by_text(encoded: bytes) -> str | None:
         return "nothing but zeros"
     text = text.removeprefix(b"\xef\xbb\xbf").removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff")
     text = text.lstrip()
+    if text.startswith(b"#define ") and b"_width" in text[:200]:
+        return "an XBM picture, which is not decoded"
     if text.startswith((b"<!doctype html", b"<html")):
         return "an HTML page"
     return "an SVG drawing" if text.startswith(b"<") and b"<svg" in text else None

@@ -15,7 +15,8 @@ from taskworker_classifyimage.decode.tiff_directories import Directory, first_va
 #: Decompresses a block of so many bytes at most.
 Unpack = Callable[[bytes, int], bytes]
 
-_STRIP_OFFSETS, _ROWS, _STRIP_COUNTS, _TILE_OFFSETS, _TILE_COUNTS = 273, 278, 279, 324, 325
+TILE_OFFSETS = 324
+_STRIP_OFFSETS, _ROWS, _STRIP_COUNTS, _TILE_COUNTS = 273, 278, 279, 325
 _FILL_ORDER, _PREDICTOR, _SUBSAMPLING = 266, 317, 530
 _NO_PREDICTOR, _HORIZONTAL = 1, 2
 _PLANES: Final = 2
@@ -59,6 +60,11 @@ class Layout:
         return self.first(tiff.PLANAR) == _PLANES and self.samples > 1
 
     @property
+    def is_tiled(self) -> bool:
+        """Whether blocks are tiles; some writers call their offsets those of strips."""
+        return TILE_OFFSETS in self.directory or tiff.TILE_WIDTH in self.directory
+
+    @property
     def subsampling(self) -> tuple[int, int]:
         """Columns and rows of pixels that share their colours."""
         if self.first(tiff.PHOTOMETRIC) != YCBCR:
@@ -72,7 +78,7 @@ class Layout:
     def block(self) -> tuple[int, int]:
         """Width and height of a strip or tile, in pixels."""
         width, height = self.size
-        if _TILE_OFFSETS in self.directory:
+        if self.is_tiled:
             across, down = self.first(tiff.TILE_WIDTH, 0), self.first(tiff.TILE_LENGTH, 0)
         else:
             across, down = width, min(self.first(_ROWS, height), height)
@@ -110,7 +116,7 @@ def read_samples(
     for plane in planes:
         shared = layout.is_planar and plane > 0
         for number, (top, left) in enumerate(blocks):
-            rows = min(down, height - top) if _STRIP_OFFSETS in layout.directory else down
+            rows = down if layout.is_tiled else min(down, height - top)
             found = _read_block(
                 encoded, layout, unpack, plane * len(blocks) + number, (across, rows, shared)
             )
@@ -165,9 +171,9 @@ def _read_block(
 def _read_content(
     encoded: bytes, layout: Layout, unpack: dict[int, Unpack], number: int, wanted: int
 ) -> bytes | None:
-    is_tiled = _TILE_OFFSETS in layout.directory
-    offsets = layout.directory.get(_TILE_OFFSETS if is_tiled else _STRIP_OFFSETS, ())
-    counts = layout.directory.get(_TILE_COUNTS if is_tiled else _STRIP_COUNTS, ())
+    has_tiles = TILE_OFFSETS in layout.directory
+    offsets = layout.directory.get(TILE_OFFSETS if has_tiles else _STRIP_OFFSETS, ())
+    counts = layout.directory.get(_TILE_COUNTS if has_tiles else _STRIP_COUNTS, ())
     if number >= len(offsets):
         return None
     count = counts[number] if number < len(counts) else wanted

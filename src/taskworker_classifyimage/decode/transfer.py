@@ -7,6 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from taskworker_classifyimage.decode.colour import to_resizable
+
 Floats = npt.NDArray[np.float32]
 
 LINEAR, PQ, HLG = 8, 16, 18
@@ -53,8 +55,10 @@ def _convert(
     matrix: tuple[tuple[float, ...], ...] | None,
 ) -> Image.Image:
     alpha = None
+    if "transparency" in image.info:
+        image = to_resizable(image)
     white = 65535.0 if image.mode.startswith("I") else 255.0
-    if "A" in image.getbands() or "transparency" in image.info:
+    if "A" in image.getbands():
         image = image.convert("RGBA")
         alpha = image.getchannel("A")
     if image.mode not in ("RGB", "L", "I;16", "I"):

@@ -43,6 +43,7 @@ REFUSED = {
     "an SGI picture, .*": [b"\1\xda\1\1" + bytes(500)],
     "a Sun raster picture, .*": [b"\x59\xa6\x6a\x95" + bytes(28)],
     "an XPM picture, .*": [b"/* XPM */\nstatic char"],
+    "an XBM picture, .*": [b"#define hopper_width 128\n#define hopper_height 128\n"],
     "an IFF picture .*": [b"FORM\0\0\0\x40ILBM" + bytes(40), b"FORM\0\0\0\x40PBM " + bytes(40)],
     "an FLC animation, .*": [bytes(4) + b"\x12\xaf" + bytes(122)],
     "a PICT drawing": [bytes(522) + b"\0\x11\2\xff\x0c\0" + bytes(40)],

@@ -127,7 +127,8 @@ def _is_made_of_samples(directory: Directory) -> bool:
     ):
         return False
     return (
-        (bits < 8 and (samples > 1 or bits not in _FEW_BITS))
+        (bits == 8 and tiff.TILE_WIDTH in directory and tiff_samples.TILE_OFFSETS not in directory)
+        or (bits < 8 and (samples > 1 or bits not in _FEW_BITS))
         or (photometric == tiff_colours.YCBCR and bits == 8)
         or (photometric == tiff_colours.PALETTE and bits == 16)
         or (photometric == tiff_colours.CMYK and samples > 4 and bits in (8, 16))

@@ -129,6 +129,17 @@ def test_linear_light_of_16_bits() -> None:
     assert difference(with_chunk(wide, b"gAMA", struct.pack(">I", 100000)), grey) < 1
 
 
+def test_linear_light_of_16_bits_with_a_transparent_shade() -> None:
+    """Only that shade shows the background."""
+    grey = corpus.reference().convert("L")
+    wide = Image.fromarray(np.rint(linear_of(grey) * 65535).astype(np.uint16))
+    whole = corpus.save(wide, "PNG")
+    chunks = corpus.png_chunk(b"gAMA", struct.pack(">I", 100000)) + corpus.png_chunk(
+        b"tRNS", b"\0\1"
+    )
+    assert difference(whole[:33] + chunks + whole[33:], grey) < 3
+
+
 @pytest.mark.parametrize("other", [b"sRGB", b"gAMA"])
 def test_the_usual_gamma_changes_nothing(other: bytes) -> None:
     """Nor does any gamma, where the file says that it is sRGB."""

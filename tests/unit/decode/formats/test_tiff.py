@@ -184,6 +184,22 @@ def test_planes_of_ink_of_16_bits() -> None:
     assert difference(found, corpus.reference()) < 1
 
 
+@pytest.mark.parametrize("photometric", [GREY_INVERTED, GREY, RGB])
+def test_tiles_whose_offsets_are_called_those_of_strips(photometric: int) -> None:
+    """As the first programs wrote tiles."""
+    mode = "RGB" if photometric == RGB else "L"
+    image = corpus.reference().convert(mode)
+    pixels = np.asarray(image).reshape(160, 240, -1)
+    pixels = 255 - pixels if photometric == GREY_INVERTED else pixels
+    padded = np.zeros((192, 256, pixels.shape[2]), np.uint8)
+    padded[:160, :240] = pixels
+    tags = tags_of(240, 160, photometric, [8] * pixels.shape[2])
+    tags[322], tags[323] = (LONG, [64]), (LONG, [64])
+    places = product(range(0, 192, 64), range(0, 256, 64))
+    tiles = [padded[top : top + 64, left : left + 64].tobytes() for top, left in places]
+    assert difference(read(write_tiff(tags, tiles)), image) == 0
+
+
 def test_the_blocks_that_are_there_are_shown() -> None:
     """The others become grey, and the warning states the share."""
     bands = shared(corpus.reference(), 2, 2)
