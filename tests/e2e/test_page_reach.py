@@ -376,6 +376,9 @@ def test_no_view_has_an_accessibility_fault(
         visit.page.click("#confirm-no")
         visit.page.click("#help-button")
         assert find_faults(visit) == []
+        visit.page.keyboard.press("Escape")
+        visit.page.set_viewport_size({"width": 360, "height": 740})
+        assert find_faults(visit) == []
 
 
 def find_faults(visit: Visit) -> list[str]:

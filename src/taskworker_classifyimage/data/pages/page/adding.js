@@ -4,8 +4,11 @@ import { collectChosen, collectDropped, collectPasted } from "./collect.js";
 import { announce } from "./dialogs.js";
 import { byId } from "./dom.js";
 import { addPictures, makePicture } from "./pictures.js";
-import { sayCount } from "./texts.js";
+import { say, sayCount } from "./texts.js";
 import { send } from "./uploads.js";
+
+// A large folder takes a while.
+const READING_MS = 500;
 
 let onAdded = () => {};
 // Drags enter and leave each element below the pointer.
@@ -73,5 +76,9 @@ async function takeDropped(event) {
   event.preventDefault();
   depth = 0;
   document.body.classList.remove("dropping");
-  if (!isAsking()) add(await collectDropped(event.dataTransfer));
+  if (isAsking()) return;
+  const reading = setTimeout(() => announce(say("reading")), READING_MS);
+  const found = await collectDropped(event.dataTransfer);
+  clearTimeout(reading);
+  add(found);
 }

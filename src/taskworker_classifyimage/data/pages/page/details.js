@@ -13,7 +13,10 @@ const MOST_BYTES = 100 * 2 ** 20;
 
 let shown = null;
 
-/** Takes {picture, taskId, thumbnail, step}: the picture is null if it is none of this page's. */
+/** Takes {picture, taskId, thumbnail, step, leave}: the picture is null if it is none of this page's.
+ *
+ * step(by) shows another one; leave() is called at the end.
+ */
 export function showDetails(wanted) {
   leave();
   shown = { ...wanted, task: null, control: new AbortController(), url: null };
@@ -28,7 +31,11 @@ export function showDetails(wanted) {
 
 export function connectDetails() {
   const dialog = byId("details");
-  dialog.addEventListener("close", leave);
+  dialog.addEventListener("close", () => {
+    const returnTo = shown?.leave;
+    leave();
+    returnTo?.();
+  });
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
   dialog.addEventListener("keydown", (event) => {
     const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];

@@ -24,6 +24,9 @@ export function connectDialogs() {
   });
   byId("confirm-yes").addEventListener("click", () => byId("confirm").close("yes"));
   byId("confirm-no").addEventListener("click", () => byId("confirm").close());
+  for (const dialog of document.querySelectorAll("dialog")) {
+    dialog.addEventListener("close", () => document.body.append(byId("said")));
+  }
   // The bridge cannot be used without it.
   byId("token-dialog").addEventListener("cancel", (event) => event.preventDefault());
 }
@@ -31,6 +34,9 @@ export function connectDialogs() {
 /** Says for some seconds what has been done, also to screen readers. */
 export function announce(text) {
   const place = byId("said");
+  // What is outside of a dialog is neither seen nor heard.
+  const open = [...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body;
+  if (place.parentElement !== open) open.append(place);
   place.textContent = text;
   place.classList.add("shown");
   clearTimeout(shown);

@@ -12,6 +12,7 @@ const FIRST_MS = 4000;
 const SILENCE_MS = 40_000;
 const POLL_MS = 2000;
 const HIDDEN_POLL_MS = 10_000;
+const HIDDEN_MS = 30_000;
 // How long is polled before a stream is tried again.
 const TRY_STREAM_MS = 60_000;
 const LONGEST_PAUSE_MS = 10_000;
@@ -73,7 +74,11 @@ async function readStream() {
     clearTimeout(watch);
     watch = setTimeout(() => control.abort(), SILENCE_MS);
   };
-  const leave = () => { if (document.hidden) control.abort(); };
+  let leaving = 0;
+  const leave = () => {
+    clearTimeout(leaving);
+    if (document.hidden) leaving = setTimeout(() => control.abort(), HIDDEN_MS);
+  };
   document.addEventListener("visibilitychange", leave);
   receiver = makeReceiver();
   try {
@@ -90,11 +95,12 @@ async function readStream() {
   } catch (error) {
     if (document.hidden) return "hidden";
     if (hasBegun) return "ended";
-    const isMissing = error instanceof Refusal && error.status === 404;
-    return control.signal.aborted || isMissing ? "withheld" : "failed";
+    const isRefused = error instanceof Refusal && error.status !== 0;
+    return control.signal.aborted || isRefused ? "withheld" : "failed";
   } finally {
     receiver = null;
     clearTimeout(watch);
+    clearTimeout(leaving);
     control.abort();
     document.removeEventListener("visibilitychange", leave);
   }
@@ -143,7 +149,7 @@ async function poll() {
   }
 }
 
-/** A hidden page has no stream: browsers allow few connections for all its tabs together. */
+/** A page that is hidden for long has no stream: browsers allow few connections for all its tabs together. */
 async function pollHidden() {
   while (document.hidden) {
     if (isBusy()) await readAll();

@@ -96,7 +96,7 @@ function update() {
   byId("retry-all").hidden = counts.failed < 2;
   setText(byId("summary"), summarize(counts));
   tellEnd(counts);
-  rows.setItems(group === "all" ? [...pictures] : pictures.filter((each) => groupOf(each) === group));
+  rows.setItems(group === "all" ? pictures : pictures.filter((each) => groupOf(each) === group));
 }
 
 function summarize(counts) {
@@ -137,6 +137,7 @@ function openPicture(picture) {
     picture,
     taskId: picture.taskId,
     thumbnail: findThumbnail(picture),
+    leave: () => roving.moveTo(roving.place),
     step: (by) => {
       const at = rows.items.indexOf(picture) + by;
       if (at < 0 || at >= rows.items.length) return;

@@ -6,7 +6,7 @@ import { makeSignal } from "./signals.js";
 export const picturesChanged = makeSignal();
 
 // Those that were added last are first.
-export const pictures = [];
+export let pictures = [];
 const byTask = new Map();
 let lastKey = 0;
 
@@ -41,15 +41,14 @@ export function makePicture(facts) {
 }
 
 export function addPictures(added) {
-  pictures.unshift(...added);
+  pictures = [...added, ...pictures];
   for (const each of added) if (each.taskId !== null) byTask.set(each.taskId, each);
   picturesChanged.send(null);
 }
 
 export function dropPictures(dropped) {
   const gone = new Set(dropped);
-  const kept = pictures.filter((each) => !gone.has(each));
-  pictures.splice(0, pictures.length, ...kept);
+  pictures = pictures.filter((each) => !gone.has(each));
   for (const each of gone) byTask.delete(each.taskId);
   picturesChanged.send(null);
 }

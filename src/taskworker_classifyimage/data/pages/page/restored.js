@@ -5,6 +5,8 @@ import { recall, remember } from "./memory.js";
 import { addPictures, makePicture, pictures, picturesChanged } from "./pictures.js";
 
 const SOON_MS = 300;
+// Browsers keep some megabytes.
+const MOST_KEPT = 20_000;
 
 export function restorePictures() {
   const kept = recall("pictures", "sessionStorage") ?? [];
@@ -17,7 +19,7 @@ export function restorePictures() {
 
 function keep() {
   const kept = pictures.filter((each) => each.taskId !== null && each.state !== "gone");
-  remember("pictures", kept.map((each) => [
+  remember("pictures", kept.slice(0, MOST_KEPT).map((each) => [
     each.taskId, each.name, each.folder, each.size, each.since,
   ]), "sessionStorage");
 }

@@ -39,10 +39,11 @@ export function applyChanges(changed, removed) {
   if (changed.length > 0) tasksChanged.send(new Set(changed.map((task) => task.id)));
 }
 
-/** New tasks are the newest; one that had been cut off the list goes to its place. */
+/** New tasks are the newest; those that are older than the list are left out. */
 function addFirst(added) {
   const oldest = order.length < MOST_LISTED ? 0 : tasks.get(order.at(-1)).createdat;
   const newest = added.filter((task) => task.createdat >= oldest);
+  for (const task of added) if (task.createdat < oldest) tasks.delete(task.id);
   newest.sort((one, other) => other.createdat - one.createdat);
   order = [...newest.map((task) => task.id), ...order];
   if (order.length > MOST_KEPT) {

@@ -161,6 +161,7 @@ function open(task) {
     picture: findPicture(task.id) ?? null,
     taskId: task.id,
     thumbnail: null,
+    leave: () => roving.moveTo(roving.place),
     step: (by) => {
       const at = rows.indexOf(task.id) + by;
       if (at < 0 || at >= rows.items.length) return;

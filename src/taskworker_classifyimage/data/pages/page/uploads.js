@@ -45,7 +45,7 @@ export function cancelUpload(picture) {
 }
 
 async function upload(picture) {
-  if (connection === "offline") await untilConnected();
+  while (connection === "offline") await connectionChanged.next();
   if (picture.state !== "waiting") return;
   change(picture, { state: "uploading", share: 0, tries: picture.tries + 1 });
   const headers = makeHeaders();
@@ -124,10 +124,4 @@ function makeForm(file) {
   // The names of files stay in the browser.
   form.append("file", file, "picture");
   return form;
-}
-
-function untilConnected() {
-  return new Promise((resolve) => {
-    connectionChanged.listen(() => { if (connection !== "offline") resolve(); });
-  });
 }
