@@ -117,9 +117,9 @@ def test_a_broken_picture_says_why_and_can_be_tried_again(visit: Visit) -> None:
     visit.page.click("#tabs .failed")
     assert visit.locate(".card").count() == 2
     broken.get_by_role("button", name="Try again").click()
-    wait_until(lambda: visit.sends("GET", "tasks/restart") == 1)
+    visit.has_sent("GET", "tasks/restart", 1)
     visit.finishes(done=1, failed=2)
-    wait_until(lambda: visit.sends("GET", "tasks/result") > 3)
+    visit.has_sent("GET", "tasks/result", 4)
     broken.locator(".tile").click()
     visit.shows("#details .problem strong", "The picture is too damaged to decode.")
     visit.shows("#details-picture p", "The browser cannot show this file as a picture.")

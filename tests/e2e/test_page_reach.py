@@ -284,6 +284,8 @@ def test_everything_by_keyboard(visit: Visit, tmp_path: Path, served: RunningBri
     keyboard = visit.page.keyboard
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(make_photos(1)[0][1])
+    # Playwright begins to look for the browser's dialog when somebody listens.
+    visit.page.on("filechooser", lambda _: None)
     tab_to(visit, "choose")
     ring = "getComputedStyle(document.activeElement.nextElementSibling).outlineStyle"
     assert visit.page.evaluate(ring) == "solid"

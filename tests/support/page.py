@@ -145,6 +145,10 @@ class Visit:
         """How many requests it has sent."""
         return sum(sent == method and part in url for sent, url in self.requests)
 
+    def has_sent(self, method: str, part: str, least: int) -> None:
+        """Waits until it has sent so many requests; they are noted while the browser is asked."""
+        wait_until(lambda: self.page.title() is not None and self.sends(method, part) >= least)
+
 
 @contextmanager
 def visiting(browser: Any, url: str, **options: Any) -> Iterator[Visit]:
