@@ -19,6 +19,8 @@ _HEADER_BYTES: Final = 26
 _PROFILE, _TRANSPARENT_INDEX, _EXIF = 1039, 1047, 1058
 #: Blocks with the layers of pictures of 16 and 32 bits.
 _WIDE_LAYERS: Final = (b"Lr16", b"Lr32", b"Layr")
+#: Blocks that say that the merged picture is transparent, without layers.
+_MERGED_ALPHA: Final = (b"Mtrn", b"Mt16", b"Mt32")
 _MAX_RESOURCES: Final = 1000
 _TYPES: Final = {8: ">u1", 16: ">u2", 32: ">f4"}
 
@@ -90,7 +92,9 @@ def read_header(encoded: bytes) -> Header:
     found = _read_resources(encoded, resources_at, at)
     layers_at, count_bytes = at, 8 if is_large else 4
     _, at = _section(encoded, at, count_bytes)
-    is_transparent = _count_layers(encoded, layers_at, at, count_bytes) < 0
+    is_transparent = _count_layers(encoded, layers_at, at, count_bytes) < 0 or any(
+        encoded.find(b"8BIM" + key, layers_at, at) >= 0 for key in _MERGED_ALPHA
+    )
     compression = _number(encoded, at, 2)
     if compression == _ZIP_OF_DIFFERENCES:
         raise UnsupportedFormat("the file is a PSD of deflated differences, which is not decoded")

@@ -106,7 +106,7 @@ def _read_palette(encoded: bytes, bits: int, planes: int) -> npt.NDArray[np.uint
         if behind[:1] == b"\x0c" and len(behind) == _BEHIND_BYTES:
             return np.frombuffer(behind[1:], np.uint8).reshape(256, 3)
         return np.repeat(np.arange(256, dtype=np.uint8)[:, np.newaxis], 3, axis=1)
-    if (bits, planes) == (2, 1):
+    if (bits, planes) == (2, 1) and not stored[2:4].any():
         status = encoded[19]
         front = _CGA[bool(status & 0x40), bool(status & 0x20)]
         return _EGA[[encoded[16] >> 4, *front]]

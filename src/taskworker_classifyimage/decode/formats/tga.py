@@ -56,8 +56,10 @@ class Tga(Format):
         return 4.0 + super().loading_bytes(image, least_side)
 
     def open(self, encoded: bytes) -> Picture:
-        # Pillow shows 16 bits of colour with a bit of transparency, which most writers leave at 0.
-        if encoded[16] not in (15, 16) or encoded[2] & 7 == _GREY:
+        # Pillow shows 16 bits of colour with a bit of transparency, which most writers leave at 0,
+        # and colours under transparency of a palette.
+        is_odd = encoded[16] in (15, 16) and encoded[2] & 7 != _GREY
+        if not is_odd and not (encoded[1] and encoded[7] == 32):
             picture = self.try_to_open(encoded)
             # It opens kinds that it cannot decode.
             if picture and isinstance(picture.image, ImageFile.ImageFile) and picture.image.tile:

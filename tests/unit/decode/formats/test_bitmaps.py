@@ -256,6 +256,15 @@ def test_a_card_of_four_colours() -> None:
     assert shades == [[0, 0, 170], [85, 255, 255], [255, 85, 255], [255, 255, 255]]
 
 
+def test_four_colours_that_the_header_holds() -> None:
+    """Instead of the number of a palette."""
+    row = b"".join(bytes((shade,)) * 15 for shade in (0, 0x55, 0xAA, 0xFF))
+    palette = bytes((0, 0, 0, 0, 255, 255, 255, 0, 255, 255, 255, 255))
+    found = read(pcx([row] * 160, 2, 1, stride=60, palette=palette))
+    shades = [found.pixels[80, at].tolist() for at in (20, 60, 100, 140)]
+    assert shades == [[0, 0, 0], [0, 255, 255], [255, 0, 255], [255, 255, 255]]
+
+
 def test_absurd_rows_of_a_pcx_are_refused_before_they_take_memory() -> None:
     """By its header, rows may have 65535 bytes in each of 255 planes."""
     whole = pcx([bytes(120)] * 160, 4, 1, stride=120)
@@ -311,6 +320,16 @@ def test_palettes_of_a_tga(map_bits: int) -> None:
     colours = b"".join(int(word).to_bytes(4, "little")[:size] for word in words[0])
     found = read(tga(1, 8, indices.tobytes(), map_bits=map_bits, colours=colours))
     assert difference(found, shown) < (5 if map_bits < 24 else 0.1)
+
+
+def test_a_transparent_shade_in_the_palette_of_a_tga() -> None:
+    """The colour under it does not show."""
+    colours = bytes((0, 0, 255, 255, 0, 255, 0, 0))
+    indices = np.zeros((160, 240), np.uint8)
+    indices[:, 120:] = 1
+    found = read(tga(1, 8, indices.tobytes(), map_bits=32, colours=colours))
+    assert (found.pixels[:, :70] == (255, 0, 0)).all()
+    assert (found.pixels[:, -70:] == 127).all()
 
 
 def test_runs_of_a_tga_go_on_across_rows_and_beyond_the_end() -> None:

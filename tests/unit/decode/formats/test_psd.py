@@ -106,6 +106,19 @@ def test_a_negative_count_of_layers_means_transparency(place: str) -> None:
     assert (found.pixels[:, :60] == 127).all()
 
 
+@pytest.mark.parametrize("key", [b"Mtrn", b"Mt16", b"Mt32"])
+def test_transparency_may_be_stated_without_layers(key: bytes) -> None:
+    """By a block for merged transparency, as Photoshop writes it for one layer."""
+    planes = np.concatenate([COLOURS, SELECTION])
+    whole = psd(RGB, planes, compression=0)
+    at = 26 + 4 + 4
+    info = bytes(8) + b"8BIM" + key + bytes(4)
+    found = read(whole[:at] + struct.pack(">I", len(info)) + info + whole[at + 8 :])
+    expected = corpus.reference().convert("RGBA")
+    expected.putalpha(Image.fromarray(SELECTION[0]))
+    assert difference(found, expected) == 0
+
+
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
 @pytest.mark.parametrize("compression", [0, 1])
 def test_every_mode_shows_its_colours(kind: type[np.generic], compression: int) -> None:
