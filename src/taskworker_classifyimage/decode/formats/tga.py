@@ -21,6 +21,8 @@ _MASKS: Final = {
     24: (0xFF0000, 0xFF00, 0xFF),
     32: (0xFF0000, 0xFF00, 0xFF, 0xFF000000),
 }
+#: Bits of a palette's colours that writers state where there is no palette.
+_NO_PALETTE: Final = (0, 15, 16, 24, 32)
 _FROM_RIGHT, _FROM_TOP = 0x10, 0x20
 
 
@@ -39,7 +41,7 @@ class Tga(Format):
             and kind in (1, 2, 3, 9, 10, 11)
             and bits in (1, 8, 15, 16, 24, 32)
             and descriptor & 0xC0 == 0
-            and (has_palette == 1 or encoded[3:8] == bytes(5))
+            and (has_palette == 1 or (encoded[3:7] == bytes(4) and encoded[7] in _NO_PALETTE))
             and encoded[12:14] != b"\0\0"
             and encoded[14:16] != b"\0\0"
         )

@@ -322,6 +322,13 @@ def test_palettes_of_a_tga(map_bits: int) -> None:
     assert difference(found, shown) < (5 if map_bits < 24 else 0.1)
 
 
+def test_bits_of_a_palette_that_is_not_there() -> None:
+    """Some writers state them all the same."""
+    pixels = np.asarray(corpus.reference())[:, :, ::-1]
+    whole = tga(2, 24, np.ascontiguousarray(pixels).tobytes())
+    assert difference(read(whole[:7] + b"\x18" + whole[8:]), corpus.reference()) == 0
+
+
 def test_a_transparent_shade_in_the_palette_of_a_tga() -> None:
     """The colour under it does not show."""
     colours = bytes((0, 0, 255, 255, 0, 255, 0, 0))
