@@ -8,7 +8,7 @@ import { makeSignal } from "./signals.js";
 import * as store from "./store.js";
 
 // A stream begins at once; one of which nothing comes is held back on its way.
-const FIRST_MS = 4000;
+const FIRST_MS = 3000;
 const SILENCE_MS = 40_000;
 const POLL_MS = 2000;
 const HIDDEN_POLL_MS = 10_000;
