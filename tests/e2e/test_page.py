@@ -164,7 +164,7 @@ def test_uploads_show_their_progress_and_can_be_cancelled(
     network.send("Network.emulateNetworkConditions", slow | {"uploadThroughput": -1})
     lonely.card("1.jpg").get_by_role("button", name="Try again").click()
     wait_until(lambda: len(alone.api.tasks()) == 1)
-    lonely.shows(".card .state-text", "in the queue")
+    lonely.waits(".card", "in the queue")
 
 
 def shares(visit: Visit) -> list[float]:
@@ -328,7 +328,7 @@ def test_without_a_worker_the_page_says_what_to_do(lonely: Visit, alone: Running
     lonely.page.set_viewport_size({"width": 360, "height": 740})
     assert lonely.page.evaluate("document.documentElement.scrollWidth") == 360
     lonely.drop(make_photos(1))
-    lonely.shows(".card .state-text", "in the queue")
+    lonely.waits(".card", "in the queue")
 
 
 # Whoever names things

@@ -107,14 +107,14 @@ def test_the_token_is_asked_for_once_and_is_in_no_address(chromium: Any, tmp_pat
         # Now what a worker needs is told too.
         visit.locate("#command-token").wait_for()
         visit.drop(make_photos(1))
-        visit.shows(".card .state-text", "in the queue")
+        visit.waits(".card", "in the queue")
         visit.locate(".card .tile").click()
         visit.locate("#details .facts").wait_for()
         assert TOKEN not in visit.page.content()
         visit.page.keyboard.press("Escape")
         visit.page.reload()
         visit.is_live()
-        visit.shows(".card .state-text", "in the queue")
+        visit.waits(".card", "in the queue")
         visit.locate(".card img").wait_for()
         assert not [url for _, url in visit.requests if TOKEN in url]
         # What the browser itself says of the calls without the right one.
@@ -218,14 +218,14 @@ def test_a_bridge_that_is_away_for_a_while_costs_nothing(chromium: Any, tmp_path
         visit = Visit(context, bridge.url)
         visit.is_live()
         visit.drop(make_photos(1))
-        visit.shows(".card .state-text", "in the queue")
+        visit.waits(".card", "in the queue")
     visit.locate("#offline").wait_for()
     visit.drop([("later.jpg", make_photos(2)[1][1])])
-    visit.shows(".card >> nth=0 >> .state-text", "waiting")
+    visit.waits(".card >> nth=0", "waiting")
     with running_bridge(tmp_path, port) as bridge:
         visit.locate("#offline").wait_for(state="hidden")
-        visit.shows(".card >> nth=0 >> .state-text", "in the queue")
-        visit.shows(".card >> nth=1 >> .state-text", "in the queue")
+        visit.waits(".card >> nth=0", "in the queue")
+        visit.waits(".card >> nth=1", "in the queue")
         assert len(bridge.api.tasks()) == 2
     context.close()
 

@@ -114,6 +114,12 @@ class Visit:
         expect(self.locate(selector)).to_have_text(text, timeout=30_000)
         expect(self.locate(selector)).to_be_visible(timeout=30_000)
 
+    def waits(self, selector: str, state: str) -> None:
+        """Waits until a card says this state; after some seconds it says for how long, too."""
+        from playwright.sync_api import expect  # noqa: PLC0415 - not always installed
+
+        expect(self.locate(f"{selector} >> .state-text")).to_contain_text(state, timeout=30_000)
+
     def is_live(self) -> None:
         """Waits until the bridge tells of each change."""
         self.shows("#connection .text", "live")
