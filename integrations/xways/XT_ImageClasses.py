@@ -35,7 +35,10 @@ _BEGINNINGS = (
     *(b"\0\0\1\0", b"\0\0\2\0", b"\x0a\5\1", b"DDS ", b"8BPS"),
 )
 #: HEIC, AVIF and Canon's RAW, in the box that films have as well.
-_BRANDS = (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis", b"crx ")
+_BRANDS = (
+    *(b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"),
+    *(b"mif1", b"msf1", b"mif2", b"avif", b"avis", b"crx "),
+)
 _NETPBM = re.compile(rb"P[1-7fF]\s")
 #: German letters have a spelling of their own in ASCII, all others lose their accents.
 _LETTERS = str.maketrans(

@@ -32,6 +32,8 @@ _MASKS: Final = {
     32: (0xFF0000, 0xFF00, 0xFF),
 }
 _MAX_SHADES: Final = 256
+#: What is decoded here takes, in bytes a pixel.
+_DECODING_BYTES: Final = 22.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +62,22 @@ class Bmp(Format):
         header = _read_header(encoded)
         yield header.width, header.height
 
-    def opening_bytes(self, encoded: bytes) -> float:  # noqa: ARG002 - the header does not tell
+    def opening_bytes(self, encoded: bytes) -> float:
         """What Pillow does not open is decoded at once."""
-        return 22.0
+        return 0.0 if self._open_usual(encoded) else _DECODING_BYTES
 
     def open(self, encoded: bytes) -> Picture:
-        is_simple = _read_header(encoded).compression not in (_RLE_8, _RLE_4)
-        return (is_simple and self.try_to_open(encoded)) or self._decode(encoded)
+        return self._open_usual(encoded) or self._decode(encoded)
 
-    def salvage(self, encoded: bytes, reopen: Reopen) -> Picture:  # noqa: ARG002
+    def salvage(self, encoded: bytes, reopen: Reopen) -> Picture:
         """The rows that are there."""
+        reopen(encoded)  # which fails if there is too little memory
         return self._decode(encoded)
+
+    def _open_usual(self, encoded: bytes) -> Picture | None:
+        if _read_header(encoded).compression in (_RLE_8, _RLE_4):
+            return None
+        return self.try_to_open(encoded)
 
     def _decode(self, encoded: bytes) -> Picture:
         header = _read_header(encoded)

@@ -15,6 +15,8 @@ from taskworker_classifyimage.decode.salvage import Reopen, by_rows
 from taskworker_classifyimage.errors import DamagedPicture, UnsupportedFormat
 
 _HEADER_BYTES: Final = 128
+#: What is decoded here takes, in bytes a pixel.
+_DECODING_BYTES: Final = 22.0
 #: (bits, planes): of one shade or colours; with up to 16 or with 256 colours in a palette.
 _KINDS: Final = ((1, 1), (8, 3), (8, 4), (1, 2), (1, 3), (1, 4), (2, 1), (2, 2), (4, 1), (8, 1))
 _MOST_PADDING: Final = 64
@@ -48,15 +50,16 @@ class Pcx(Format):
     def sizes(self, encoded: bytes) -> Iterator[tuple[int, int]]:
         yield _read_size(encoded)
 
-    def opening_bytes(self, encoded: bytes) -> float:  # noqa: ARG002 - the header does not tell
+    def opening_bytes(self, encoded: bytes) -> float:
         """What Pillow does not open is decoded at once."""
-        return 22.0
+        return 0.0 if self.try_to_open(encoded) else _DECODING_BYTES
 
     def open(self, encoded: bytes) -> Picture:
         return self.try_to_open(encoded) or self._decode(encoded)
 
-    def salvage(self, encoded: bytes, reopen: Reopen) -> Picture:  # noqa: ARG002
+    def salvage(self, encoded: bytes, reopen: Reopen) -> Picture:
         """Rows that are longer than they should be are cut off, and do not end the picture."""
+        reopen(encoded)  # which fails if there is too little memory
         return self._decode(encoded)
 
     def _decode(self, encoded: bytes) -> Picture:

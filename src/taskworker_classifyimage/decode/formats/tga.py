@@ -14,6 +14,8 @@ from taskworker_classifyimage.decode.run_lengths import unpack_tga
 from taskworker_classifyimage.decode.salvage import Reopen, by_rows
 
 _HEADER_BYTES: Final = 18
+#: What is decoded here takes, in bytes a pixel.
+_DECODING_BYTES: Final = 22.0
 _PALETTE, _GREY, _RUNS = 1, 3, 8
 _MASKS: Final = {
     15: (0x7C00, 0x3E0, 0x1F),
@@ -49,15 +51,18 @@ class Tga(Format):
     def sizes(self, encoded: bytes) -> Iterator[tuple[int, int]]:
         yield _little(encoded, 12), _little(encoded, 14)
 
-    def opening_bytes(self, encoded: bytes) -> float:  # noqa: ARG002 - the header does not tell
+    def opening_bytes(self, encoded: bytes) -> float:
         """What Pillow does not open is decoded at once."""
-        return 22.0
+        return 0.0 if self._open_usual(encoded) else _DECODING_BYTES
 
     def loading_bytes(self, image: Image.Image, least_side: float) -> float:
         """With a copy, if its alpha is 0 everywhere."""
         return 4.0 + super().loading_bytes(image, least_side)
 
     def open(self, encoded: bytes) -> Picture:
+        return self._open_usual(encoded) or self._decode(encoded)
+
+    def _open_usual(self, encoded: bytes) -> Picture | None:
         # Pillow shows 16 bits of colour with a bit of transparency, which most writers leave at 0,
         # and colours under transparency of a palette.
         is_odd = encoded[16] in (15, 16) and encoded[2] & 7 != _GREY
@@ -66,10 +71,11 @@ class Tga(Format):
             # It opens kinds that it cannot decode.
             if picture and isinstance(picture.image, ImageFile.ImageFile) and picture.image.tile:
                 return picture
-        return self._decode(encoded)
+        return None
 
-    def salvage(self, encoded: bytes, reopen: Reopen) -> Picture:  # noqa: ARG002
+    def salvage(self, encoded: bytes, reopen: Reopen) -> Picture:
         """Runs that are longer than the picture do not end it."""
+        reopen(encoded)  # which fails if there is too little memory
         return self._decode(encoded)
 
     def correct(self, image: Image.Image) -> Image.Image:
