@@ -48,7 +48,7 @@ def _compare(
     judged = _read_judged(tag)
     confirmed, verdicts = 0, Counter[str]()
     for class_id, sources in known.items():
-        if _fold(names[class_id]) in map(_fold, sources):
+        if fold(names[class_id]) in map(fold, sources):
             confirmed += 1
             continue
         verdict = judged.get((class_id, names[class_id]), "open")
@@ -80,8 +80,8 @@ def _read_judged(tag: str) -> dict[tuple[str, str], str]:
     return {(row[0], row[1]): row[3] for row in rows}
 
 
-def _fold(name: str) -> str:
-    """Without accents, brackets, capitals and everything that is no letter."""
+def fold(name: str) -> str:
+    """A name without accents, brackets, capitals and everything that is no letter."""
     plain = re.sub(r"\(.*?\)", "", unicodedata.normalize("NFKC", name).casefold())
     decomposed = unicodedata.normalize("NFD", plain)
     kept = "".join(char for char in decomposed if not unicodedata.combining(char))
