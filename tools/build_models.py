@@ -154,6 +154,7 @@ def write_pack(variant: Variant, model: bytes, folder: Path) -> None:
         number=variant.number,
         size=variant.size,
         temperature=variant.temperature,
+        threshold=None,
         crop=CROP,
         source=f"PyPI: {weights} (weights), {network} (network)",
         top1_int8=variant.top1_int8,

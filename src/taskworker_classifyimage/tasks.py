@@ -11,6 +11,9 @@ from taskworker_classifyimage.errors import BadRequest, ErrorCode
 #: The type of task that this worker takes.
 TASK_TYPE = "classifyimage"
 
+#: The `kind` of a result whose classes do not exclude each other; other results have none.
+INDEPENDENT = "independent"
+
 DEFAULT_LANGUAGE = "en"
 DEFAULT_TOP = 10
 #: The number of classes of the built-in models.
@@ -55,7 +58,8 @@ class ClassifyRequest:
         top: number of predictions, 1 to 1000.
         model: name of the model; None: the worker's first.
         provenance: whether the result contains what it was made from.
-        min_probability: less probable classes and categories are left out, 0 to 1.
+        min_probability: less probable classes and categories are left out, 0 to 1; None: the
+            model's threshold if it has one, otherwise 0.
         categories: whether the result says to which categories the picture belongs.
         synonyms: whether predictions have WordNet's English synonyms.
         warnings: wishes that could not be met exactly.
@@ -65,10 +69,14 @@ class ClassifyRequest:
     top: int = DEFAULT_TOP
     model: str | None = None
     provenance: bool = False
-    min_probability: float = 0.0
+    min_probability: float | None = None
     categories: bool = False
     synonyms: bool = False
     warnings: tuple[str, ...] = ()
+
+    def least(self, threshold: float | None) -> float:
+        """The least probability of what is reported by a model with this threshold, if any."""
+        return self.min_probability if self.min_probability is not None else threshold or 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +120,16 @@ class CategorySum:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """The library, model and device that answered; part of every result."""
+    """The library, model and device that answered; part of every result.
+
+    Attributes:
+        is_independent: whether the model's classes do not exclude each other.
+    """
 
     library: str
     model: str
     device: str
+    is_independent: bool = False
 
 
 def parse_request(data: object, language: str = DEFAULT_LANGUAGE) -> ClassifyRequest:
@@ -164,6 +177,7 @@ def result_json(
     result: dict[str, object] = {
         "predictions": [_prediction_json(each) for each in predictions],
         **_runtime_json(runtime, duration_s),
+        **({"kind": INDEPENDENT} if runtime.is_independent else {}),
     }
     if categories is not None:
         result["categories"] = [
@@ -244,9 +258,9 @@ def _parse_bool(key: str, value: object) -> bool:
     raise BadRequest(f"{key} must be true or false, not {_shown(value)}")
 
 
-def _parse_probability(value: object) -> float:
+def _parse_probability(value: object) -> float | None:
     if value is None:
-        return 0.0
+        return None
     if isinstance(value, str) and _PROBABILITY.fullmatch(value):
         value = float(value)
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,12 @@ from taskworker_classifyimage.input_spec import InputSpec
 #: The name of the classes of every built-in model: the 1000 of ILSVRC2012, by synset id.
 ILSVRC2012: Final = "ILSVRC2012"
 ILSVRC2012_CLASSES: Final = 1000
+
+#: What a network's scores are. The classes of an independent one do not exclude each other.
+OutputKind = Literal["logits", "probabilities", "independent", "independent-logits"]
+INDEPENDENT_KINDS: Final[tuple[OutputKind, ...]] = ("independent", "independent-logits")
+#: The least probability of a class that is reported, if classes do not exclude each other.
+DEFAULT_THRESHOLD: Final = 0.5
 
 #: (N, S, S, 3) RGB, 0 to 255.
 Images = npt.NDArray[np.uint8]
@@ -42,6 +48,8 @@ class Model:
         classes: None for those of ILSVRC2012.
         temperature: divides the network's logits, so that its probabilities say how often it is
             right; 1 for a network as it is.
+        threshold: if the classes do not exclude each other, the least probability of one that is
+            reported, 0 to 1; None if they do, so that their probabilities sum to 1.
         labels_dir: folder with further names for the classes of ILSVRC2012; None: there is none.
     """
 
@@ -54,6 +62,7 @@ class Model:
     input: InputSpec
     classes: OwnClasses | None
     temperature: float
+    threshold: float | None
     labels_dir: Path | None
 
     @property

@@ -13,7 +13,7 @@ from typing import Final, Literal, cast, get_args
 import numpy as np
 import numpy.typing as npt
 
-from taskworker_classifyimage.classify.labels import LAST_RESORT, find_label_files
+from taskworker_classifyimage.classify.labels import LAST_RESORT
 from taskworker_classifyimage.errors import ModelError
 
 Level = Literal["coarse", "fine", "overlapping"]
@@ -45,13 +45,13 @@ class Categories:
         """Takes them in the order in which they are listed."""
         self.all = tuple(categories)
 
-    @cached_property
-    def _matrix(self) -> npt.NDArray[np.float64]:
+    @cache  # noqa: B019 - there is one such object, for as long as the program runs
+    def _matrix(self, ids: tuple[str, ...]) -> npt.NDArray[np.float64]:
         """(categories, classes): 1 where a category has a class."""
-        index = {each: number for number, each in enumerate(find_label_files().ids)}
+        index = {each: number for number, each in enumerate(ids)}
         matrix = np.zeros((len(self.all), len(index)))
         for row, category in enumerate(self.all):
-            matrix[row, [index[each] for each in category.members]] = 1.0
+            matrix[row, [index[each] for each in category.members if each in index]] = 1.0
         return matrix
 
     @cached_property
@@ -64,14 +64,37 @@ class Categories:
                         found.setdefault(member, []).append(category)
         return {class_id: tuple(categories) for class_id, categories in found.items()}
 
-    def sums(self, probabilities: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """(classes,) probabilities to (categories,) sums, 0 to 1, in the order of `all`."""
-        # The sum of all probabilities may be a little more than 1.
-        return np.minimum(self._matrix @ probabilities, 1.0)
+    def sums(
+        self,
+        probabilities: npt.NDArray[np.float64],
+        ids: tuple[str, ...],
+        *,
+        are_independent: bool = False,
+    ) -> list[tuple[Category, float]]:
+        """The probability of each category that has one of the classes, 0 to 1.
+
+        Args:
+            probabilities: (classes,) 0 to 1.
+            ids: of the classes; those that are not of ILSVRC2012 are in no category.
+            are_independent: whether the classes do not exclude each other. A category is then as
+                probable as its most probable class: a picture may be of several of them, and a
+                sum would count it more than once.
+        """
+        matrix = self._matrix(ids)
+        if are_independent:
+            found = (matrix * probabilities).max(axis=1)
+        else:
+            # The sum of all probabilities may be a little more than 1.
+            found = np.minimum(matrix @ probabilities, 1.0)
+        rows = np.flatnonzero(matrix.any(axis=1)).tolist()
+        return [(self.all[row], float(found[row])) for row in rows]
 
     def of_class(self, class_id: str) -> tuple[Category, ...]:
-        """The categories of a class: the fine one, the coarse one, then those that overlap."""
-        return self._of_class[class_id]
+        """The categories of a class: the fine one, the coarse one, then those that overlap.
+
+        None for a class that is not of ILSVRC2012.
+        """
+        return self._of_class.get(class_id, ())
 
 
 @cache

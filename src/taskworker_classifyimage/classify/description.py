@@ -10,7 +10,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, NoReturn, TypeVar, get_args
 
-from taskworker_classifyimage.classify.base import ILSVRC2012, OwnClasses
+from taskworker_classifyimage.classify.base import (
+    DEFAULT_THRESHOLD,
+    ILSVRC2012,
+    INDEPENDENT_KINDS,
+    OutputKind,
+    OwnClasses,
+)
 from taskworker_classifyimage.classify.labels import LANGUAGE
 from taskworker_classifyimage.classify.model_pack import (
     DESCRIPTION_FILE,
@@ -52,9 +58,10 @@ def read_pack(path: Path) -> ModelPack:
         sha256=table.get_match("sha256", re.compile("[0-9a-f]{64}"), "64 hexadecimal digits"),
         input=_read_input(table),
         tensor=_read_tensor(table),
-        output=table.get_choice("output.kind", ("logits", "probabilities")),
+        output=table.get_choice("output.kind", get_args(OutputKind)),
         classes=_read_classes(table),
         temperature=_read_temperature(table),
+        threshold=_read_threshold(table),
         labels_dir=None,
         path=path,
     )
@@ -204,6 +211,16 @@ def _read_temperature(table: _Table) -> float:
     return 1.0 if table.find(key) is None else table.get_number(key, *TEMPERATURES)
 
 
+def _read_threshold(table: _Table) -> float | None:
+    key = "output.threshold"
+    is_given = table.find(key) is not None
+    if table.get("output.kind") not in INDEPENDENT_KINDS:
+        if is_given:
+            table.refuse(key, "is for classes that do not exclude each other: output.kind")
+        return None
+    return table.get_number(key, 0, 1) if is_given else DEFAULT_THRESHOLD
+
+
 def _read_classes(table: _Table) -> OwnClasses | None:
     if table.get("output.classes") == ILSVRC2012:
         return None
@@ -248,9 +265,15 @@ def _lines(pack: ModelPack) -> Iterator[str]:
         yield f"# (value - subtract) / divide, {order}"
         yield f"scaling.subtract = {list(pack.tensor.subtract)!r}"
         yield f"scaling.divide = {list(pack.tensor.divide)!r}"
-    yield from ("", "[output]", f"kind = {_quote(pack.output)}")
+    yield from ("", "[output]", *_output_lines(pack))
+
+
+def _output_lines(pack: ModelPack) -> Iterator[str]:
+    yield f"kind = {_quote(pack.output)}"
     if pack.temperature != 1.0:
         yield f"temperature = {pack.temperature!r}"
+    if pack.threshold is not None:
+        yield f"threshold = {pack.threshold!r}"
     if pack.classes is None:
         yield f"classes = {_quote(ILSVRC2012)}"
         return

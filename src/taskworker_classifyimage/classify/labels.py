@@ -2,12 +2,12 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Final
 
-from taskworker_classifyimage.classify.base import ILSVRC2012_CLASSES, Model
+from taskworker_classifyimage.classify.base import ILSVRC2012_CLASSES, Model, OwnClasses
 from taskworker_classifyimage.errors import ConfigError, ModelError
 
 #: The fallback for every language, where it exists.
@@ -35,7 +35,7 @@ class Labels:
 
     Attributes:
         languages: the languages that exist, sorted; at least one.
-        is_ilsvrc2012: whether the classes are those of ILSVRC2012.
+        has_categories: whether some of the classes are those of ILSVRC2012.
     """
 
     def __init__(
@@ -43,16 +43,16 @@ class Labels:
         languages: Iterable[str],
         read: Callable[[str], Mapping[str, str]],
         *,
-        is_ilsvrc2012: bool = False,
+        has_categories: bool = False,
     ) -> None:
         """Takes a function that returns a language's names by class id, in order of the classes."""
         self.languages = sorted(languages)
-        self.is_ilsvrc2012 = is_ilsvrc2012
+        self.has_categories = has_categories
         self._read = read
         self._sha256: dict[str, str] = {}
 
     @cached_property
-    def ids(self) -> Sequence[str]:
+    def ids(self) -> tuple[str, ...]:
         """Class ids by class index."""
         return tuple(self._read(self.resolve(LAST_RESORT)[0]))
 
@@ -101,15 +101,39 @@ class Labels:
 
 
 def labels_of(model: Model) -> Labels:
-    """The labels of a model's classes; for classes without names, the ids stand in for them."""
+    """The labels of a model's classes.
+
+    Classes with the ids of ILSVRC2012 have the names of those, unless the model has others. For
+    others without names, the ids stand in.
+    """
+    usual = find_label_files(further=model.labels_dir)
     if model.classes is None:
-        return find_label_files(further=model.labels_dir)
-    ids = model.classes.ids
-    names = {
-        language: dict(zip(ids, texts, strict=True))
-        for language, texts in (model.classes.names or {LAST_RESORT: ids}).items()
-    }
-    return Labels(names, names.__getitem__)
+        return usual
+    return _OwnLabels(model.classes, usual).labels()
+
+
+class _OwnLabels:
+    """The names of a model's own classes, and of those of ILSVRC2012 among them."""
+
+    def __init__(self, classes: OwnClasses, usual: Labels) -> None:
+        self._classes, self._usual = classes, usual
+        self._shared = frozenset(classes.ids) & frozenset(usual.ids)
+
+    def labels(self) -> Labels:
+        languages = set(self._classes.names) or {LAST_RESORT}
+        if len(self._shared) == len(self._classes.ids):
+            languages |= set(self._usual.languages)
+        return Labels(languages, cache(self._read), has_categories=bool(self._shared))
+
+    def _read(self, language: str) -> Mapping[str, str]:
+        ids = self._classes.ids
+        own = dict(zip(ids, self._classes.names.get(language, ids), strict=True))
+        # A name that is the id alone is none.
+        missing = [each for each in ids if own[each] == each and each in self._shared]
+        if not missing:
+            return own
+        usual = self._usual.names(self._usual.resolve(language)[0])
+        return own | {each: usual[each] for each in missing}
 
 
 def find_label_files(folder: Path = _FOLDER, further: Path | None = None) -> Labels:
@@ -131,7 +155,7 @@ def find_label_files(folder: Path = _FOLDER, further: Path | None = None) -> Lab
             if not LANGUAGE.fullmatch(tag):
                 raise ConfigError(f"{path}: {tag!r} is not a language tag such as 'fr'")
         paths |= added
-    return Labels(paths, lambda language: read_names(paths[language]), is_ilsvrc2012=True)
+    return Labels(paths, lambda language: read_names(paths[language]), has_categories=True)
 
 
 @cache

@@ -17,7 +17,7 @@ from typing import IO, Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from taskworker_classifyimage.classify.base import Images, Model
+from taskworker_classifyimage.classify.base import Images, Model, OutputKind
 from taskworker_classifyimage.errors import ModelError
 
 MODEL_FILE: Final = "model.onnx"
@@ -71,13 +71,13 @@ class ModelPack(Model):
     Attributes:
         saturation_safe: whether sums of its 8-bit products fit the 16 bits in which CPUs with AVX2
             and without VNNI add them up; without effect for a float network.
-        output: whether the network's scores still need a softmax.
+        output: what the network's scores are, and so whether they need a softmax or a sigmoid.
         path: the folder or the zip.
     """
 
     saturation_safe: bool
     tensor: TensorSpec
-    output: Literal["logits", "probabilities"]
+    output: OutputKind
     path: Path
 
     def read_verified(self) -> bytes:

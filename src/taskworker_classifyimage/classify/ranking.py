@@ -1,30 +1,47 @@
 """From a network's scores to its best classes."""
 
-from typing import Literal
-
 import numpy as np
 import numpy.typing as npt
 
+from taskworker_classifyimage.classify.base import OutputKind
+
 
 def to_probabilities(
-    scores: npt.NDArray[np.float32],
-    kind: Literal["logits", "probabilities"],
-    temperature: float = 1.0,
+    scores: npt.NDArray[np.float32], kind: OutputKind, temperature: float = 1.0
 ) -> npt.NDArray[np.float64]:
     """(N, C) scores of a network to (N, C) probabilities, 0 to 1.
 
     Args:
         scores: what the network gives.
-        kind: whether they still need a softmax.
+        kind: what they are: whether they still need a softmax, or for classes that do not exclude
+            each other a sigmoid.
         temperature: divides the logits, see `softmax`.
     """
     if kind == "logits":
         return softmax(scores, temperature)
+    if kind == "independent-logits":
+        return sigmoid(scores, temperature)
+    exact = scores.astype(np.float64)
     if temperature == 1.0:
-        return scores.astype(np.float64)
-    # Probabilities are the softmax of their logarithms.
+        return exact
     with np.errstate(divide="ignore", invalid="ignore"):
-        return softmax(np.log(scores.astype(np.float64)), temperature)
+        if kind == "independent":
+            return sigmoid(np.log(exact) - np.log1p(-exact), temperature)
+        # Probabilities are the softmax of their logarithms.
+        return softmax(np.log(exact), temperature)
+
+
+def sigmoid(
+    logits: npt.NDArray[np.float32] | npt.NDArray[np.float64], temperature: float = 1.0
+) -> npt.NDArray[np.float64]:
+    """(N, C) logits to (N, C) probabilities, 0 to 1, each on its own; NaN stays NaN.
+
+    Args:
+        logits: of any range.
+        temperature: divides them, as for `softmax`.
+    """
+    # The hyperbolic tangent does not overflow.
+    return np.asarray((1.0 + np.tanh(logits.astype(np.float64) / (2.0 * temperature))) / 2.0)
 
 
 def softmax(

@@ -31,8 +31,13 @@ def try_blank_pictures(classifier: Classifier, count: int, subject: str) -> None
         raise ModelError(f"{subject} does not run as described: {one_line(err)}") from err
     if answer.shape != (count, classes):
         raise ModelError(f"{subject} answers with {answer.shape}, not ({count}, {classes})")
-    # Written so that a sum of NaN is refused, too.
-    if not np.abs(answer.sum(axis=1) - 1).max() < _SUM_TOLERANCE:
+    # Written so that NaN is refused, too.
+    if classifier.model.threshold is not None:
+        if not (answer.min() >= 0 and answer.max() <= 1 + _SUM_TOLERANCE):
+            raise ModelError(
+                f"{subject} gives {answer.min():.3f} to {answer.max():.3f}, not probabilities"
+            )
+    elif not np.abs(answer.sum(axis=1) - 1).max() < _SUM_TOLERANCE:
         raise ModelError(f"{subject} gives probabilities that sum to {answer[0].sum():.3f}, not 1")
 
 
@@ -47,7 +52,10 @@ def check_agreement(classifier: Classifier, reference: Classifier) -> None:
         answer = classifier.probabilities(example)
     except Exception as err:
         raise DeviceUnusable(f"{classifier.device} does not run the network: {err}") from err
-    difference = float(np.abs(answer - reference.probabilities(example)).sum() / 2)
+    differences = np.abs(answer - reference.probabilities(example))
+    is_independent = reference.model.threshold is not None
+    # What one class loses, others win, unless they do not exclude each other.
+    difference = float(differences.max() if is_independent else differences.sum() / 2)
     # Written so that a difference of NaN is refused, too.
     if not difference <= _AGREEMENT:
         raise DeviceUnusable(

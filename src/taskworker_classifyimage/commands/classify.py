@@ -12,7 +12,7 @@ from taskworker_classifyimage.errors import ConfigError
 from taskworker_classifyimage.machine import return_freed_memory
 from taskworker_classifyimage.settings.areas import Calling, LocalSettings, UrlFlag
 from taskworker_classifyimage.settings.classify_areas import Answers, Files, Outputs
-from taskworker_classifyimage.tasks import TASK_TYPE, ClassifyRequest
+from taskworker_classifyimage.tasks import INDEPENDENT, TASK_TYPE, ClassifyRequest
 
 if TYPE_CHECKING:
     from taskworker_classifyimage.bridge_client.address import BridgeAddress
@@ -98,14 +98,16 @@ def _run_with_model(
     from taskworker_classifyimage.commands.parts import load_first  # noqa: PLC0415 - see above
 
     classifier, request = load_first(settings.models), answers.request()
+    threshold = classifier.model.threshold
     facts = {
         "library": classifier.library,
         "model": classifier.model.name,
         "model_sha256": classifier.model.sha256,
         "temperature": classifier.model.temperature,
+        "kind": None if threshold is None else INDEPENDENT,
         "device": classifier.device,
         "preprocessing": settings.models.preprocessing,
-        **_describe(request),
+        **_describe(request, threshold),
     }
     return job.run(facts, partial(_use_model, classifier, decoders, request, remembers))
 
@@ -149,14 +151,14 @@ async def _use_bridge(
             engine.close()
 
 
-def _describe(request: ClassifyRequest) -> dict[str, object]:
+def _describe(request: ClassifyRequest, threshold: float | None = None) -> dict[str, object]:
     """What is true of the whole run, whoever classifies."""
     return {
         "repository": REPOSITORY,
         "version": __version__,
         "language": request.language,
         "top": request.top,
-        "min_probability": request.min_probability,
+        "min_probability": request.least(threshold),
         # As in runs of releases that did not know them.
         "categories": request.categories or None,
         "synonyms": request.synonyms or None,

@@ -4,13 +4,14 @@ import asyncio
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, Self, cast
 
 from rich.table import Column
 
-from taskworker_classifyimage.classify.base import Classifier
-from taskworker_classifyimage.classify.labels import LAST_RESORT, labels_of
+from taskworker_classifyimage.classify.base import Classifier, Model
+from taskworker_classifyimage.classify.labels import LAST_RESORT, Labels, labels_of
 from taskworker_classifyimage.commands.output import print_table
 from taskworker_classifyimage.commands.parts import decoder_pool, load_first
 from taskworker_classifyimage.commands.progress import show_progress
@@ -28,6 +29,7 @@ from taskworker_classifyimage.local.evaluation import (
 )
 from taskworker_classifyimage.local.filters import Filters
 from taskworker_classifyimage.local.found import Found
+from taskworker_classifyimage.local.label_outcomes import LabelOutcomes
 from taskworker_classifyimage.local.progress import Progress
 from taskworker_classifyimage.local.rows import Row
 from taskworker_classifyimage.local.run import collect
@@ -64,6 +66,8 @@ def run(
     if plot:
         _check_plot(plot)
     classifier = load_first(settings.models)
+    if plot or fit_temperature:
+        _refuse_independent(classifier.model)
     labels = labels_of(classifier.model)
     names = labels.names(labels.resolve(LAST_RESORT)[0])
     walk = Walk(Filters(), is_sorted=True)
@@ -75,14 +79,11 @@ def run(
             f"{folder} has no file whose name, or whose folder's name, begins with a class "
             f"such as {next(iter(names))}"
         )
+    collected = _Collected.make(classifier, labels, is_fitted=fit_temperature)
     with decoder_pool(settings.decoding) as decoders:
-        top = classifier.model.class_count if fit_temperature else _BEST
-        request = ClassifyRequest(top=top, categories=labels.is_ilsvrc2012)
-        engine = LocalEngine(classifier, decoders, request)
-        sample = CalibrationSample(labels.ids) if fit_temperature else None
-        categories = CategoryOutcomes() if labels.is_ilsvrc2012 else None
+        engine = LocalEngine(classifier, decoders, collected.request())
         try:
-            outcomes, failed = _classify(engine, known, sample, categories)
+            outcomes, failed = _classify(engine, known, collected)
         finally:
             engine.close()
     if unknown := len(truths) - len(known):
@@ -90,23 +91,86 @@ def run(
     if not outcomes:
         raise ConfigError(f"none of the files in {folder} could be classified: {dict(failed)}")
     _print_accuracy(classifier, outcomes)
-    if categories is not None:
-        _print_categories(categories)
-    for code, count in failed.items():
-        print(f"not classified: {count} ({code})")
-    if sample is not None:
-        _print_temperature(sample, classifier.model.temperature)
-    _print_confusions(outcomes, names)
+    collected.print(outcomes, failed, names)
     if plot:
         _draw(outcomes, plot, f"{classifier.model.name}, {counted(len(outcomes), 'picture')}")
         print(f"\n{plot} shows confidence against accuracy")
 
 
+def _refuse_independent(model: Model) -> None:
+    if model.threshold is not None:
+        raise ConfigError(
+            f"--plot, --fit-temperature: the classes of {model.name} do not exclude each other, "
+            "and the one class that is known of a picture says nothing about the others"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Collected:
+    """What is gathered of each result, besides its best classes; None: it is not asked for.
+
+    Attributes:
+        model: that is evaluated.
+        categories: only if classes exclude each other.
+        reported: only if they do not.
+        sample: to fit the temperature.
+    """
+
+    model: Model
+    categories: CategoryOutcomes | None
+    reported: LabelOutcomes | None
+    sample: CalibrationSample | None
+
+    @classmethod
+    def make(cls, classifier: Classifier, labels: Labels, *, is_fitted: bool) -> Self:
+        threshold = classifier.model.threshold
+        return cls(
+            model=classifier.model,
+            categories=CategoryOutcomes() if labels.has_categories and threshold is None else None,
+            reported=None if threshold is None else LabelOutcomes(threshold),
+            sample=CalibrationSample(labels.ids) if is_fitted else None,
+        )
+
+    def request(self) -> ClassifyRequest:
+        """What has to be asked of each picture."""
+        needs_all = self.sample is not None or self.reported is not None
+        return ClassifyRequest(
+            top=self.model.class_count if needs_all else _BEST,
+            min_probability=0.0,
+            categories=self.categories is not None,
+        )
+
+    def add(self, path: Path, result: Mapping[str, Any], truth: str) -> None:
+        if self.categories is not None:
+            self.categories.add(path, result, truth)
+        if self.sample is not None:
+            self.sample.add(result["predictions"], truth)
+        if self.reported is not None:
+            self.reported.add(result, truth)
+
+    def print(
+        self, outcomes: Sequence[Outcome], failed: Mapping[str, int], names: Mapping[str, str]
+    ) -> None:
+        if self.reported is None:
+            _print_calibration(outcomes)
+        else:
+            _print_reported(self.reported)
+        if self.categories is not None:
+            _print_categories(self.categories)
+        for code, count in failed.items():
+            print(f"not classified: {count} ({code})")
+        if self.sample is not None:
+            _print_temperature(self.sample, self.model.temperature)
+        if self.reported is None:
+            _print_confusions(outcomes, names)
+        else:
+            _print_missed(self.reported, names)
+
+
 def _classify(
     engine: LocalEngine,
     truths: Mapping[Path, str],
-    sample: CalibrationSample | None,
-    categories: CategoryOutcomes | None,
+    collected: _Collected,
 ) -> tuple[list[Outcome], Counter[str]]:
     progress = Progress(Filters(), total=len(truths))
 
@@ -116,10 +180,7 @@ def _classify(
             if row.status != "ok":
                 continue
             path, result = Path(row.path), cast("dict[str, Any]", row.result)
-            if categories is not None:
-                categories.add(path, result, truths[path])
-            if sample is not None:
-                sample.add(result["predictions"], truths[path])
+            collected.add(path, result, truths[path])
             # All of it would fill the memory, for many pictures.
             result.pop("categories", None)
             result["predictions"] = result["predictions"][:_BEST]
@@ -163,11 +224,39 @@ def _print_accuracy(classifier: Classifier, outcomes: Sequence[Outcome]) -> None
     for k, right in rights.items():
         low, high = interval(right, count)
         print(f"top-{k}  {right / count:6.1%}  95 % confidence: {low:.1%} to {high:.1%}")
-    accuracy = rights[1] / count
+
+
+def _print_calibration(outcomes: Sequence[Outcome]) -> None:
+    count = len(outcomes)
+    accuracy = top_k(outcomes, 1) / count
     confidence = sum(outcome.confidence for outcome in outcomes) / count
     verdict = "underconfident" if confidence < accuracy else "overconfident"
     print(f"mean confidence {confidence:.1%} against {accuracy:.1%} accuracy: {verdict}")
     print(f"expected calibration error {calibration_error(outcomes):.3f}")
+
+
+def _print_reported(reported: LabelOutcomes) -> None:
+    """How often the known class is reported; further ones may be as right as it is."""
+    count, missed = reported.known.total(), reported.missed.total()
+    low, high = interval(count - missed, count)
+    print(
+        f"from probability {reported.threshold:g} on, the known class is reported of "
+        f"{1 - missed / count:.1%}  95 % confidence: {low:.1%} to {high:.1%}"
+    )
+    print(f"{reported.reported / count:.2f} classes reported a picture")
+
+
+def _print_missed(reported: LabelOutcomes, names: Mapping[str, str]) -> None:
+    if reported.missed.total():
+        print("\nnot reported:")
+        print_table(
+            (Column(min_width=12, justify="right"), Column()),
+            *(
+                (f"{times} of {reported.known[truth]}", f"{truth} {names[truth]}")
+                for truth, times in reported.missed.most_common()
+                if times
+            ),
+        )
 
 
 def _print_categories(categories: CategoryOutcomes) -> None:

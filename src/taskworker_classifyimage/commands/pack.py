@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from cyclopts import Group, Parameter
 
 from taskworker_classifyimage import PROGRAM
-from taskworker_classifyimage.classify.base import OwnClasses
+from taskworker_classifyimage.classify.base import OutputKind, OwnClasses
 from taskworker_classifyimage.classify.description import read_classes_file
 from taskworker_classifyimage.commands.parts import model_options
 from taskworker_classifyimage.decode import silence_decoders
@@ -91,10 +91,7 @@ class Described(PackOptions):
         ),
     ] = None
     colours: Annotated[Literal["RGB", "BGR"] | None, choice("ORDER", default="RGB")] = None
-    kind: Annotated[
-        Literal["logits", "probabilities"] | None,
-        choice("KIND", default="detected from their values"),
-    ] = None
+    kind: Annotated[OutputKind | None, choice("KIND", default="detected from their values")] = None
     classes: Annotated[OwnClasses | None, setting("FILE", _read_classes)] = None
     weights: File = None
 

@@ -34,7 +34,8 @@ class Options(TypedDict, total=False):
     Attributes:
         language: of the names, a BCP 47 tag such as "de"; default "en".
         top: number of predictions, 1 to 1000; default 10.
-        min_probability: leaves out less probable classes and categories, 0 to 1; default 0.
+        min_probability: leaves out less probable classes and categories, 0 to 1; default 0,
+            or the threshold of a model whose classes do not exclude each other.
         categories: whether results say to which categories a picture belongs.
         synonyms: whether predictions have WordNet's English synonyms.
         labels_dir: folder with class names in further languages, files such as fr.names.
@@ -49,7 +50,7 @@ class Options(TypedDict, total=False):
 
     language: str
     top: int
-    min_probability: float
+    min_probability: float | None
     categories: bool
     synonyms: bool
     labels_dir: str | os.PathLike[str]
@@ -251,8 +252,8 @@ def _read_request(options: Options) -> ClassifyRequest:
     except BadRequest as err:
         text = str(err).replace("targetlanguage", "language").replace("numberofpredictions", "top")
         raise ConfigError(text) from None
-    least = options.get("min_probability", 0.0)
-    if not 0 <= least <= 1:
+    least = options.get("min_probability")
+    if least is not None and not 0 <= least <= 1:
         raise ConfigError(f"min_probability must be from 0 to 1, not {least}")
     return replace(
         request,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
-from taskworker_classifyimage.tasks import CategoryName, CategorySum, Prediction
+from taskworker_classifyimage.tasks import INDEPENDENT, CategoryName, CategorySum, Prediction
 
 _ROW: Final = (
     '<tr><td style="text-align:left">{name}</td><td style="text-align:left"><code>{id}</code></td>'
@@ -27,6 +27,8 @@ class Result:
         warnings: what an examiner has to know, such as that a part of the picture is missing.
         provenance: what the answer was made from, if that was asked for.
         duration_s: how long it took, in seconds.
+        is_independent: whether the classes do not exclude each other, so that probabilities do not
+            sum to 1.
         model: name of the model.
         device: where it ran, such as "cpu".
     """
@@ -39,6 +41,7 @@ class Result:
     warnings: tuple[str, ...]
     provenance: Mapping[str, Any] | None
     duration_s: float
+    is_independent: bool
     model: str
     device: str
     _json: Mapping[str, Any]
@@ -69,6 +72,7 @@ class Result:
             warnings=tuple(result.get("warnings") or ()),
             provenance=result.get("provenance"),
             duration_s=float(result.get("duration") or 0.0),
+            is_independent=result.get("kind") == INDEPENDENT,
             model=str(result.get("model") or ""),
             device=str(result.get("device") or ""),
             _json=result,

@@ -52,7 +52,10 @@ class BridgeEngine:
             **({"categories": True} if request.categories else {}),
             **({"synonyms": True} if request.synonyms else {}),
         }
-        self._least = request.min_probability
+        if request.min_probability is not None:
+            # Otherwise the threshold counts that a worker's model may have.
+            self._data["minprobability"] = request.min_probability
+        self._least = request.least(None)
         self._find_equal, self._notes = hooks.find_equal, hooks.notes
         budget = MemoryBudget(picture_memory_bytes(0))
         limit_bytes = min(DecodeLimits().file_bytes, budget.largest_file_bytes)

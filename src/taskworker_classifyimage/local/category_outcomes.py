@@ -19,9 +19,14 @@ class CategoryOutcomes:
         self.levels: dict[Level, list[Outcome]] = {"fine": [], "coarse": []}
 
     def add(self, path: Path, result: Mapping[str, object], truth: str) -> None:
-        """Adds a classified picture: its result with categories, and its class."""
+        """Adds a classified picture: its result with categories, and its class.
+
+        A class that is not of ILSVRC2012 has none.
+        """
         found = cast("list[dict[str, Any]]", result["categories"])
-        for level, outcomes in self.levels.items():
-            best = next(each for each in found if each["level"] == level)
-            right = next(each for each in load_categories().of_class(truth) if each.level == level)
+        for right in load_categories().of_class(truth):
+            outcomes = self.levels.get(right.level)
+            if outcomes is None:
+                continue
+            best = next(each for each in found if each["level"] == right.level)
             outcomes.append(Outcome(path, right.id, (best["id"],), best["probability"]))

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from typing import Final, Self, cast
 
 from taskworker_classifyimage.local.rows import Row
+from taskworker_classifyimage.tasks import INDEPENDENT
+
+#: The least probability of a name that becomes a keyword or a tag.
+DEFAULT_LEAST: Final = 0.5
 
 #: What stands for a byte that is not UTF-8, or for half a character on Windows.
 _ESCAPE: Final = re.compile(r"\\ud[89a-f][0-9a-f]{2}")
@@ -75,6 +79,17 @@ def read_text(row: Row, key: str) -> str | None:
     """A text of the result, such as `error`."""
     value = row.result.get(key)
     return None if value is None else to_unicode(str(value))
+
+
+def choose_least(row: Row, wanted: float | None) -> float:
+    """The least probability of what becomes a keyword or a tag.
+
+    If none is wanted, a result whose classes do not exclude each other holds what its model's
+    threshold has let through, and nothing else is left out.
+    """
+    if wanted is not None:
+        return wanted
+    return 0.0 if row.result.get("kind") == INDEPENDENT else DEFAULT_LEAST
 
 
 def path_text(path: str) -> str:

@@ -35,6 +35,7 @@ _FIXED: Final = (
     "model",
     "model_sha256",
     "temperature",
+    "kind",
     "preprocessing",
     "language",
     "top",

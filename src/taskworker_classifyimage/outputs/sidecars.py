@@ -8,6 +8,7 @@ from typing import cast
 from taskworker_classifyimage.errors import printable
 from taskworker_classifyimage.local.found import Found
 from taskworker_classifyimage.local.rows import Row
+from taskworker_classifyimage.outputs.cells import choose_least
 from taskworker_classifyimage.outputs.sidecar import (
     Style,
     remove_sidecar_keywords,
@@ -16,8 +17,14 @@ from taskworker_classifyimage.outputs.sidecar import (
 from taskworker_classifyimage.outputs.xmp_reading import SidecarUnusable
 
 
-def write_sidecars(rows: Sequence[Row], style: Style, min_probability: float) -> list[str]:
-    """Writes the sidecars of classified pictures; returns what went wrong, a line each."""
+def write_sidecars(rows: Sequence[Row], style: Style, least: float | None) -> list[str]:
+    """Writes the sidecars of classified pictures; returns what went wrong, a line each.
+
+    Args:
+        rows: of the pictures.
+        style: the names of the sidecars.
+        least: less probable names become no keywords; None: see `choose_least`.
+    """
     problems = []
     for row in rows:
         # Members of archives, and standard input, have no place for one.
@@ -32,7 +39,7 @@ def write_sidecars(rows: Sequence[Row], style: Style, min_probability: float) ->
                     predictions,
                     categories,
                     style=style,
-                    min_probability=min_probability,
+                    min_probability=choose_least(row, least),
                 )
             except (SidecarUnusable, OSError) as err:
                 problems.append(printable(str(err)))

@@ -14,6 +14,7 @@ from taskworker_classifyimage.outputs.cells import (
     CategorySum,
     Prediction,
     best_of,
+    choose_least,
     read_categories,
     read_predictions,
     read_text,
@@ -55,7 +56,7 @@ class Written:
 
 
 def write(
-    part: Path, case: Case, find_row: Callable[[str], Row | None], min_probability: float
+    part: Path, case: Case, find_row: Callable[[str], Row | None], least: float | None
 ) -> Written:
     """Writes the case; all but tags and metadata of classified media stays, byte by byte.
 
@@ -63,7 +64,7 @@ def write(
         part: the file to write.
         case: what was classified.
         find_row: the row of a file by its path.
-        min_probability: less probable names are left out of the tags, 0 to 1.
+        least: less probable names are left out of the tags, 0 to 1; None: see `choose_least`.
 
     Raises:
         CaseDamaged: the file of the case has changed, and is damaged now.
@@ -73,7 +74,7 @@ def write(
     @lru_cache(_REMEMBERED)
     def find_notes(path: str) -> Notes | None:
         row = find_row(path)
-        return make_notes(row, min_probability) if row is not None and row.code is None else None
+        return make_notes(row, least) if row is not None and row.code is None else None
 
     written = Written()
     with part.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
@@ -84,12 +85,13 @@ def write(
     return written
 
 
-def make_notes(row: Row, min_probability: float) -> Notes:
+def make_notes(row: Row, least: float | None) -> Notes:
     """What is written about a classified file."""
     predictions, categories = read_predictions(row), read_categories(row)
     best = best_of("fine", categories)
     shown: list[Prediction | CategorySum] = [*predictions, *([best] if best else [])]
-    names = (each.name for each in shown if each.probability >= min_probability)
+    tagged = choose_least(row, least)
+    names = (each.name for each in shown if each.probability >= tagged)
     library, model = read_text(row, "library"), read_text(row, "model")
     details = {
         CLASSES: "; ".join(_describe(e.class_id, e.name, e.probability) for e in predictions),

@@ -103,8 +103,8 @@ def guess_kind(scores: Scores) -> Literal["logits", "probabilities"]:
     if np.abs(scores.sum(axis=1) - 1).max() < _SUM_TOLERANCE:
         return "probabilities"
     raise ModelError(
-        "the source network gives scores from 0 to 1 that do not sum to 1: its classes do not "
-        "exclude each other, or the scores are logits that look alike (then: --kind logits)"
+        "the source network gives scores from 0 to 1 that do not sum to 1: either its classes do "
+        "not exclude each other (then: --kind independent), or they are logits (--kind logits)"
     )
 
 

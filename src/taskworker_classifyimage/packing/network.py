@@ -9,7 +9,7 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from taskworker_classifyimage.classify.base import Images, OwnClasses
+from taskworker_classifyimage.classify.base import Images, OutputKind, OwnClasses
 from taskworker_classifyimage.classify.model_pack import TensorSpec, Triple
 from taskworker_classifyimage.errors import ConfigError
 from taskworker_classifyimage.input_spec import SIDES, InputSpec, Resize
@@ -62,7 +62,7 @@ class PackOptions:
     resize: Resize | None = None
     scaling: Scaling | None = None
     colours: Literal["RGB", "BGR"] | None = None
-    kind: Literal["logits", "probabilities"] | None = None
+    kind: OutputKind | None = None
     classes: OwnClasses | None = None
     weights: Path | None = None
 

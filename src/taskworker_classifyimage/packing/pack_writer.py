@@ -7,7 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from taskworker_classifyimage.classify.base import ILSVRC2012_CLASSES, OwnClasses
+from taskworker_classifyimage.classify.base import (
+    DEFAULT_THRESHOLD,
+    ILSVRC2012_CLASSES,
+    INDEPENDENT_KINDS,
+    OwnClasses,
+)
 from taskworker_classifyimage.classify.description import description_text, read_pack
 from taskworker_classifyimage.classify.model_pack import (
     DESCRIPTION_FILE,
@@ -62,6 +67,7 @@ def write_pack(network: Network, options: PackOptions, scores: Scores, folder: P
     if len(network.onnx) >= MODEL_LIMIT_BYTES:
         raise ModelError(f"the network has {len(network.onnx)} bytes, no ONNX file can hold it")
     (folder / MODEL_FILE).write_bytes(network.onnx)
+    kind = options.kind or guess_kind(scores)
     pack = ModelPack(
         name=options.name or network.name,
         version=options.version,
@@ -72,10 +78,11 @@ def write_pack(network: Network, options: PackOptions, scores: Scores, folder: P
         input=network.input,
         classes=_choose_classes(network, options, scores.shape[1]),
         temperature=1.0,
+        threshold=DEFAULT_THRESHOLD if kind in INDEPENDENT_KINDS else None,
         labels_dir=None,
         saturation_safe=False,
         tensor=network.tensor,
-        output=options.kind or guess_kind(scores),
+        output=kind,
         path=folder,
     )
     (folder / DESCRIPTION_FILE).write_text(description_text(pack), encoding="utf-8")

@@ -25,7 +25,7 @@ from taskworker_classifyimage.pipeline.memory_budget import Hold, MemoryBudget, 
 from taskworker_classifyimage.pipeline.name import name_answer
 from taskworker_classifyimage.pipeline.timing import Timing
 from taskworker_classifyimage.pipeline.within_memory import WithinMemory
-from taskworker_classifyimage.tasks import ClassifyRequest, Runtime, result_json
+from taskworker_classifyimage.tasks import INDEPENDENT, ClassifyRequest, Runtime, result_json
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -76,7 +76,10 @@ class Engine:
         self._classifier = classifier
         self._decoders = decoders
         self._labels = labels_of(classifier.model)
-        self.runtime = Runtime(classifier.library, classifier.model.name, classifier.device)
+        model = classifier.model
+        self.runtime = Runtime(
+            classifier.library, model.name, classifier.device, model.threshold is not None
+        )
         self.limit_bytes = decoders.limits.file_bytes
         self.limit_memory_bytes = decoders.limits.memory_bytes or sys.maxsize
 
@@ -121,17 +124,19 @@ class Engine:
         self, answer: Answer, request: ClassifyRequest, duration_s: float
     ) -> dict[str, object]:
         """The result JSON of an answer, in the language and length that were requested."""
-        named = name_answer(answer.probabilities, self._labels, request)
+        threshold = self._classifier.model.threshold
+        named = name_answer(answer.probabilities, self._labels, request, threshold)
         warnings = [*named.warnings, *answer.facts.warnings]
-        provenance = self._provenance(answer, request.language) if request.provenance else None
+        provenance = self._provenance(answer, request) if request.provenance else None
         return result_json(
             named.predictions, self.runtime, duration_s, warnings, provenance, named.categories
         )
 
-    def _provenance(self, answer: Answer, language: str) -> dict[str, object]:
+    def _provenance(self, answer: Answer, request: ClassifyRequest) -> dict[str, object]:
         """What an answer was made from, so that an examiner can repeat it."""
         model, labels = self._classifier.model, self._labels
-        used, _ = labels.resolve(language)
+        used, _ = labels.resolve(request.language)
+        kind = {} if model.threshold is None else {"kind": INDEPENDENT}
         return {
             "picture": {"sha256": answer.sha256, **asdict(answer.facts)},
             "model": {
@@ -139,9 +144,11 @@ class Engine:
                 "version": model.version,
                 "sha256": model.sha256,
                 "temperature": model.temperature,
+                **kind,
             },
             "labels": {"language": used, "sha256": labels.sha256(used)},
             "preprocessing": asdict(model.input),
+            **({"threshold": request.least(model.threshold)} if kind else {}),
         }
 
 

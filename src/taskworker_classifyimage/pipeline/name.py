@@ -1,7 +1,7 @@
 """name: probabilities to the best classes and categories, in the language that was asked for."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,9 +42,20 @@ class NamedAnswer:
 
 
 def name_answer(
-    probabilities: npt.NDArray[np.float64], labels: Labels, request: ClassifyRequest
+    probabilities: npt.NDArray[np.float64],
+    labels: Labels,
+    request: ClassifyRequest,
+    threshold: float | None = None,
 ) -> NamedAnswer:
-    """(C,) probabilities to the best classes and categories, and the warnings."""
+    """(C,) probabilities to the best classes and categories, and the warnings.
+
+    Args:
+        probabilities: 0 to 1, in the order of the classes.
+        labels: of the model.
+        request: what is wanted.
+        threshold: of the model, if its classes do not exclude each other: less probable ones are
+            left out, unless the request says which are.
+    """
     warnings = list(request.warnings)
     language, is_as_requested = labels.resolve(request.language)
     if not is_as_requested:
@@ -52,10 +63,10 @@ def name_answer(
             f"targetlanguage: {request.language} is not available, names are in {language}"
         )
     names, language = _read_names(labels, language, warnings)
-    has_categories = request.categories and labels.is_ilsvrc2012
+    has_categories = request.categories and labels.has_categories
     if request.categories and not has_categories:
         warnings.append("categories: this model has classes of its own, which have none")
-    ids = labels.ids
+    ids, least = labels.ids, request.least(threshold)
     predictions = [
         Prediction(
             ids[index],
@@ -65,10 +76,13 @@ def name_answer(
             synonyms_of(ids[index]) if request.synonyms else (),
         )
         for index in rank_best(probabilities, request.top)
-        if probabilities[index] >= request.min_probability
+        if probabilities[index] >= least
     ]
-    sums = _sum_categories(probabilities, language, request) if has_categories else None
-    return NamedAnswer(predictions, sums, warnings)
+    if not has_categories:
+        return NamedAnswer(predictions, None, warnings)
+    sums = load_categories().sums(probabilities, ids, are_independent=threshold is not None)
+    likely = [each for each in sums if each[1] >= least]
+    return NamedAnswer(predictions, _name_categories(likely, language, request.top), warnings)
 
 
 def _read_names(
@@ -85,18 +99,16 @@ def _read_names(
         return labels.names(LAST_RESORT), LAST_RESORT
 
 
-def _sum_categories(
-    probabilities: npt.NDArray[np.float64], language: str, request: ClassifyRequest
+def _name_categories(
+    sums: Sequence[tuple[Category, float]], language: str, top: int
 ) -> list[CategorySum]:
-    """The categories of each level, as many as predictions were asked for."""
-    categories = load_categories()
-    left = dict.fromkeys(("coarse", "fine", "overlapping"), request.top)
-    sums, found = categories.sums(probabilities), list[CategorySum]()
-    for index in np.argsort(-sums, kind="stable"):
-        category = categories.all[index]
-        if sums[index] >= request.min_probability and left[category.level]:
+    """The best categories, `top` of each level."""
+    left = dict.fromkeys(("coarse", "fine", "overlapping"), top)
+    found = list[CategorySum]()
+    for category, probability in sorted(sums, key=lambda each: -each[1]):
+        if left[category.level]:
             left[category.level] -= 1
-            found.append(CategorySum(_name(category, language), float(sums[index])))
+            found.append(CategorySum(_name(category, language), probability))
     return found
 
 

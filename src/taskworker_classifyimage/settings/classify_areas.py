@@ -17,6 +17,11 @@ from taskworker_classifyimage.tasks import (
     parse_request,
 )
 
+#: The least probability of a name; where classes do not exclude each other, the model has one.
+Least = Annotated[
+    float | None, setting("P", declare.read_probability, default="0.5, or the model's threshold")
+]
+
 
 @Parameter(name="*", group=Group("Results", sort_key=1))
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +41,9 @@ class Answers:
 
     language: Annotated[str, declare.task_data("TAG", "targetlanguage")] = DEFAULT_LANGUAGE
     top: Annotated[str, declare.task_data("N", "numberofpredictions")] = str(DEFAULT_TOP)
-    min_probability: Annotated[float, setting("P", declare.read_probability)] = 0.0
+    min_probability: Annotated[
+        float | None, setting("P", declare.read_probability, default="0, or the model's threshold")
+    ] = None
     categories: Switch = False
     category: Annotated[tuple[str, ...], declare.several("NAME")] = ()
     category_probability: Annotated[float, setting("P", declare.read_probability)] = 0.5
@@ -127,7 +134,7 @@ class Outputs:
     failed: File = None
     no_dedup: Switch = False
     sidecar: Annotated[Literal["full", "stem"] | None, choice("NAME", default="none")] = None
-    sidecar_probability: Annotated[float, setting("P", declare.read_probability)] = 0.5
+    sidecar_probability: Least = None
     sidecar_remove: Switch = False
-    vics_probability: Annotated[float, setting("P", declare.read_probability)] = 0.5
+    vics_probability: Least = None
     strict: Switch = False

@@ -71,12 +71,21 @@ def test_what_an_examiner_expects(class_id: str, categories: list[str]) -> None:
 def test_probabilities_are_summed_over_all_classes(best: int, confidence: float) -> None:
     probabilities = np.full(1000, (1 - confidence) / 999)
     probabilities[best] = confidence
-    sums = CATEGORIES.sums(probabilities)
-    for category, total in zip(CATEGORIES.all, sums, strict=True):
+    sums = CATEGORIES.sums(probabilities, IDS)
+    assert [category for category, _ in sums] == list(CATEGORIES.all)
+    for category, total in sums:
         members = [IDS.index(each) for each in category.members]
         assert total == pytest.approx(probabilities[members].sum(), abs=1e-9)
-    fine = [each.level == "fine" for each in CATEGORIES.all]
-    assert sums[fine].sum() == pytest.approx(1.0)
+    assert sum(total for category, total in sums if category.level == "fine") == pytest.approx(1.0)
+
+
+def test_a_category_of_independent_classes_is_as_probable_as_the_best_of_them() -> None:
+    """A sum would make a weapon certain because two rifles are half likely."""
+    ids = ("n04086273", "ours", "n04090263", "n02123394")
+    found = CATEGORIES.sums(np.array([0.5, 0.9, 0.6, 0.0]), ids, are_independent=True)
+    expected = {"weapon": 0.6, "firearm": 0.6, "animals": 0.0, "cat": 0.0}
+    assert {category.id: each for category, each in found} == expected
+    assert CATEGORIES.of_class("ours") == ()
 
 
 @pytest.mark.parametrize("language", [*TAGS, "xx"])

@@ -1,12 +1,13 @@
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from support.packs import colour_network, copy_pack, write_pack
-from taskworker_classifyimage.classify.base import OwnClasses
+from taskworker_classifyimage.classify.base import INDEPENDENT_KINDS, OutputKind, OwnClasses
 from taskworker_classifyimage.classify.description import description_text, read_pack
 from taskworker_classifyimage.classify.loader import load_classifier
 from taskworker_classifyimage.classify.model_pack import ModelPack, TensorSpec
@@ -59,8 +60,19 @@ def own_classes(draw: st.DrawFn) -> OwnClasses:
     return OwnClasses(tuple(ids), {language: draw(names) for language in languages})
 
 
+KINDS = st.one_of(
+    st.tuples(st.sampled_from(["logits", "probabilities"]), st.none()),
+    st.tuples(st.sampled_from(INDEPENDENT_KINDS), st.floats(0, 1)),
+)
+
+
+def make_pack(kind: tuple[OutputKind, float | None], **more: Any) -> ModelPack:
+    return ModelPack(output=kind[0], threshold=kind[1], **more)
+
+
 PACKS = st.builds(
-    ModelPack,
+    make_pack,
+    kind=KINDS,
     name=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", fullmatch=True),
     version=TEXTS,
     licence=TEXTS,
@@ -73,7 +85,6 @@ PACKS = st.builds(
     labels_dir=st.none(),
     saturation_safe=st.booleans(),
     tensor=TENSORS,
-    output=st.sampled_from(["logits", "probabilities"]),
     path=st.just(Path()),
 )
 
@@ -100,6 +111,7 @@ def test_what_is_written_is_read_as_the_same_pack(pack: ModelPack) -> None:
         ("crop =", "crop = 2.0", "input.crop must be"),
         ("layout =", 'layout = "CHWN"', "input.layout must be one of 'NHWC', 'NCHW'"),
         ("classes =", 'classes = "own"', "output.classes must be a list"),
+        ("temperature =", "threshold = 0.3", "output.threshold is for classes that do not exclude"),
         ("name =", 'name = "../x"', "name must be"),
         ("name =", "name = ", "is not valid TOML"),
     ],

@@ -65,6 +65,18 @@ def test_own_classes_have_no_categories_and_the_result_says_so() -> None:
     assert named.predictions[0].synonyms == ()
 
 
+@pytest.mark.parametrize(
+    ("wanted", "found"), [(None, ["a", "b"]), (0.7, ["a"]), (0.0, ["a", "b", "c"])]
+)
+def test_a_threshold_decides_what_is_reported_unless_the_request_does(
+    wanted: float | None, found: list[str]
+) -> None:
+    labels = Labels(["en"], lambda _: {each: each for each in "cab"})
+    request = ClassifyRequest(top=3, min_probability=wanted)
+    named = name_answer(np.array([0.1, 0.9, 0.6]), labels, request, 0.6)
+    assert [each.class_id for each in named.predictions] == found
+
+
 def test_names_that_cannot_be_read_cost_no_answer(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

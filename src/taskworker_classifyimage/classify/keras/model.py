@@ -62,6 +62,7 @@ def find_keras_model(network: KerasNetwork, options: ModelOptions) -> KerasModel
         input=InputSpec(network.size, crop=network.size / (network.size + _BORDER)),
         classes=None,
         temperature=1.0,
+        threshold=None,
         labels_dir=None,
         network=network,
         weights=weights,

@@ -4,7 +4,7 @@ import { makeBars } from "./bars.js";
 import { make, makeButton, makeIconButton, makeName, setText } from "./dom.js";
 import { choices, nameOf } from "./names.js";
 import { groupOf } from "./pictures.js";
-import { readPredictions } from "./results.js";
+import { isIndependent, readPredictions } from "./results.js";
 import { makePlaced } from "./rows.js";
 import { language, say, sayDuration, sayPercent, sayShare } from "./texts.js";
 import { findThumbnail } from "./thumbnails.js";
@@ -41,9 +41,9 @@ export function fillCard(card, picture, acts) {
 
 /** What screen readers say of a card. */
 export function describeCard(picture) {
-  const [best] = readPredictions(picture.result);
-  const found = best && `${nameOf(best)}, ${sayPercent(best.probability)}`;
-  const state = picture.problem?.() ?? found ?? sayState(picture);
+  const predictions = readPredictions(picture.result).slice(0, isIndependent(picture.result) ? choices.top : 1);
+  const found = predictions.map((each) => `${nameOf(each)}, ${sayPercent(each.probability)}`).join("; ");
+  const state = picture.problem?.() ?? (found || sayState(picture));
   return [picture.name, state].join(": ");
 }
 
@@ -89,8 +89,12 @@ function makeBody(picture, acts) {
 
 function makeFindings(picture) {
   const predictions = readPredictions(picture.result);
-  if (predictions.length === 0) return [make("p", "soft", say("no_predictions"))];
+  if (predictions.length === 0) return [make("p", "soft", sayNothing(picture.result))];
   return [makeBars(predictions.slice(0, choices.top))];
+}
+
+function sayNothing(result) {
+  return say(isIndependent(result) ? "no_label" : "no_predictions");
 }
 
 function makeProblem(picture, acts) {

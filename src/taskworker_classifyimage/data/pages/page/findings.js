@@ -6,7 +6,7 @@ import { makeAddLine, makeResultLine } from "./curl.js";
 import { copyText } from "./dialogs.js";
 import { make, makeButton, makeName, toVisible } from "./dom.js";
 import { choices } from "./names.js";
-import { readPredictions, sayFailure } from "./results.js";
+import { isIndependent, readPredictions, sayFailure } from "./results.js";
 import { restartMany, removeMany } from "./task-actions.js";
 import { say, sayDuration, sayIfKnown, saySize, sayTime } from "./texts.js";
 import { TASK_TYPE } from "./uploads.js";
@@ -23,6 +23,9 @@ export function makeFindings({ picture, task, problem }) {
   else if (picture?.problem) found.push(makeProblem(picture));
   const predictions = readPredictions(result);
   if (predictions.length > 0) found.push(makeBars(predictions.slice(0, Math.max(choices.top, 10))));
+  if (isIndependent(result)) {
+    found.push(make("p", "soft", say(predictions.length > 0 ? "independent" : "no_label")));
+  }
   for (const each of listTexts(result?.warnings)) found.push(makeName(each, "warning", "p"));
   return found;
 }

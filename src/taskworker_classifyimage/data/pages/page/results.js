@@ -104,6 +104,11 @@ export function readPredictions(result) {
   }));
 }
 
+/** Whether the model's classes do not exclude each other, so that several or none may fit. */
+export function isIndependent(result) {
+  return result?.kind === "independent";
+}
+
 /** Why a worker has not classified a picture, in words for its code. */
 export function sayFailure(result) {
   return sayIfKnown(`code_${result.code}`, String(result.error || say("failed")));

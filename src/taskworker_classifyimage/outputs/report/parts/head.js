@@ -38,6 +38,7 @@ function formatFact(key, value) {
   if (key === "started" || key === "finished") return sayTime(String(value));
   if (typeof value === "boolean") return say(value ? "yes" : "no");
   if (key === "min_probability") return sayPercent(value);
+  if (key === "kind") return say(value);
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
