@@ -16,6 +16,7 @@ from support import corpus
 from taskworker_classifyimage.decode import DecodeLimits, decode, preload_decoders
 from taskworker_classifyimage.errors import NeedsMemory
 from taskworker_classifyimage.input_spec import InputSpec
+from taskworker_classifyimage.machine import return_freed_memory
 
 _SPEC: Final = InputSpec(260, crop=0.875)
 #: About a megapixel: enough to outweigh what a library takes for itself.
@@ -24,6 +25,7 @@ _WIDTH: Final = 1200
 
 def main() -> None:
     """Measures all files, each in a child of its own."""
+    return_freed_memory()  # as the decoders do
     preload_decoders()
     measured = {}
     for name in corpus.names():

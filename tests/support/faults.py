@@ -25,6 +25,16 @@ def cut_answer(exchange: Exchange) -> None:
     exchange.cut()
 
 
+def cut_at(size: int) -> Callable[[Exchange], None]:
+    """Gives so many bytes of the answer."""
+
+    def cut(exchange: Exchange) -> None:
+        exchange.answer(exchange.forward()[:size])
+        exchange.cut()
+
+    return cut
+
+
 def fail(exchange: Exchange) -> None:
     exchange.answer(whole_answer(500, _HTML, "Content-Type: text/html"))
 

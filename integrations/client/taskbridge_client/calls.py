@@ -199,7 +199,7 @@ def _read(answer):
         pieces.append(piece)
         left -= len(piece)
     # No bridge leaves out how long its answer is: what has no end may have been cut off.
-    if answer.length or (answer.getheader("Content-Length") is None and not answer.chunked):
+    if answer.length or (answer.length is None and not answer.chunked):
         raise http.IncompleteRead(b"")
     return b"".join(pieces)
 

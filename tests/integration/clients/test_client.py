@@ -16,7 +16,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.certificates import Authority
-from support.faults import bad_gateway_afterwards, cut_answer, cut_request, fail, refuse, too_many
+from support.faults import (
+    bad_gateway_afterwards,
+    cut_answer,
+    cut_at,
+    cut_request,
+    fail,
+    refuse,
+    too_many,
+)
 from support.gateways import TlsFront
 from support.in_process import BridgeOnFolder, serving
 from support.other_pythons import jython_program, python39_program
@@ -138,6 +146,24 @@ def test_a_network_that_fails_now_and_then_loses_no_picture(
 
     with FaultyProxy(bridge.url, choose) as proxy, small_worker(bridge.url):
         assert classify(Pictures(Bridge(proxy.url), DATA), wanted) == [name for name, _ in wanted]
+
+
+def test_an_answer_that_is_cut_off_anywhere_is_asked_for_again(bridge: BridgeOnFolder) -> None:
+    """A header without its end is still a header to Python's library."""
+    _, content = some_pictures(1)[0]
+
+    def choose(exchange: Exchange) -> Callable[[Exchange], None]:
+        return cut_at(sizes.pop()) if exchange.step == "status" and sizes else pass_on
+
+    sizes: list[int] = []
+    with FaultyProxy(bridge.url, choose) as proxy:
+        client = Bridge(proxy.url)
+        task_id = client.add(BytesPicture(content), DATA)
+        for size in range(len(whole_answer(200)) + 1):
+            sizes.append(size)
+            assert client.status(task_id, 0) == "open"
+            assert not sizes
+        client.close()
 
 
 def test_a_bridge_that_comes_back_is_waited_for(bridge: BridgeOnFolder) -> None:
