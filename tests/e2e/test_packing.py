@@ -55,7 +55,7 @@ def test_the_originals_network_runs_where_tensorflow_is_not(tmp_path: Path) -> N
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "Compared on 20 pictures: largest difference of probabilities" in ended.stdout
     assert "the same best class on 20." in ended.stdout
-    pictures = load_pictures(InputSpec(224, 0.875), [])
+    pictures = load_pictures(InputSpec(224, 0.875), []).pixels
     prepare = preprocessing(import_tensorflow()[1], keras_networks()["MobileNetV3Large"])
     with quiet_libraries():
         expected = np.asarray(network(prepare(pictures.astype(np.float32)), training=False))
@@ -73,7 +73,7 @@ def test_the_originals_network_runs_where_tensorflow_is_not(tmp_path: Path) -> N
 def test_a_file_is_packed_with_classes_of_its_own(tmp_path: Path, run_here: RunHere) -> None:
     """An ONNX file needs no other library; the flags say what the file cannot."""
     (tmp_path / "ours.onnx").write_bytes(colour_network(dtype="float32").SerializeToString())
-    (tmp_path / "ours.names").write_text("red a red thing\ngreen\nblue\n", encoding="utf-8")
+    (tmp_path / "ours.names").write_text("red\ta red thing\ngreen\nblue\n", encoding="utf-8")
     flags = [
         "--classes",
         str(tmp_path / "ours.names"),

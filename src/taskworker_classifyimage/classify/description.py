@@ -17,6 +17,7 @@ from taskworker_classifyimage.classify.base import (
     OutputKind,
     OwnClasses,
 )
+from taskworker_classifyimage.classify.class_lines import read_class_lines
 from taskworker_classifyimage.classify.labels import LANGUAGE
 from taskworker_classifyimage.classify.model_pack import (
     DESCRIPTION_FILE,
@@ -72,8 +73,7 @@ def read_classes_file(path: Path) -> OwnClasses | None:
 
     Args:
         path: a `.toml` file with the section `output` of a pack's description, such as a whole
-            description; any other file has one class a line: its id and, after a space, its
-            English name.
+            description; any other file has one class a line, see `read_class_lines`.
 
     Returns:
         None if the file says that they are those of ILSVRC2012.
@@ -84,21 +84,7 @@ def read_classes_file(path: Path) -> OwnClasses | None:
     content = read_member(path.parent, path.name, DESCRIPTION_LIMIT_BYTES)
     if path.suffix == ".toml":
         return _read_classes(_Table(str(path), content))
-    try:
-        lines = content.decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError as err:
-        raise ModelError(f"{path} is not text in UTF-8: {err}") from None
-    names: dict[str, str] = {}
-    for number, line in enumerate(lines, start=1):
-        class_id, _, name = line.strip().partition(" ")
-        if not class_id or not line.strip().isprintable() or len(line) > 500:
-            raise ModelError(f"{path}: line {number} is not a class id, or an id and a name")
-        if class_id in names:
-            raise ModelError(f"{path}: line {number}: there is a {class_id!r} already")
-        names[class_id] = name.strip() or class_id
-    if not names:
-        raise ModelError(f"{path} has no lines")
-    return OwnClasses(tuple(names), {"en": tuple(names.values())})
+    return read_class_lines(content, str(path))
 
 
 class _Table:

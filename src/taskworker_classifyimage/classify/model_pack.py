@@ -27,9 +27,9 @@ MODEL_LIMIT_BYTES: Final = 2**31
 DESCRIPTION_LIMIT_BYTES: Final = 4 * 2**20
 
 #: Other methods raise errors of their own, and some need gigabytes to unpack a few bytes.
-_ZIP_METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+ZIP_METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 #: A file in a zip is missing, damaged, cut off, encrypted, or compressed in an unknown way.
-_ZIP_ERRORS: Final = (KeyError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
+ZIP_ERRORS: Final = (KeyError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
 
 Triple = tuple[float, float, float]
 
@@ -115,7 +115,7 @@ def read_member(pack: Path, name: str, limit_bytes: int) -> bytes:
             content = stream.read(stated_bytes + 1)
     except OSError as err:
         raise ModelError(f"{pack}: {name}: {err.strerror or err}") from None
-    except _ZIP_ERRORS as err:
+    except ZIP_ERRORS as err:
         raise ModelError(f"{pack}: {name} cannot be read: {err}") from None
     if len(content) > stated_bytes:
         raise ModelError(f"{pack}: {name} has more bytes than are stated for it")
@@ -141,7 +141,7 @@ def _open_member(pack: Path, name: str) -> Iterator[tuple[IO[bytes], int]]:
         ) from None
     with archive:
         member = archive.getinfo(name)
-        if member.compress_type not in _ZIP_METHODS:
+        if member.compress_type not in ZIP_METHODS:
             raise ModelError(f"{pack}: {name} is compressed in a rare way; store or deflate it")
         with archive.open(member) as stream:
             yield stream, member.file_size

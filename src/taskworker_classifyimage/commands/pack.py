@@ -14,7 +14,7 @@ from taskworker_classifyimage.commands.parts import model_options
 from taskworker_classifyimage.decode import silence_decoders
 from taskworker_classifyimage.errors import ConfigError
 from taskworker_classifyimage.input_spec import SIDES, Resize
-from taskworker_classifyimage.packing import make_pack
+from taskworker_classifyimage.packing import LARGEST_MEAN_FROM_FILES, make_pack
 from taskworker_classifyimage.packing.network import SCALINGS, PackOptions, Scaling
 from taskworker_classifyimage.settings.areas import General, ModelFiles
 from taskworker_classifyimage.settings.declare import File, Text, choice, folder, number, setting
@@ -71,7 +71,7 @@ class Described(PackOptions):
         resize: resampling filter
         colours: order of the network's channels
         kind: what the network's scores are
-        classes: the network's classes: TOML, or one line for each: id, space, name
+        classes: the network's classes: TOML, or a line for each
         weights: safetensors file with weights for timm/NAME
     """
 
@@ -109,7 +109,7 @@ def run(
     """Makes the pack and prints how its results differ from the network's.
 
     Args:
-        network: a Keras name such as MobileNetV3Large, timm/NAME, or a .keras, .h5 or .onnx file
+        network: a file, folder or zip with it; a Keras name such as MobileNetV3Large; or timm/NAME
         output: folder to make, or NAME.zip
         pictures: folder with more pictures to compare on
     """
@@ -118,12 +118,20 @@ def run(
     photos = [] if pictures is None else _files(pictures)
     print(f"Packing {network}; this takes from seconds to minutes.", flush=True)
     compared = make_pack(network, output, described, photos, model_options(files))
+    for remark in compared.remarks:
+        print(remark)
     print(
         f"Compared on {counted(compared.pictures, 'picture')}: largest difference of probabilities "
         f"{compared.largest:.1e} (allowed: {compared.allowed:g}), the same best class on "
-        f"{compared.same_best}.\n"
-        f"Done; try it: {PROGRAM} doctor --model {output}"
+        f"{compared.same_best}."
     )
+    if compared.from_files is not None:
+        print(
+            "From the files on, each preparing them in its own way: largest difference "
+            f"{compared.from_files.largest:.1e}, mean {compared.from_files.mean:.1e} (allowed: "
+            f"{LARGEST_MEAN_FROM_FILES}), the same best class on {compared.from_files.same_best}."
+        )
+    print(f"Done; try it: {PROGRAM} doctor --model {output}")
 
 
 def _files(pictures: Path) -> list[Path]:

@@ -2,14 +2,14 @@
 
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
 from PIL import Image
 
-from taskworker_classifyimage.classify.base import Images
+from taskworker_classifyimage.classify.base import Images, Probabilities
 from taskworker_classifyimage.classify.model_pack import ModelPack
 from taskworker_classifyimage.classify.onnx_runtime import OnnxClassifier
 from taskworker_classifyimage.classify.ranking import to_probabilities
@@ -35,24 +35,53 @@ _PARTS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """How much a pack's answers differ from its source's.
+class Pictures:
+    """What is compared on.
+
+    Attributes:
+        files: encoded pictures.
+        pixels: (N, S, S, 3) uint8 RGB, as a worker decodes them.
+    """
+
+    files: list[bytes]
+    pixels: Images
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How much answers differ for the same pictures.
 
     Attributes:
         pictures: how many were compared.
         largest: the largest difference between two probabilities of the same class.
+        mean: the mean of these differences.
         same_best: for how many pictures both have the same best class.
-        allowed: what `largest` may be.
     """
 
     pictures: int
     largest: float
+    mean: float
     same_best: int
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison(Agreement):
+    """How much a pack's answers differ from its source's, for the same pixels.
+
+    Attributes:
+        allowed: what `largest` may be.
+        from_files: the same where each side prepares the files in its own way; None where the
+            source has no way of its own.
+        remarks: what the user should know, a line each: what the source was taken for, and more.
+    """
+
     allowed: float
+    from_files: Agreement | None = None
+    remarks: tuple[str, ...] = ()
 
 
-def load_pictures(spec: InputSpec, photos: Sequence[Path]) -> Images:
-    """The sample in 20 views, and the photos: (N, S, S, 3) uint8 RGB.
+def load_pictures(spec: InputSpec, photos: Sequence[Path]) -> Pictures:
+    """The sample in 20 views, and the photos.
 
     Args:
         spec: the network's input.
@@ -61,16 +90,19 @@ def load_pictures(spec: InputSpec, photos: Sequence[Path]) -> Images:
     Raises:
         ConfigError: there are files and none is a picture.
     """
-    own = [decode(view, spec, DecodeLimits()).pixels for view in _views(SAMPLE)]
-    others = []
+    files = list(_views(SAMPLE))
+    pixels = [decode(view, spec, DecodeLimits()).pixels for view in files]
+    own = len(files)
     for photo in photos[:_MOST_PHOTOS]:
         try:
-            others.append(decode(photo.read_bytes(), spec, DecodeLimits()).pixels)
+            content = photo.read_bytes()
+            pixels.append(decode(content, spec, DecodeLimits()).pixels)
+            files.append(content)
         except (OSError, TaskError):
             continue
-    if photos and not others:
+    if photos and len(files) == own:
         raise ConfigError("--pictures: there is no picture in that folder")
-    return np.stack(own + others)
+    return Pictures(files, np.stack(pixels))
 
 
 def compute_scores(network: Network, pictures: Images) -> Scores:
@@ -108,25 +140,50 @@ def guess_kind(scores: Scores) -> Literal["logits", "probabilities"]:
     )
 
 
-def compare(pack: ModelPack, scores: Scores, pictures: Images, allowed: float) -> Comparison:
-    """Runs a pack as a worker does, on the (N, S, S, 3) uint8 RGB behind the source's scores.
+def compare(
+    pack: ModelPack, network: Network, scores: Scores, pictures: Pictures, allowed: float
+) -> Comparison:
+    """Runs a pack as a worker does, on the pictures behind the source's scores.
+
+    Args:
+        pack: what was made of the network.
+        network: the source.
+        scores: (N, C), the source's answers to the pixels.
+        pictures: N of them.
+        allowed: the largest difference that rounding may make.
 
     Raises:
-        ModelError: the pack cannot be loaded or does not run as its description says.
+        ModelError: the pack cannot be loaded or does not run as its description says, or the
+            source does not run.
     """
     classifier = OnnxClassifier.load(pack)
     try:
-        found = np.concatenate([classifier.probabilities(batch) for batch in _batches(pictures)])
+        batches = _batches(pictures.pixels)
+        found = np.concatenate([classifier.probabilities(batch) for batch in batches])
     except Exception as err:
         raise ModelError(
             f"the pack takes one picture, not several at once: {one_line(err)}"
         ) from err
-    expected = to_probabilities(scores, pack.output)
+    agreement = _measure(found, to_probabilities(scores, pack.output))
+    from_files = None
+    if network.scores_of_files is not None:
+        try:
+            own = np.asarray(network.scores_of_files(pictures.files), np.float32)
+        except Exception as err:
+            raise ModelError(f"the source does not run on files: {one_line(err)}") from err
+        from_files = _measure(found, to_probabilities(own, pack.output))
     return Comparison(
-        pictures=len(pictures),
-        largest=float(np.abs(found - expected).max()),
+        **asdict(agreement), allowed=allowed, from_files=from_files, remarks=network.remarks
+    )
+
+
+def _measure(found: Probabilities, expected: Probabilities) -> Agreement:
+    differences = np.abs(found - expected)
+    return Agreement(
+        pictures=len(found),
+        largest=float(differences.max()),
+        mean=float(differences.mean()),
         same_best=int((found.argmax(axis=1) == expected.argmax(axis=1)).sum()),
-        allowed=allowed,
     )
 
 

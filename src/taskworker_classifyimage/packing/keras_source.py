@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,6 +36,8 @@ from taskworker_classifyimage.packing.network import (
     Scores,
     name_after,
 )
+from taskworker_classifyimage.packing.source import Source
+from taskworker_classifyimage.packing.source_files import SourceFiles
 
 #: Before, a model file could run code or read other files in spite of `safe_mode`: CVE-2025-9905,
 #: CVE-2026-1462, CVE-2026-1669 and what github.com/keras-team/keras/issues/23055 lists.
@@ -55,7 +58,7 @@ def open_keras_name(name: str, options: PackOptions, models: ModelOptions) -> Ne
         near = ", ".join(get_close_matches(name, keras_networks(), n=3))
         raise ConfigError(
             f"{name} is not a network of Keras{near and f' (there is {near})'}, a timm/NAME, or a "
-            f".keras, .h5 or .onnx file"
+            f"file or folder that is there"
         )
     options.refuse(f"Keras knows it for {name}", "size", "scaling", "colours")
     check_installed(name)
@@ -76,6 +79,14 @@ def open_keras_name(name: str, options: PackOptions, models: ModelOptions) -> Ne
     if not is_published:
         return packed
     return replace(packed, licence=network.licence, published_top1=network.published_top1)
+
+
+def recognise_keras(files: SourceFiles) -> Source | None:
+    """A whole model in a file of Keras, which says nothing about itself but its input's shape."""
+    path = files.find("*.keras", "*.h5", "*.hdf5")
+    if path is None:
+        return None
+    return Source("Keras file", PackOptions(), partial(open_keras_file, path))
 
 
 def open_keras_file(path: Path, options: PackOptions) -> Network:

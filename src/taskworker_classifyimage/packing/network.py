@@ -1,10 +1,10 @@
 """What a source says about its network, and what the user adds: enough to make a pack."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +38,8 @@ SCALINGS: Final = {
 #: How most networks for ImageNet are evaluated.
 _DEFAULT_CROP: Final = 0.875
 _DEFAULT_RESIZE: Final[Resize] = "bicubic"
+#: What a source knows better than its user.
+_FACTS: Final = ("size", "crop", "resize", "scaling", "colours", "kind")
 #: uint8 NHWC RGB, with any scaling inside the network.
 _PIXELS: Final = TensorSpec()
 
@@ -84,6 +86,38 @@ class PackOptions:
             if getattr(self, name) is not None:
                 raise ConfigError(f"--{name}: {reason}")
 
+    def join(self, says: Self, what: str) -> Self:
+        """These options and what a source says about itself.
+
+        Classes are left to whoever writes the pack: a user's may be the same with more names.
+
+        Args:
+            says: the source's; None where it says nothing.
+            what: the source, for messages.
+
+        Raises:
+            ConfigError: the user says something else than the source.
+        """
+        for name in _FACTS:
+            own, given = getattr(says, name), getattr(self, name)
+            if None not in (own, given) and own != given:
+                raise ConfigError(f"--{name}: {what} says {_show(own)}; leave this flag out")
+        if self.classes is not None and says.classes is not None:
+            self._check_classes(self.classes, says.classes, what)
+        names = (*_FACTS, "name", "licence", "source")
+        added = {name: getattr(says, name) for name in names if getattr(self, name) is None}
+        return replace(self, **added)
+
+    @staticmethod
+    def _check_classes(given: OwnClasses, own: OwnClasses, what: str) -> None:
+        for index, (one, other) in enumerate(zip(given.ids, own.ids, strict=False)):
+            if one != other:
+                raise ConfigError(f"--classes: class {index} is {one!r}, {what} says {other!r}")
+        if len(given.ids) != len(own.ids):
+            raise ConfigError(
+                f"--classes: there are {len(given.ids)} of them, {what} names {len(own.ids)}"
+            )
+
     def choose_size(self, size: int | None) -> int:
         """The network's own input size, or the one set by the user if it takes any.
 
@@ -122,6 +156,10 @@ class Network:
     Attributes:
         onnx: a whole ONNX file that reads pictures as `tensor` says.
         scores: the source's own answer, by its own library: (N, S, S, 3) uint8 RGB to (N, C).
+        scores_of_files: the source's own answer to encoded pictures, from decoding on by its own
+            library and preprocessing, upright: what the pack's description says has no part in it;
+            (N, C). None where the source has no preprocessing of its own.
+        remarks: what the user should know about it, a line each.
         has_8_bits: whether it computes with numbers of 8 bits, which each library rounds otherwise.
         classes: None where the source does not name them.
     """
@@ -136,6 +174,20 @@ class Network:
     published_top1: float | None = None
     classes: OwnClasses | None = None
     has_8_bits: bool = False
+    scores_of_files: Callable[[Sequence[bytes]], Scores] | None = None
+    remarks: tuple[str, ...] = ()
+
+
+def _show(fact: object) -> str:
+    """A value as the flag would have it."""
+    if not isinstance(fact, Scaling):
+        return str(fact)
+    for name, scaling in SCALINGS.items():
+        if scaling == fact:
+            return name
+    return "/".join(
+        ",".join(f"{number:g}" for number in part) for part in (fact.subtract, fact.divide)
+    )
 
 
 def name_after(path: Path) -> str:

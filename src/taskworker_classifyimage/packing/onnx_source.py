@@ -1,5 +1,6 @@
 """A network in an ONNX file, which goes into the pack unchanged."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -11,10 +12,20 @@ from taskworker_classifyimage.classify.model_pack import MODEL_LIMIT_BYTES, Tens
 from taskworker_classifyimage.classify.onnx_runtime import import_onnxruntime, session_options
 from taskworker_classifyimage.errors import ModelError, one_line
 from taskworker_classifyimage.packing.network import Network, PackOptions, Scores, name_after
+from taskworker_classifyimage.packing.source import Source
+from taskworker_classifyimage.packing.source_files import SourceFiles
 
 #: Names of operators on whole numbers of 8 bits, and of those that convert to and from them.
 _OF_INTEGERS: Final = (b"QLinear", b"MatMulInteger", b"ConvInteger")
 _OF_8_BITS: Final = (*_OF_INTEGERS, b"QuantizeLinear")
+
+
+def recognise_onnx(files: SourceFiles) -> Source | None:
+    """An ONNX file, which says nothing about itself but the shape of its input."""
+    path = files.find("*.onnx")
+    if path is None:
+        return None
+    return Source("ONNX file", PackOptions(), partial(open_onnx, path))
 
 
 def open_onnx(path: Path, options: PackOptions) -> Network:

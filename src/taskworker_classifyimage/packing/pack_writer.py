@@ -95,8 +95,9 @@ def _choose_classes(network: Network, options: PackOptions, outputs: int) -> Own
     if classes is None and outputs != ILSVRC2012_CLASSES:
         raise ConfigError(f"the network has {outputs} outputs: name its classes with --classes")
     if classes is not None and len(classes.ids) != outputs:
+        subject = "the source's classes" if options.classes is None else "--classes"
         raise ConfigError(
-            f"--classes: there are {len(classes.ids)} of them, the network has {outputs} outputs"
+            f"{subject}: there are {len(classes.ids)} of them, the network has {outputs} outputs"
         )
     return classes
 

@@ -27,13 +27,28 @@ def test_a_description_that_says_ilsvrc2012_is_understood(tmp_path: Path) -> Non
     assert read_classes_file(path) is None
 
 
-def test_lines_are_ids_and_english_names(tmp_path: Path) -> None:
-    """The format of the label files here; a name may be left out."""
-    path = written(tmp_path, "ours.names", "\ufeffcup coffee cup\r\nfork\r\n")
+@pytest.mark.parametrize(
+    ("content", "ids", "names"),
+    [
+        ("Gray Leaf Spot\nGray Snow Mold\n", ("Gray Leaf Spot", "Gray Snow Mold"), {}),
+        ("0 With Mask\n1 마스크 없음", ("With Mask", "마스크 없음"), {}),
+        ("0 5 Galoon\r\n1 500 ML\r\n\r\n", ("5 Galoon", "500 ML"), {}),
+        ("1 cup\n2 cup\n", ("1 cup", "2 cup"), {}),
+        ('\ufeff"tench, Tinca"\n', ('"tench, Tinca"',), {}),
+        ("cup\tcoffee cup\nfork", ("cup", "fork"), {"en": ("coffee cup", "fork")}),
+        ("n02123394 Persian cat", ("n02123394",), {"en": ("Persian cat",)}),
+        ("0 n02123394 Persian cat", ("n02123394",), {"en": ("Persian cat",)}),
+    ],
+)
+def test_a_line_is_a_name_with_all_its_spaces(
+    tmp_path: Path, content: str, ids: tuple[str, ...], names: dict[str, tuple[str, ...]]
+) -> None:
+    """As tools write them: numbers in front that run from 0 are left out, once."""
+    path = tmp_path / "labels.txt"
+    path.write_bytes(content.encode())
     classes = read_classes_file(path)
     assert classes is not None
-    assert classes.ids == ("cup", "fork")
-    assert classes.names == {"en": ("coffee cup", "fork")}
+    assert (classes.ids, classes.names) == (ids, names)
 
 
 @pytest.mark.parametrize(
@@ -43,10 +58,11 @@ def test_lines_are_ids_and_english_names(tmp_path: Path) -> None:
         ("a.toml", '[output]\nclasses = ["a", "a"]', "names a class twice"),
         ("a.toml", '[output]\nclasses = ["a"]\nnames = {de = ["b", "c"]}', "2 names for 1 classes"),
         ("a.toml", "classes = ", "is not valid TOML"),
-        ("a.names", "a\n\nb\n", "line 2 is not a class id"),
-        ("a.names", "a\nb\na c\n", "line 3: there is a 'a' already"),
+        ("a.names", "a\n\nb\n", "line 2 is not a class"),
+        ("a.names", "a\nb\na\n", "line 3: there is a 'a' already"),
+        ("a.names", "0 a\n1 a\n", "line 2: there is a 'a' already"),
         ("a.names", "", "has no lines"),
-        ("a.names", "a\x00b\n", "line 1 is not a class id"),
+        ("a.names", "a\x00b\n", "line 1 is not a class"),
     ],
 )
 def test_a_wrong_file_is_refused_in_one_line(

@@ -159,7 +159,7 @@ REFUSED: dict[str, tuple[onnx.ModelProto | bytes, PackOptions, str]] = {
     "no numbers": (no_numbers(), OURS, "NaN or infinite scores"),
     "dice": (followed_by("RandomNormalLike", scale=9.0), OURS, "differ from the source's by up to"),
     "no name": (colour_network(), PackOptions(classes=CLASSES, name="a b"), "name must be"),
-    "no network": (b"\x80\x04\x95pickle", OURS, "cannot be loaded"),
+    "no network": (b"no network", OURS, "cannot be loaded"),
 }
 
 

@@ -20,7 +20,7 @@ from taskworker_classifyimage.packing.network import SCALINGS, PackOptions
 # An export takes seconds, and a machine may be busy.
 pytestmark = [pytest.mark.large, pytest.mark.timeout(600)]
 
-SMALL = load_pictures(InputSpec(64, 0.875), [])
+SMALL = load_pictures(InputSpec(64, 0.875), []).pixels
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +46,7 @@ def test_a_pack_answers_as_timm_does_where_timm_is_not(
     assert (pack.input.size, pack.input.crop) == (cfg["input_size"][1], cfg["crop_pct"])
     assert pack.classes is None
     assert pack.source.startswith(f"timm {timm().__version__}: {name}, weights of weights")
-    pictures = load_pictures(pack.input, [])
+    pictures = load_pictures(pack.input, []).pixels
     found = without_libraries(tmp_path / "pack", pictures)
     expected = answers(model, pictures)
     assert np.ptp(expected, axis=0).max() > 0.01, "the network tells no pictures apart"
@@ -62,7 +62,7 @@ def test_own_weights_have_own_classes(tmp_path: Path) -> None:
     make_pack("timm/resnet10t", tmp_path / "pack.zip", options)
     pack = read_pack(tmp_path / "pack.zip")
     assert pack.classes == options.classes
-    pictures = load_pictures(pack.input, [])
+    pictures = load_pictures(pack.input, []).pixels
     found = without_libraries(tmp_path / "pack.zip", pictures)
     assert np.abs(found - answers(model, pictures)).max() < 1e-4
 
