@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
+from typing import Annotated, Final
 
 from rich.table import Column
 
@@ -19,8 +20,9 @@ from taskworker_classifyimage.classify.keras.model import KerasModel
 from taskworker_classifyimage.classify.labels import find_label_files
 from taskworker_classifyimage.classify.loader import load_classifier
 from taskworker_classifyimage.commands.output import print_table
-from taskworker_classifyimage.commands.parts import decoder_pool, model_options
+from taskworker_classifyimage.commands.parts import decoder_pool, load_first, model_options
 from taskworker_classifyimage.commands.protections import find_refused
+from taskworker_classifyimage.commands.sight import check_sight, show_pictures
 from taskworker_classifyimage.decode import decoders
 from taskworker_classifyimage.errors import (
     BridgeRejected,
@@ -37,6 +39,7 @@ from taskworker_classifyimage.proxy import describe_route
 from taskworker_classifyimage.sample import SAMPLE, SAMPLE_SYNSET
 from taskworker_classifyimage.sandbox.pool import DecoderPool
 from taskworker_classifyimage.settings.areas import Access, LocalSettings, Models
+from taskworker_classifyimage.settings.declare import folder, read_path, setting
 from taskworker_classifyimage.tasks import TASK_TYPE, ClassifyRequest
 from taskworker_classifyimage.words import counted
 
@@ -55,11 +58,24 @@ class _Finding:
     word: str = _OK
 
 
-def run(access: Access = Access(), settings: LocalSettings = LocalSettings()) -> int:
-    """Prints one line for each check; returns 1 if a check failed, 0 if only protections lack."""
+def run(
+    *,
+    pictures: Annotated[Path | None, folder()] = None,
+    page: Annotated[Path, setting("FILE", read_path)] = Path("sight.html"),
+    access: Access = Access(),
+    settings: LocalSettings = LocalSettings(),
+) -> int:
+    """Prints one line for each check; returns 1 if a check failed, 0 if only protections lack.
+
+    Args:
+        pictures: folder: a small page shows what the model takes ten of its pictures for
+        page: where that page is written
+    """
     settings.general.set_up_logging()
+    if pictures is not None:
+        check_sight(pictures, page)
     address, words = access.address(), Counter[str]()
-    for finding in _findings(settings, address):
+    for finding in _findings(settings, address, pictures, page):
         row = (finding.word, finding.subject, finding.text)
         print_table(_COLUMNS, row, style=_STYLES[finding.word])
         words[finding.word] += 1
@@ -75,7 +91,9 @@ def _sum_up(failed: int, weak: int) -> str:
     return "Everything is in order."
 
 
-def _findings(settings: LocalSettings, address: BridgeAddress | None) -> Iterator[_Finding]:
+def _findings(
+    settings: LocalSettings, address: BridgeAddress | None, pictures: Path | None, page: Path
+) -> Iterator[_Finding]:
     python = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
     yield _Finding("machine", f"{python}, {counted(usable_cores(), 'core')}; version {__version__}")
     flags = processor_flags()
@@ -89,6 +107,8 @@ def _findings(settings: LocalSettings, address: BridgeAddress | None) -> Iterato
     with decoder_pool(settings.decoding) as pool:
         yield from _check_isolation(pool)
         yield from _check_models(settings.models, pool)
+        if pictures is not None:
+            yield _check("pictures", _show_pictures, settings.models, pool, pictures, page)
     if address is not None:
         yield from asyncio.run(_check_bridge(address))
 
@@ -159,6 +179,10 @@ def _check_model(models: Models, pool: DecoderPool, name: str) -> str:
         way_out = "install again" if keras is None else "are its weights right?"
         raise ModelError(f"takes the sample for {predictions[0]['name']}; {way_out}")
     return f"{checked}, sample right in {result['duration']} s, {runtime}"
+
+
+def _show_pictures(models: Models, pool: DecoderPool, pictures: Path, page: Path) -> str:
+    return show_pictures(load_first(models), pool, pictures, page)
 
 
 async def _check_bridge(address: BridgeAddress) -> list[_Finding]:
