@@ -71,21 +71,29 @@ def make_pack(
         except ModelError as err:
             # The folder named in the message will be gone.
             raise ModelError(str(err).replace(str(folder), source)) from err
-        # Written so that NaN fails, too.
-        if not comparison.largest <= comparison.allowed:
-            raise ModelError(
-                f"{source}: the pack's probabilities differ from the source's by up to "
-                f"{comparison.largest:.2g}, allowed are {comparison.allowed}; no pack was made"
-            )
-        from_files = comparison.from_files
-        if from_files and not from_files.mean <= LARGEST_MEAN_FROM_FILES:
-            raise ModelError(
-                f"{source}: where each prepares the pictures in its own way, the pack's "
-                f"probabilities differ from the source's by {from_files.mean:.2g} on average, "
-                f"allowed are {LARGEST_MEAN_FROM_FILES}: its scaling, colours, crop or size are "
-                "not as described; no pack was made"
-            )
+        check(comparison, source)
     return comparison
+
+
+def check(comparison: Comparison, source: str) -> None:
+    """Refuses a pack that answers differently; written so that NaN fails, too.
+
+    Raises:
+        ModelError: by how much, and what may be wrong.
+    """
+    if not comparison.largest <= comparison.allowed:
+        raise ModelError(
+            f"{source}: the pack's probabilities differ from the source's by up to "
+            f"{comparison.largest:.2g}, allowed are {comparison.allowed}; no pack was made"
+        )
+    from_files = comparison.from_files
+    if from_files is not None and not from_files.mean <= LARGEST_MEAN_FROM_FILES:
+        raise ModelError(
+            f"{source}: where each prepares the pictures in its own way, the pack's "
+            f"probabilities differ from the source's by {from_files.mean:.2g} on average, "
+            f"allowed are {LARGEST_MEAN_FROM_FILES}: its scaling, colours, crop or size are not "
+            "as described; no pack was made"
+        )
 
 
 def open_network(

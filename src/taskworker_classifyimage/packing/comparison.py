@@ -1,13 +1,13 @@
 """Compares a pack's answers with its source's, on real pictures."""
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from taskworker_classifyimage.classify.base import Images, Probabilities
 from taskworker_classifyimage.classify.model_pack import ModelPack
@@ -54,7 +54,7 @@ class Agreement:
     Attributes:
         pictures: how many were compared.
         largest: the largest difference between two probabilities of the same class.
-        mean: the mean of these differences.
+        mean: the largest difference of each picture, on average.
         same_best: for how many pictures both have the same best class.
     """
 
@@ -166,15 +166,45 @@ def compare(
         ) from err
     agreement = _measure(found, to_probabilities(scores, pack.output))
     from_files = None
-    if network.scores_of_files is not None:
-        try:
-            own = np.asarray(network.scores_of_files(pictures.files), np.float32)
-        except Exception as err:
-            raise ModelError(f"the source does not run on files: {one_line(err)}") from err
-        from_files = _measure(found, to_probabilities(own, pack.output))
+    if network.scores_of_images is not None:
+        places, own = _scores_of_files(network.scores_of_images, pictures.files)
+        from_files = _measure(found[places], to_probabilities(own, pack.output))
     return Comparison(
         **asdict(agreement), allowed=allowed, from_files=from_files, remarks=network.remarks
     )
+
+
+def _scores_of_files(
+    answer: Callable[[Sequence[Image.Image]], Scores], files: Sequence[bytes]
+) -> tuple[list[int], Scores]:
+    """The source's answers to the files that Pillow opens, and the places of these.
+
+    Files are opened a few at a time, for they are as large as cameras make them.
+    """
+    places, answers = list[int](), list[Scores]()
+    for start in range(0, len(files), _BATCH):
+        opened = {
+            place: image
+            for place in range(start, min(start + _BATCH, len(files)))
+            if (image := _open_upright(files[place])) is not None
+        }
+        if not opened:
+            continue
+        try:
+            answers.append(np.asarray(answer(list(opened.values())), np.float32))
+        except Exception as err:
+            raise ModelError(f"the source does not run on files: {one_line(err)}") from err
+        places += opened
+    return places, np.concatenate(answers)
+
+
+def _open_upright(content: bytes) -> Image.Image | None:
+    """A whole picture in RGB, as Pillow alone opens it; None if it does not."""
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            return ImageOps.exif_transpose(image).convert("RGB")
+    except Exception:  # noqa: BLE001 - pictures that are damaged, rare or large
+        return None
 
 
 def _measure(found: Probabilities, expected: Probabilities) -> Agreement:
@@ -182,7 +212,7 @@ def _measure(found: Probabilities, expected: Probabilities) -> Agreement:
     return Agreement(
         pictures=len(found),
         largest=float(differences.max()),
-        mean=float(differences.mean()),
+        mean=float(differences.max(axis=1).mean()),
         same_best=int((found.argmax(axis=1) == expected.argmax(axis=1)).sum()),
     )
 

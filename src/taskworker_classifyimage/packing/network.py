@@ -8,6 +8,7 @@ from typing import Final, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from taskworker_classifyimage.classify.base import Images, OutputKind, OwnClasses
 from taskworker_classifyimage.classify.model_pack import TensorSpec, Triple
@@ -156,9 +157,9 @@ class Network:
     Attributes:
         onnx: a whole ONNX file that reads pictures as `tensor` says.
         scores: the source's own answer, by its own library: (N, S, S, 3) uint8 RGB to (N, C).
-        scores_of_files: the source's own answer to encoded pictures, from decoding on by its own
-            library and preprocessing, upright: what the pack's description says has no part in it;
-            (N, C). None where the source has no preprocessing of its own.
+        scores_of_images: the source's own answer to whole pictures, by its own preprocessing and
+            library: RGB images of Pillow, upright, of any size, to (N, C). What the pack's
+            description says has no part in it. None where the source has no preprocessing.
         remarks: what the user should know about it, a line each.
         has_8_bits: whether it computes with numbers of 8 bits, which each library rounds otherwise.
         classes: None where the source does not name them.
@@ -174,7 +175,7 @@ class Network:
     published_top1: float | None = None
     classes: OwnClasses | None = None
     has_8_bits: bool = False
-    scores_of_files: Callable[[Sequence[bytes]], Scores] | None = None
+    scores_of_images: Callable[[Sequence[Image.Image]], Scores] | None = None
     remarks: tuple[str, ...] = ()
 
 
