@@ -5,10 +5,9 @@ A file with classes alone, which a user gives for a network, is read here too.
 
 import json
 import re
-import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal, NoReturn, TypeVar, get_args
+from typing import Final, Literal, get_args
 
 from taskworker_classifyimage.classify.base import (
     DEFAULT_THRESHOLD,
@@ -24,20 +23,15 @@ from taskworker_classifyimage.classify.model_pack import (
     DESCRIPTION_LIMIT_BYTES,
     ModelPack,
     TensorSpec,
-    Triple,
     read_member,
 )
-from taskworker_classifyimage.errors import ModelError
+from taskworker_classifyimage.classify.names_file import add_names
+from taskworker_classifyimage.classify.toml_table import TomlTable
 from taskworker_classifyimage.input_spec import SIDES, InputSpec, Resize
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_MOST_CLASSES: Final = 100_000
 #: The temperatures that a network can need; others are mistakes.
 TEMPERATURES: Final = (0.05, 20.0)
-#: Limit for the numbers of a scaling: float32 holds little more.
-_LARGEST: Final = 1e38
-
-T = TypeVar("T")
 
 
 def read_pack(path: Path) -> ModelPack:
@@ -47,7 +41,8 @@ def read_pack(path: Path) -> ModelPack:
         ModelError: a key is missing or wrong; the message names the file and the key.
     """
     content = read_member(path, DESCRIPTION_FILE, DESCRIPTION_LIMIT_BYTES)
-    table = _Table(f"{path}: {DESCRIPTION_FILE}", content)
+    table = TomlTable(f"{path}: {DESCRIPTION_FILE}", content)
+    classes = add_names(path, _read_classes(table))
     has_accuracy = table.find("published_top1") is not None
     return ModelPack(
         name=table.get_match("name", _NAME, "letters, digits, '.', '_' and '-'"),
@@ -60,7 +55,7 @@ def read_pack(path: Path) -> ModelPack:
         input=_read_input(table),
         tensor=_read_tensor(table),
         output=table.get_choice("output.kind", get_args(OutputKind)),
-        classes=_read_classes(table),
+        classes=classes,
         temperature=_read_temperature(table),
         threshold=_read_threshold(table),
         labels_dir=None,
@@ -83,85 +78,11 @@ def read_classes_file(path: Path) -> OwnClasses | None:
     """
     content = read_member(path.parent, path.name, DESCRIPTION_LIMIT_BYTES)
     if path.suffix == ".toml":
-        return _read_classes(_Table(str(path), content))
+        return _read_classes(TomlTable(str(path), content))
     return read_class_lines(content, str(path))
 
 
-class _Table:
-    """A TOML file's values by dotted keys such as "input.size"; `get_` refuses what is wrong."""
-
-    def __init__(self, subject: str, content: bytes) -> None:
-        self._subject = subject
-        try:
-            self._table = tomllib.loads(content.decode("utf-8"))
-        except (ValueError, RecursionError) as err:
-            # ValueError: bad TOML, bad UTF-8, or a number of thousands of digits.
-            raise ModelError(f"{subject} is not valid TOML: {err}") from None
-
-    def refuse(self, key: str, problem: str) -> NoReturn:
-        raise ModelError(f"{self._subject}: {key} {problem}")
-
-    def find(self, key: str) -> Any:
-        """The value, None if there is none."""
-        value: Any = self._table
-        for part in key.split("."):
-            if not isinstance(value, dict):
-                return None
-            value = value.get(part)
-        return value
-
-    def get(self, key: str) -> Any:
-        value = self.find(key)
-        if value is None:
-            self.refuse(key, "is missing")
-        return value
-
-    def get_text(self, key: str) -> str:
-        return self._check_text(key, self.get(key))
-
-    def get_texts(self, key: str) -> tuple[str, ...]:
-        values = self.get(key)
-        if not isinstance(values, list) or not 1 <= len(values) <= _MOST_CLASSES:
-            self.refuse(key, f'must be a list of 1 to {_MOST_CLASSES} texts, or "{ILSVRC2012}"')
-        return tuple(self._check_text(key, value) for value in values)
-
-    def get_match(self, key: str, pattern: re.Pattern[str], allowed: str) -> str:
-        text = self.get_text(key)
-        if not pattern.fullmatch(text):
-            self.refuse(key, f"must be {allowed}")
-        return text
-
-    def get_choice(self, key: str, choices: tuple[T, ...]) -> T:
-        value = self.get(key)
-        for choice in choices:
-            if value == choice:
-                return choice
-        return self.refuse(key, f"must be one of {', '.join(map(repr, choices))}")
-
-    def get_number(self, key: str, least: float, most: float) -> float:
-        value = self.get(key)
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            self.refuse(key, "must be a number")
-        if not least <= value <= most:
-            self.refuse(key, f"must be from {least} to {most}")
-        return float(value)
-
-    def get_triple(self, key: str) -> Triple:
-        values = self.get(key)
-        if not isinstance(values, list) or len(values) != 3:
-            self.refuse(key, "must be three numbers")
-        for value in values:
-            if not isinstance(value, int | float) or not abs(value) <= _LARGEST:
-                self.refuse(key, f"must be three numbers, none beyond {_LARGEST:g}")
-        return (float(values[0]), float(values[1]), float(values[2]))
-
-    def _check_text(self, key: str, value: object) -> str:
-        if not isinstance(value, str) or not 1 <= len(value) <= 500 or not value.isprintable():
-            self.refuse(key, "must be 1 to 500 printable characters")
-        return value
-
-
-def _read_input(table: _Table) -> InputSpec:
+def _read_input(table: TomlTable) -> InputSpec:
     size = table.get_number("input.size", *SIDES)
     if size % 1:
         table.refuse("input.size", "must be a whole number")
@@ -173,7 +94,7 @@ def _read_input(table: _Table) -> InputSpec:
     )
 
 
-def _read_tensor(table: _Table) -> TensorSpec:
+def _read_tensor(table: TomlTable) -> TensorSpec:
     dtype: Literal["uint8", "float32"] = table.get_choice("input.dtype", ("uint8", "float32"))
     subtract, divide = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
     if table.find("input.scaling") != "none":
@@ -192,12 +113,12 @@ def _read_tensor(table: _Table) -> TensorSpec:
     )
 
 
-def _read_temperature(table: _Table) -> float:
+def _read_temperature(table: TomlTable) -> float:
     key = "output.temperature"
     return 1.0 if table.find(key) is None else table.get_number(key, *TEMPERATURES)
 
 
-def _read_threshold(table: _Table) -> float | None:
+def _read_threshold(table: TomlTable) -> float | None:
     key = "output.threshold"
     is_given = table.find(key) is not None
     if table.get("output.kind") not in INDEPENDENT_KINDS:
@@ -207,7 +128,7 @@ def _read_threshold(table: _Table) -> float | None:
     return table.get_number(key, 0, 1) if is_given else DEFAULT_THRESHOLD
 
 
-def _read_classes(table: _Table) -> OwnClasses | None:
+def _read_classes(table: TomlTable) -> OwnClasses | None:
     if table.get("output.classes") == ILSVRC2012:
         return None
     ids = table.get_texts("output.classes")

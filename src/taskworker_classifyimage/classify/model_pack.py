@@ -96,6 +96,17 @@ class ModelPack(Model):
         return content
 
 
+def has_member(pack: Path, name: str) -> bool:
+    """Whether a pack has a file of this name; one that cannot be read has none."""
+    if pack.is_dir():
+        return (pack / name).exists()
+    try:
+        with zipfile.ZipFile(pack) as archive:
+            return name in archive.namelist()
+    except (OSError, *ZIP_ERRORS):
+        return False
+
+
 def read_member(pack: Path, name: str, limit_bytes: int) -> bytes:
     """Reads one file of a pack.
 

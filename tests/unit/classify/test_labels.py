@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from support.packs import colour_network, write_pack
+from taskworker_classifyimage.classify.description import read_pack
 from taskworker_classifyimage.classify.labels import find_label_files, labels_of
 from taskworker_classifyimage.classify.loader import load_classifier
 from taskworker_classifyimage.errors import ModelError
@@ -126,3 +127,22 @@ def test_own_names_fall_back_within_their_own_languages(tmp_path: Path) -> None:
     folder = write_pack(tmp_path / "c", colour_network(), output__names={})
     labels = labels_of(load_classifier(str(folder)).model)
     assert labels.names(labels.resolve("en")[0])["red"] == "red"
+
+
+def test_synsets_among_own_classes_have_their_usual_names(tmp_path: Path) -> None:
+    """In every language if all are such; otherwise in those of the pack, where it names nothing."""
+    two = write_pack(
+        tmp_path / "two", b"", output__classes=["n02123394", "n01440764"], output__names={}
+    )
+    labels = labels_of(read_pack(two))
+    assert labels.languages == LANGUAGES
+    assert labels.ids == ("n02123394", "n01440764")
+    assert labels.names("de") == {"n02123394": "Perserkatze", "n01440764": "Schleie"}
+    ids = ["n02123394", "ours", "n01440764"]
+    names = {"en": ["my cat", "ours", "n01440764"], "de": ["n02123394", "Unseres", "Fisch"]}
+    own = write_pack(tmp_path / "own", b"", output__classes=ids, output__names=names)
+    labels = labels_of(read_pack(own))
+    assert labels.languages == ["de", "en"]
+    assert labels.has_categories
+    assert list(labels.names("en").values()) == ["my cat", "ours", "tench"]
+    assert list(labels.names("de").values()) == ["Perserkatze", "Unseres", "Fisch"]
