@@ -66,8 +66,9 @@ def _read_sources(folder: Path, tag: str) -> dict[str, set[str]]:
         for path in folder.glob(f"*/{name}.tsv"):
             for line in path.read_text(encoding="utf-8").splitlines()[1:]:
                 synset, source, names = line.split("\t")
-                if source not in _BY_WORD:
-                    known.setdefault(synset, set()).update(names.split("; "))
+                given = {name for name in names.split("; ") if name and name != "GAP!"}
+                if given and source not in _BY_WORD:
+                    known.setdefault(synset, set()).update(given)
     return known
 
 
