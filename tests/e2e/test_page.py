@@ -222,6 +222,47 @@ def save(visit: Visit, button: str) -> str:
     return Path(download.value.path()).read_text(encoding="utf-8-sig")
 
 
+def test_pictures_have_categories_to_look_at_and_to_choose_by(
+    chromium: Any, served: RunningBridge
+) -> None:
+    empty(served.api)
+    with visiting(chromium, served.url, accept_downloads=True) as visit:
+        visit.is_live()
+        visit.drop([*make_photos(2), make_broken()])
+        visit.finishes(done=2, failed=1)
+        tags = visit.locate(".card >> nth=0 >> .category")
+        visit.page.select_option("#names", "de")
+        assert tags.all_text_contents()[0] == "Essen oder Trinken"
+        visit.page.click(".card >> nth=0 >> .tile")
+        visit.locate('#details .bars .class:text-is("drink")').first.wait_for()
+        visit.page.keyboard.press("Escape")
+        offered = visit.locate("#category option")
+        assert offered.all_text_contents()[1] == "Essen oder Trinken (2)"
+        visit.page.select_option("#category", "food")
+        visit.page.wait_for_function("document.querySelectorAll('.card').length === 2")
+        visit.page.select_option("#category", "")
+        visit.page.wait_for_function("document.querySelectorAll('.card').length === 3")
+        rows = list(csv.DictReader(io.StringIO(save(visit, "#csv")), delimiter=";"))
+        assert [row["coarse"] for row in rows] == ["food", "food", ""]
+        assert rows[0]["coarse_name"] == "Essen oder Trinken"
+        assert json.loads(save(visit, "#json"))[0]["result"]["categories"][0]["id"] == "food"
+
+
+def test_a_word_finds_classes_and_categories(lonely: Visit) -> None:
+    """Without a worker; a typing error and a plural are forgiven, and the language counts."""
+    lonely.page.keyboard.press("4")
+    lonely.page.fill("#name-search", "terriers")
+    lonely.locate('.meaning .name:text-matches("terrier")').first.wait_for()
+    below = lonely.locate('.meaning:has-text("all of this kind") >> nth=0')
+    below.locator("summary").click()
+    below.get_by_text("Irish Terrier", exact=False).first.wait_for()
+    lonely.page.select_option("#name-language", "de")
+    lonely.page.fill("#name-search", "Perserkaze")
+    lonely.shows(".meaning .name >> nth=0", "Perserkatze")
+    lonely.page.fill("#name-search", "qqqqqqqqqq")
+    lonely.shows("#names-none", "No class and no category has such a name.")
+
+
 def test_thousands_of_pictures_are_few_elements(lonely: Visit, alone: RunningBridge) -> None:
     """They are on their way while the user looks through them; none is left behind."""
     lonely.drop([(f"{number:04}.jpg", b"x") for number in range(3000)])
@@ -339,7 +380,7 @@ def test_names_from_outside_are_text(visit: Visit, served: RunningBridge) -> Non
     visit.drop([(f"{hostile}.jpg", make_photos(1)[0][1])])
     visit.finishes(done=1)
     visit.locate(".card .tile").click()
-    visit.locate("#details .bars").wait_for()
+    visit.locate("#details .bars >> nth=0").wait_for()
     title = visit.locate("#details-title").text_content()
     assert title == f"{hostile}.jpg".replace("\u202e", "\u27e8202E\u27e9")
     visit.page.keyboard.press("Escape")

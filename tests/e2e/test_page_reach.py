@@ -295,7 +295,7 @@ def test_everything_by_keyboard(visit: Visit, tmp_path: Path, served: RunningBri
     visit.finishes(done=1)
     visit.locate(".card").focus()
     keyboard.press("Enter")
-    visit.locate("#details .bars").wait_for()
+    visit.locate("#details .bars >> nth=0").wait_for()
     keyboard.press("Escape")
     assert visit.page.evaluate("document.activeElement.className").startswith("card")
     keyboard.press("2")

@@ -61,12 +61,15 @@ class Guard:
             raise web.HTTPMisdirectedRequest(text=_FOREIGN_NAME)
         if request.path.startswith("/api/") and self._is_foreign(request):
             raise _refuse_page(request)
-        if self._token is not None and request.method != "OPTIONS" and not _is_page(request):
-            sent = find_token(request)
-            if not hmac.compare_digest(sent, self._token):
-                raise web.HTTPUnauthorized(
-                    text="this bridge requires a token", headers=_name_scheme(request)
-                )
+        is_open = not self.needs_token or request.method == "OPTIONS" or _is_page(request)
+        if not is_open and not self.is_token(find_token(request)):
+            raise web.HTTPUnauthorized(
+                text="this bridge requires a token", headers=_name_scheme(request)
+            )
+
+    def is_token(self, sent: bytes) -> bool:
+        """Whether this is the token that callers must send."""
+        return self._token is not None and hmac.compare_digest(sent, self._token)
 
     def answer_preflight(self, request: web.Request) -> web.Response:
         """Answers a browser that asks whether a page of another server may call."""

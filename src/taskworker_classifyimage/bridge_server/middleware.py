@@ -114,7 +114,7 @@ class _Passage:
             response = await self._respond(request, handler)
             self._calls.note(request, response, address)
             if self._guard.needs_token:
-                await _slow_down(self._guesses, address, request, response, connection)
+                await self._slow_down(address, request, response, connection)
             try:
                 await connection.send(request, response, self._arrival_s)
             except (web.HTTPException, OSError) as err:
@@ -134,6 +134,23 @@ class _Passage:
             response.force_close()
             # The headers are complete already.
             response.headers["Connection"] = "close"
+
+    async def _slow_down(
+        self,
+        address: str,
+        request: web.Request,
+        response: web.StreamResponse,
+        connection: Connection,
+    ) -> None:
+        """Lets a caller with a wrong token wait; a caller without one has not guessed."""
+        token = find_token(request)
+        # A page is answered whatever the token is.
+        if self._guard.is_token(token):
+            self._guesses.note_right(address)
+        elif token and response.status == web.HTTPUnauthorized.status_code:
+            response.force_close()
+            if not await self._guesses.wait(address):
+                connection.cut()
 
     async def _respond(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Checks the caller and turns every error into an answer that shows no internals."""
@@ -158,19 +175,3 @@ def _waits_for_end(request: web.Request) -> bool:
     Every HTTP library sends one of these headers.
     """
     return "User-Agent" not in request.headers and "Accept" not in request.headers
-
-
-async def _slow_down(
-    guesses: Guesses,
-    address: str,
-    request: web.Request,
-    response: web.StreamResponse,
-    connection: Connection,
-) -> None:
-    """Lets a caller with a wrong token wait; a caller without one has not guessed."""
-    if response.status != web.HTTPUnauthorized.status_code:
-        guesses.note_right(address)
-    elif find_token(request):
-        response.force_close()
-        if not await guesses.wait(address):
-            connection.cut()

@@ -105,6 +105,9 @@ async def _list_languages(request: web.Request) -> web.Response:  # noqa: ARG001
 
 
 async def _show_names(request: web.Request) -> web.Response:
+    from taskworker_classifyimage.classify.categories import (  # noqa: PLC0415 - as below
+        category_names,
+    )
     from taskworker_classifyimage.classify.labels import (  # noqa: PLC0415 - imports NumPy
         find_label_files,
     )
@@ -112,7 +115,8 @@ async def _show_names(request: web.Request) -> web.Response:
     language, labels = request.match_info["language"], find_label_files()
     if language not in labels.languages:
         raise web.HTTPNotFound(text="there are no names in this language")
-    return _to_json(labels.names(language))
+    names = {"classes": labels.names(language), "categories": category_names(language)}
+    return _to_json(names)
 
 
 def _fill(template: str, request: web.Request, proxies: tuple[Network, ...]) -> str:

@@ -1,5 +1,6 @@
 """Access control: the token, the name that the bridge is called by, and the calling page."""
 
+import time
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
@@ -81,6 +82,17 @@ def test_the_page_itself_needs_no_token_for_it_has_to_ask_for_one(
 ) -> None:
     assert call(locked, path).status == 200
     assert locked.call("POST", path, b"").status == 401
+
+
+def test_who_guesses_waits_whatever_else_he_reads(tmp_path: Path) -> None:
+    """The answers to the last three of eight wait for at least 0.25, 0.5 and 1 s."""
+    with serving(tmp_path, access=Access(TOKEN)) as bridge:
+        begun_s = time.monotonic()
+        for number in range(8):
+            assert call(bridge, Authorization=f"Bearer guess-{number}").status == 401
+            assert call(bridge, "/").status == 200
+            assert call(bridge, "/", Authorization="Bearer guess").status == 200
+        assert time.monotonic() - begun_s >= 1.75
 
 
 @pytest.mark.parametrize("path", ["/page/%2e%2e/api/tasks/list/", "/page/..%2Fapi/tasks/list/"])

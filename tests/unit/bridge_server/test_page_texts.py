@@ -19,7 +19,7 @@ SCRIPTS: Final = {
 }
 #: Beginnings of texts whose ends are states, codes or statuses.
 FAMILIES: Final = re.compile(
-    r"(code|connection|fact|group|hint|refused|state|status|view|worker)_\w+"
+    r"(code|connection|fact|group|hint|level|refused|state|status|view|worker)_\w+"
 )
 
 

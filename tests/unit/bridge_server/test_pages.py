@@ -111,6 +111,9 @@ def test_the_page_has_the_names_of_the_classes_in_every_language(bridge: BridgeO
     assert {"de", "en"} <= set(languages)
     for language in languages:
         names = bridge.call("GET", f"/page/names/{language}.json").json()
-        assert len(names) == 1000
-    assert bridge.call("GET", "/page/names/de.json").json()["n02123394"] == "Perserkatze"
+        assert len(names["classes"]) == 1000
+        assert len(names["categories"]) == 91
+    german = bridge.call("GET", "/page/names/de.json").json()
+    assert german["classes"]["n02123394"] == "Perserkatze"
+    assert german["categories"]["dog"] == "Hund"
     assert bridge.call("GET", "/page/names/xx.json").status == 404

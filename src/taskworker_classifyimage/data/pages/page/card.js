@@ -1,10 +1,10 @@
 // The card of one picture: thumbnail, state, and its predictions or what went wrong.
 
-import { makeBars } from "./bars.js";
-import { make, makeButton, makeIconButton, makeName, setText } from "./dom.js";
-import { choices, nameOf } from "./names.js";
+import { makeBars, makeChosenName } from "./bars.js";
+import { make, makeButton, makeIconButton, makeName, setText, toVisible } from "./dom.js";
+import { choices, directionOf, nameOf, nameOfCategory } from "./names.js";
 import { groupOf } from "./pictures.js";
-import { isIndependent, readPredictions } from "./results.js";
+import { chooseCategories, isIndependent, readPredictions } from "./results.js";
 import { makePlaced } from "./rows.js";
 import { language, say, sayDuration, sayPercent, sayShare } from "./texts.js";
 import { findThumbnail } from "./thumbnails.js";
@@ -90,7 +90,17 @@ function makeBody(picture, acts) {
 function makeFindings(picture) {
   const predictions = readPredictions(picture.result);
   if (predictions.length === 0) return [make("p", "soft", sayNothing(picture.result))];
-  return [makeBars(predictions.slice(0, choices.top))];
+  const bars = makeBars(predictions.slice(0, choices.top));
+  const categories = chooseCategories(picture.result);
+  return categories.length === 0 ? [bars] : [makeCategories(categories), bars];
+}
+
+function makeCategories(categories) {
+  const line = make("p", "categories");
+  line.dir = directionOf(choices.language);
+  line.append(...categories.map((each) => makeChosenName(nameOfCategory(each), "category")));
+  line.title = categories.map(sayCategory).join("\n");
+  return line;
 }
 
 function sayNothing(result) {
@@ -131,6 +141,10 @@ function makeRemove(picture, acts) {
   const button = makeIconButton("close", name, () => acts.remove(picture), "remove");
   button.dataset.act = "remove";
   return button;
+}
+
+function sayCategory(category) {
+  return `${toVisible(nameOfCategory(category))}: ${sayPercent(category.probability)}`;
 }
 
 /** A card's place among all, for screen readers. */

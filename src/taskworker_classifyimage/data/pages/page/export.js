@@ -1,13 +1,16 @@
 // The results as files: a table for spreadsheets, and JSON.
 
 import { announce, copyText, saveFile } from "./dialogs.js";
-import { choices, nameOf } from "./names.js";
+import { choices, nameOf, nameOfCategory } from "./names.js";
 import { pictures } from "./pictures.js";
-import { readPredictions } from "./results.js";
+import { readCategories, readPredictions } from "./results.js";
 import { say, sayCount, sayPercent } from "./texts.js";
 
 // Text that a spreadsheet takes for a formula, also behind quotes, blanks and what is not seen.
 const FORMULA = /^(?:[\t\r\n]|[\s"'\x00-\x20\x85\u200b-\u200f\u2060\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20])/u;
+
+// Of categories; those that overlap are in the JSON.
+const LEVELS = ["coarse", "fine"];
 
 export function exportCsv() {
   const rows = pictures.map((picture) => toLine(toCells(picture)));
@@ -46,11 +49,15 @@ function translate(result) {
   return {
     ...result,
     predictions: predictions.map((each) => ({ ...each, name: nameOf(each) })),
+    ...(Array.isArray(result.categories) && {
+      categories: result.categories.map((each) => ({ ...each, name: nameOfCategory(each) })),
+    }),
   };
 }
 
 function listColumns() {
   const columns = ["folder", "file", "state", "code", "problem"];
+  for (const level of LEVELS) columns.push(level, `${level}_name`, `${level}_probability`);
   for (let rank = 1; rank <= choices.top; rank += 1) {
     columns.push(`class_${rank}`, `name_${rank}`, `probability_${rank}`);
   }
@@ -60,6 +67,12 @@ function listColumns() {
 function toCells(picture) {
   const { folder, name, state, result, problem } = picture;
   const cells = [folder, name, state, result?.code ?? null, problem?.() ?? null];
+  const categories = readCategories(result);
+  for (const level of LEVELS) {
+    const each = categories.find((found) => found.level === level);
+    if (each === undefined) cells.push(null, null, null);
+    else cells.push(each.id, nameOfCategory(each), withoutPoint(each.probability));
+  }
   const predictions = readPredictions(result);
   for (let rank = 0; rank < choices.top; rank += 1) {
     const each = predictions[rank];

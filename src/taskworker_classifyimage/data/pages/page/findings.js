@@ -1,18 +1,19 @@
 // The parts of a task's details: what was found, facts, and the calls for the command line.
 
-import { makeBars } from "./bars.js";
+import { makeBars, makeCategoryBars } from "./bars.js";
 import { sayState } from "./card.js";
 import { makeAddLine, makeResultLine } from "./curl.js";
 import { copyText } from "./dialogs.js";
 import { make, makeButton, makeName, toVisible } from "./dom.js";
 import { choices } from "./names.js";
-import { isIndependent, readPredictions, sayFailure } from "./results.js";
+import { isIndependent, readCategories, readPredictions, sayFailure } from "./results.js";
 import { restartMany, removeMany } from "./task-actions.js";
 import { say, sayDuration, sayIfKnown, saySize, sayTime } from "./texts.js";
 import { TASK_TYPE } from "./uploads.js";
 
 // Of JSON that is shown; a result may have many megabytes.
 const MOST_SHOWN = 20_000;
+const MOST_CATEGORIES = 8;
 
 /** Predictions as bars, or why there are none; warnings. */
 export function makeFindings({ picture, task, problem }) {
@@ -23,6 +24,10 @@ export function makeFindings({ picture, task, problem }) {
   else if (picture?.problem) found.push(makeProblem(picture));
   const predictions = readPredictions(result);
   if (predictions.length > 0) found.push(makeBars(predictions.slice(0, Math.max(choices.top, 10))));
+  const categories = readCategories(result);
+  if (categories.length > 0) {
+    found.push(make("h3", "", say("categories")), makeCategoryBars(categories.slice(0, MOST_CATEGORIES)));
+  }
   if (isIndependent(result)) {
     found.push(make("p", "soft", say(predictions.length > 0 ? "independent" : "no_label")));
   }

@@ -6,7 +6,7 @@ import { showView, view, VIEWS } from "./routes.js";
 import { languageChanged, say } from "./texts.js";
 
 const KEYS = [
-  [["1", "2", "3", "4"], "key_views"], [["O"], "key_choose"], [["Ctrl", "V"], "key_paste"],
+  [["1", "\u2026", "5"], "key_views"], [["O"], "key_choose"], [["Ctrl", "V"], "key_paste"],
   [["\u2190", "\u2191", "\u2192", "\u2193"], "key_move"], [["Home", "End", "Page"], "key_far"],
   [["Enter"], "key_details"], [["Space"], "key_select"], [["Shift", "\u2193"], "key_extend"],
   [["Ctrl", "A"], "key_all"], [["Del"], "key_remove"], [["/"], "key_search"], [["?"], "key_help"],
@@ -49,7 +49,7 @@ function takeKey(event) {
   }
   const at = VIEWS.indexOf(VIEWS[Number(event.key) - 1]);
   const acts = {
-    "/": searchTasks,
+    "/": search,
     "?": showHelp,
     o: () => { showView("pictures"); byId("choose").click(); },
   };
@@ -59,8 +59,9 @@ function takeKey(event) {
   act();
 }
 
-function searchTasks() {
-  if (view !== "tasks") showView("tasks");
+function search() {
+  if (view !== "names") showView("tasks");
+  const field = byId(view === "names" ? "name-search" : "task-search");
   // The view is shown once the address has changed.
-  setTimeout(() => byId("task-search").focus());
+  setTimeout(() => field.focus());
 }

@@ -9,6 +9,7 @@ import { connectHead } from "./head.js";
 import { connectKeys } from "./keys.js";
 import { follow, refresh } from "./live.js";
 import { readChoices } from "./names.js";
+import { connectNamesView } from "./names-view.js";
 import { countGroups, isUploading, listTracked, pictures } from "./pictures.js";
 import { connectPicturesView, showAll } from "./pictures-view.js";
 import { restorePictures } from "./restored.js";
@@ -50,6 +51,7 @@ async function start() {
   connectPicturesView();
   connectTasksView();
   connectWorkersView();
+  connectNamesView();
   connectHead();
   connectKeys();
   viewChanged.listen(takeView);

@@ -1,4 +1,4 @@
-// The names of classes in the language that was chosen, and how many predictions are shown.
+// The names of classes and categories in the language that was chosen, and how many predictions are shown.
 
 import { recall, remember } from "./memory.js";
 import { makeSignal } from "./signals.js";
@@ -11,7 +11,7 @@ const RIGHT_TO_LEFT = /^(ar|fa|he|ur)\b/;
 
 export const choices = { language: "en", top: DEFAULT_TOP };
 export let languages = ["en"];
-let names = {};
+let names = { classes: {}, categories: {} };
 
 /** Reads which languages there are, and the names in the remembered one. */
 export async function readChoices() {
@@ -50,7 +50,14 @@ export function chooseTop(top) {
 
 /** The name of a class; what the worker has called it, if it is none of the usual classes. */
 export function nameOf(prediction) {
-  return Object.hasOwn(names, prediction.class) ? names[prediction.class] : prediction.name;
+  const { classes } = names;
+  return Object.hasOwn(classes, prediction.class) ? classes[prediction.class] : prediction.name;
+}
+
+/** The name of a category; what the worker has called it, if it is none of the usual ones. */
+export function nameOfCategory(category) {
+  const { categories } = names;
+  return Object.hasOwn(categories, category.id) ? categories[category.id] : category.name;
 }
 
 /** A language's name for itself. */

@@ -1,14 +1,16 @@
 // The view of the page's own pictures.
 
+import {
+  connectCategoryFilter, isOfChosenCategory, showCategories,
+} from "./category-filter.js";
 import { createCard, describeCard, fillCard, setPosition } from "./card.js";
 import { atMostEvery } from "./clock.js";
 import { showDetails } from "./details.js";
 import { announce } from "./dialogs.js";
 import { byId, fillSelect, setText } from "./dom.js";
 import { exportCsv, exportJson, copyResults } from "./export.js";
-import {
-  choices, chooseNames, chooseTop, languages, namesChanged, sayLanguage, TOPS,
-} from "./names.js";
+import { connectLanguageChoice } from "./language-choice.js";
+import { choices, chooseTop, namesChanged, TOPS } from "./names.js";
 import {
   cancelAll, removeAllPictures, removePicture, retryFailed, retryPicture,
 } from "./picture-actions.js";
@@ -22,7 +24,7 @@ import { findThumbnail, keepInView, onThumbnail } from "./thumbnails.js";
 const LEAST_WIDTH = 250;
 const GAP = 16;
 // Heights in rem: of a card without its bars, of a bar, and of what the other states need.
-const HEAD = { tall: 14.4, wide: 9 };
+const HEAD = { tall: 16.2, wide: 10.8 };
 const BAR = 2.35;
 const LEAST_BODY = 6.2;
 const NARROW = 26;
@@ -50,6 +52,7 @@ export function connectPicturesView() {
   });
   roving = new Roving(rows);
   tabs = makeTabs(byId("tabs"), GROUPS, "group", (name) => { group = name; update(); });
+  connectCategoryFilter(update);
   onThumbnail(rows.drawSoon);
   picturesChanged.listen(atMostEvery(UPDATE_MS, update));
   setInterval(() => { if (wasBusy) rows.drawSoon(); }, AGES_MS);
@@ -60,26 +63,15 @@ export function connectPicturesView() {
     "remove-all": removeAllPictures, "retry-all": retryFailed,
   };
   for (const [id, act] of Object.entries(clicks)) byId(id).addEventListener("click", act);
-  byId("names").addEventListener("change", changeNames);
+  connectLanguageChoice(byId("names"));
   byId("top").addEventListener("change", ({ target }) => chooseTop(Number(target.value)));
   byId("pictures").addEventListener("keydown", takeKey);
 }
 
 /** Draws all anew: after a change of language, or when the view is shown. */
 export function showAll() {
-  fillSelect(byId("names"), languages.map((tag) => [tag, sayLanguage(tag)]), choices.language);
   fillSelect(byId("top"), TOPS.map((top) => [String(top), sayNumber(top)]), String(choices.top));
   update();
-}
-
-async function changeNames({ target }) {
-  try {
-    await chooseNames(target.value);
-    announce(say("renamed", { language: sayLanguage(target.value) }));
-  } catch {
-    target.value = choices.language;
-    announce(say("offline"));
-  }
 }
 
 /** What of the head of the view changes with the pictures; the cards too. */
@@ -96,7 +88,12 @@ function update() {
   byId("retry-all").hidden = counts.failed < 2;
   setText(byId("summary"), summarize(counts));
   tellEnd(counts);
-  rows.setItems(group === "all" ? pictures : pictures.filter((each) => groupOf(each) === group));
+  showCategories();
+  rows.setItems(pictures.filter(isWanted));
+}
+
+function isWanted(picture) {
+  return (group === "all" || groupOf(picture) === group) && isOfChosenCategory(picture);
 }
 
 function summarize(counts) {

@@ -104,6 +104,26 @@ export function readPredictions(result) {
   }));
 }
 
+/** The categories of any result, most probable first, as many as are worth showing. */
+export function readCategories(result) {
+  const found = Array.isArray(result?.categories) ? result.categories : [];
+  return found.filter((each) => typeof each?.name === "string"
+    && Number.isFinite(each.probability)).map((each) => ({
+    id: String(each.id ?? ""),
+    name: each.name,
+    level: String(each.level ?? ""),
+    probability: Math.min(1, Math.max(0, each.probability)),
+  }));
+}
+
+/** The categories that a picture is of: the best of both levels, and likely ones that overlap. */
+export function chooseCategories(result) {
+  const found = readCategories(result);
+  const best = ["coarse", "fine"].map((level) => found.find((each) => each.level === level));
+  const further = found.filter((each) => each.level === "overlapping" && each.probability >= 0.5);
+  return [...best, ...further].filter(Boolean);
+}
+
 /** Whether the model's classes do not exclude each other, so that several or none may fit. */
 export function isIndependent(result) {
   return result?.kind === "independent";

@@ -3,7 +3,7 @@
 import { byId } from "./dom.js";
 import { makeSignal } from "./signals.js";
 
-export const VIEWS = ["pictures", "tasks", "workers", "programs"];
+export const VIEWS = ["pictures", "tasks", "workers", "names", "programs"];
 export const viewChanged = makeSignal();
 
 export let view = "pictures";

@@ -119,7 +119,9 @@ function post(picture, headers) {
 
 function makeForm(file) {
   const form = new FormData();
-  const data = { targetlanguage: choices.language, numberofpredictions: MOST_PREDICTIONS };
+  const data = {
+    targetlanguage: choices.language, numberofpredictions: MOST_PREDICTIONS, categories: true,
+  };
   form.append("json", JSON.stringify({ type: TASK_TYPE, data }));
   // The names of files stay in the browser.
   form.append("file", file, "picture");
