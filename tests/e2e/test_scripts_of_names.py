@@ -92,8 +92,8 @@ def test_a_task_gets_the_name_and_the_log_says_no_error(labels: Path, tmp_path: 
     ):
         api = Api(bridge.url)
         added = {tag: api.add({"targetlanguage": tag}, SAMPLE.read_bytes()) for tag in NAMES}
+        wait_until(lambda: {api.status(task_id) for task_id in added.values()} == {"completed"})
         for tag, task_id in added.items():
-            wait_until(lambda task_id=task_id: api.status(task_id) == "completed")
             assert api.result(task_id)["predictions"][0]["name"] == NAMES[tag]
         assert "ラボ" in running.printed
         assert "UnicodeEncodeError" not in running.printed
