@@ -128,3 +128,41 @@ def _toml(table: dict[str, Any], section: str = "") -> str:
         if isinstance(value, dict):
             text += _toml(value, f"{section}.{key}" if section else key)
     return text
+
+
+def fixed_network(
+    *, batch: int | str = 1, dtype: int = TensorProto.FLOAT, last: str = "Softmax"
+) -> onnx.ModelProto:
+    """A network as exporters leave it: for one picture, with that number in a reshape.
+
+    Its scores are the means of the three channels, times four; it reads (batch, 3, S, S).
+    """
+    kind = helper.tensor_dtype_to_np_dtype(dtype)
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["images"], ["means"]),
+        helper.make_node("Reshape", ["means", "flat"], ["features"]),
+        # Of a constant: its first dimension is no picture's.
+        helper.make_node("Reshape", ["gain", "row"], ["gains"]),
+        helper.make_node("Mul", ["features", "gains"], ["logits"]),
+        helper.make_node(last, ["logits"], ["output0"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "fixed",
+        [helper.make_tensor_value_info("images", dtype, [batch, 3, SIZE, SIZE])],
+        [helper.make_tensor_value_info("output0", dtype, [batch, 3])],
+        [
+            numpy_helper.from_array(np.array([1 if batch == 1 else 0, -1]), "flat"),
+            numpy_helper.from_array(np.array([1, 3]), "row"),
+            numpy_helper.from_array(np.full(3, 4, kind), "gain"),
+        ],
+        value_info=[helper.make_tensor_value_info("means", dtype, [batch, 3, 1, 1])],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+
+
+def with_metadata(network: onnx.ModelProto, **metadata: str) -> bytes:
+    """The network's file with these metadata."""
+    helper.set_model_props(network, metadata)
+    content: bytes = network.SerializeToString()
+    return content

@@ -81,7 +81,8 @@ def session_options() -> "onnxruntime.SessionOptions":
     options = import_onnxruntime().SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    # Errors come as exceptions; as lines on standard error they would come twice.
+    options.log_severity_level = 4
     # Weights in other files would escape the checksum; this path cannot have any below it.
     options.add_session_config_entry(
         "session.model_external_initializers_file_folder_path", f"{os.devnull}/none"

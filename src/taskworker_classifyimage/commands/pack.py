@@ -14,7 +14,7 @@ from taskworker_classifyimage.commands.parts import model_options
 from taskworker_classifyimage.decode import silence_decoders
 from taskworker_classifyimage.errors import ConfigError
 from taskworker_classifyimage.input_spec import SIDES, Resize
-from taskworker_classifyimage.packing import LARGEST_MEAN_FROM_FILES, make_pack
+from taskworker_classifyimage.packing import make_pack
 from taskworker_classifyimage.packing.network import SCALINGS, PackOptions, Scaling
 from taskworker_classifyimage.settings.areas import General, ModelFiles
 from taskworker_classifyimage.settings.declare import File, Text, choice, folder, number, setting
@@ -125,11 +125,12 @@ def run(
         f"{compared.largest:.1e} (allowed: {compared.allowed:g}), the same best class on "
         f"{compared.same_best}."
     )
-    if compared.from_files is not None:
+    if (files_too := compared.from_files) is not None:
         print(
             "From the files on, each preparing them in its own way: largest difference "
-            f"{compared.from_files.largest:.1e}, mean {compared.from_files.mean:.1e} (allowed: "
-            f"{LARGEST_MEAN_FROM_FILES}), the same best class on {compared.from_files.same_best}."
+            f"{files_too.largest:.1e}, mean {files_too.mean:.1e} (allowed: "
+            f"{compared.allowed_from_files:.1e}, as much as a shift by one pixel makes), the same "
+            f"best class on {files_too.same_best}."
         )
     print(f"Done; try it: {PROGRAM} doctor --model {output}")
 

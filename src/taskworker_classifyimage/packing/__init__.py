@@ -32,10 +32,6 @@ from taskworker_classifyimage.packing.timm_source import open_timm
 #: differently by each library and processor.
 LARGEST_DIFFERENCE: Final = 1e-3
 LARGEST_DIFFERENCE_8_BITS: Final = 0.1
-#: Where each prepares the pictures in its own way, decoders and resampling round differently. A
-#: wrong scaling, order of channels or crop differs by several times as much.
-LARGEST_MEAN_FROM_FILES: Final = 0.02
-
 _DEFAULTS: Final = ModelOptions()
 
 
@@ -87,12 +83,12 @@ def check(comparison: Comparison, source: str) -> None:
             f"{comparison.largest:.2g}, allowed are {comparison.allowed}; no pack was made"
         )
     from_files = comparison.from_files
-    if from_files is not None and not from_files.mean <= LARGEST_MEAN_FROM_FILES:
+    if from_files is not None and not from_files.mean <= comparison.allowed_from_files:
         raise ModelError(
             f"{source}: where each prepares the pictures in its own way, the pack's "
             f"probabilities differ from the source's by {from_files.mean:.2g} on average, "
-            f"allowed are {LARGEST_MEAN_FROM_FILES}: its scaling, colours, crop or size are not "
-            "as described; no pack was made"
+            f"allowed are {comparison.allowed_from_files:.2g}: its scaling, colours, crop or "
+            "size are not as described; no pack was made"
         )
 
 

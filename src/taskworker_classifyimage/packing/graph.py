@@ -1,7 +1,7 @@
 """Makes an exported ONNX graph small, fast and portable.
 
 All functions but the first change an `onnx.GraphProto` in place, and leave nodes and constants that
-nothing needs any more to `_drop_unused`.
+nothing needs any more to `drop_unused`.
 """
 
 import tempfile
@@ -46,7 +46,7 @@ def simplify(model: Any) -> bytes:
         raise ModelError(f"the network cannot be written as ONNX: {one_line(err)}") from err
     _scale_channels_first(simplified.graph)
     _fuse_hard_sigmoids(simplified.graph)
-    _drop_unused(simplified)
+    drop_unused(simplified)
     content: bytes = simplified.SerializeToString()
     return content
 
@@ -153,7 +153,7 @@ def _match_scalar(node: Any, kind: str, scalar: float, scalars: Mapping[str, flo
     return None
 
 
-def _drop_unused(model: Any) -> None:
+def drop_unused(model: Any) -> None:
     """Removes what no output depends on, and the operator sets that no node belongs to."""
     graph = model.graph
     read = {output.name for output in graph.output}

@@ -1,23 +1,34 @@
-"""A network in an ONNX file, which goes into the pack unchanged."""
+"""A network in an ONNX file, which goes into the pack unchanged where that is possible."""
 
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from taskworker_classifyimage.classify.base import Images
 from taskworker_classifyimage.classify.model_pack import MODEL_LIMIT_BYTES, TensorSpec, read_member
 from taskworker_classifyimage.classify.onnx_runtime import import_onnxruntime, session_options
 from taskworker_classifyimage.errors import ModelError, one_line
 from taskworker_classifyimage.packing.network import Network, PackOptions, Scores, name_after
+from taskworker_classifyimage.packing.onnx_changes import OnnxNetwork
 from taskworker_classifyimage.packing.source import Source
 from taskworker_classifyimage.packing.source_files import SourceFiles
 
 #: Names of operators on whole numbers of 8 bits, and of those that convert to and from them.
 _OF_INTEGERS: Final = (b"QLinear", b"MatMulInteger", b"ConvInteger")
 _OF_8_BITS: Final = (*_OF_INTEGERS, b"QuantizeLinear")
+#: The key under which weights in another file are named.
+_OF_EXTERNAL_DATA: Final = b"\x0a\x08location\x12"
+
+_HALF: Final = "tensor(float16)"
+_TYPES: Final = {"tensor(uint8)": np.uint8, "tensor(float)": np.float32, _HALF: np.float16}
+
+#: The source's own preprocessing of one upright RGB image.
+Prepare = Callable[[Image.Image], npt.NDArray[np.float32]]
 
 
 def recognise_onnx(files: SourceFiles) -> Source | None:
@@ -28,32 +39,46 @@ def recognise_onnx(files: SourceFiles) -> Source | None:
     return Source("ONNX file", PackOptions(), partial(open_onnx, path))
 
 
-def open_onnx(path: Path, options: PackOptions) -> Network:
+def open_onnx(path: Path, options: PackOptions, prepare: Prepare | None = None) -> Network:
     """Opens an ONNX file; its own answers are those of ONNX Runtime without optimisations.
 
+    A network for one picture at a time, of float16, or with a map of scores is changed so that a
+    pack can hold it; any other goes into the pack as it is.
+
+    Args:
+        path: the file.
+        options: what is known of it.
+        prepare: the source's own preprocessing: an upright RGB image of any size to the
+            (3, S, S) or (S, S, 3) that the network takes.
+
     Raises:
-        ConfigError: the options do not say how it wants its pictures.
+        ConfigError: the options do not say how it wants its pictures, or a library is missing.
         ModelError: it is no ONNX file that a pack can hold.
     """
     content = read_member(path.parent, path.name, MODEL_LIMIT_BYTES)
     session = _open_session(path, content)
-    inputs = session.get_inputs()
-    if len(inputs) != 1 or len(session.get_outputs()) != 1:
-        raise ModelError(f"{path} has not one input and one output, but more")
-    layout, size = _read_layout(path, inputs[0].shape)
-    tensor = _describe_tensor(path, inputs[0].type, layout, options)
+    if len(session.get_outputs()) != 1:
+        content = _cut_map(path, content)
+        session = _open_session(path, content)
+    if len(session.get_inputs()) != 1:
+        raise ModelError(f"{path} has not one input, but {len(session.get_inputs())}")
+    taken = session.get_inputs()[0]
+    layout, size = _read_layout(path, taken.shape)
+    batch = taken.shape[0] if isinstance(taken.shape[0], int) else None
+    tensor = _describe_tensor(path, taken.type, layout, options)
 
-    def scores(images: Images) -> Scores:
-        tensors = _prepare(images, layout, options)
-        (answer,) = session.run(None, {inputs[0].name: tensors})
-        return np.asarray(answer)
+    def run(tensors: npt.NDArray[Any]) -> Scores:
+        typed = tensors.astype(_TYPES[taken.type])
+        batches = [typed] if batch is None else [each[np.newaxis] for each in typed]
+        return np.concatenate([session.run(None, {taken.name: each})[0] for each in batches])
 
     return Network(
         name=name_after(path),
         source=f"{path.name}, a local file",
         input=options.input_spec(options.choose_size(size)),
-        onnx=content,
-        scores=scores,
+        onnx=_change(path, content, taken.type, batch),
+        scores=lambda images: run(_prepare(images, layout, options)),
+        scores_of_images=None if prepare is None else lambda images: run(_stack(images, prepare)),
         tensor=tensor,
         has_8_bits=any(name in content for name in _OF_8_BITS),
     )
@@ -71,18 +96,46 @@ def _open_session(path: Path, content: bytes) -> Any:
     try:
         return runtime.InferenceSession(content, settings, providers=["CPUExecutionProvider"])
     except Exception as err:
+        if _OF_EXTERNAL_DATA in content:
+            raise ModelError(
+                f"{path} has its weights in another file, where no checksum protects them; export "
+                "it as one file, such as with onnx.save(onnx.load(FILE), 'one.onnx')"
+            ) from err
         raise ModelError(f"{path} cannot be loaded: {one_line(err)}") from err
+
+
+def _cut_map(path: Path, content: bytes) -> bytes:
+    network = OnnxNetwork(content)
+    if not network.cut_map():
+        raise ModelError(f"{path} has not one output with a score for each class, but several")
+    return network.to_bytes()
+
+
+def _change(path: Path, content: bytes, kind: str, batch: int | None) -> bytes:
+    """The network for any number of pictures, of float32."""
+    if batch is None and kind != _HALF:
+        return content
+    if batch not in (None, 1):
+        raise ModelError(
+            f"{path} takes {batch} pictures at a time; export it with a free first dimension"
+        )
+    network = OnnxNetwork(content)
+    if batch is not None:
+        network.free_batch()
+    if kind == _HALF:
+        network.cast_input()
+    return network.to_bytes()
 
 
 def _read_layout(path: Path, shape: list[Any]) -> tuple[Literal["NHWC", "NCHW"], int | None]:
     """Where the channels are, and how many pixels each side has if that is fixed."""
-    if len(shape) != 4 or 3 not in (shape[1], shape[3]):
+    if len(shape) != 4:
         raise ModelError(f"{path} takes {shape}, not pictures of three channels")
-    if isinstance(shape[0], int):
-        raise ModelError(
-            f"{path} takes {shape[0]} pictures at a time; export it with a free first dimension"
-        )
-    layout: Literal["NHWC", "NCHW"] = "NCHW" if shape[1] == 3 else "NHWC"
+    # Exports of transformers leave the number of channels open, which are the first there.
+    is_open = all(not isinstance(side, int) for side in shape[1:]) and "channel" in str(shape[1])
+    if 3 not in (shape[1], shape[3]) and not is_open:
+        raise ModelError(f"{path} takes {shape}, not pictures of three channels")
+    layout: Literal["NHWC", "NCHW"] = "NCHW" if shape[1] == 3 or is_open else "NHWC"
     height, width = shape[2:] if layout == "NCHW" else shape[1:3]
     if isinstance(height, int) and height != width:
         raise ModelError(f"{path} takes pictures that are not square: {shape}")
@@ -96,7 +149,7 @@ def _describe_tensor(
     if kind == "tensor(uint8)":
         options.refuse("the network takes the bytes of a picture as they are", "scaling")
         return TensorSpec("uint8", layout, colours)
-    if kind != "tensor(float)":
+    if kind not in _TYPES:
         raise ModelError(f"{path} takes {kind}, not uint8 or float")
     scaling = options.require_scaling()
     subtract, divide = scaling.subtract, scaling.divide
@@ -104,6 +157,10 @@ def _describe_tensor(
         # A pack states them in the order of the network's channels.
         subtract, divide = subtract[::-1], divide[::-1]
     return TensorSpec("float32", layout, colours, subtract, divide)
+
+
+def _stack(images: Sequence[Image.Image], prepare: Prepare) -> npt.NDArray[np.float32]:
+    return np.stack([prepare(image) for image in images])
 
 
 def _prepare(

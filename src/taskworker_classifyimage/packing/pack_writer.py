@@ -11,6 +11,7 @@ from taskworker_classifyimage.classify.base import (
     DEFAULT_THRESHOLD,
     ILSVRC2012_CLASSES,
     INDEPENDENT_KINDS,
+    OutputKind,
     OwnClasses,
 )
 from taskworker_classifyimage.classify.description import description_text, read_pack
@@ -23,6 +24,7 @@ from taskworker_classifyimage.classify.model_pack import (
 from taskworker_classifyimage.errors import ConfigError, ModelError
 from taskworker_classifyimage.packing.comparison import guess_kind
 from taskworker_classifyimage.packing.network import Network, PackOptions, Scores
+from taskworker_classifyimage.packing.onnx_reading import read_facts
 
 
 def check_output(output: Path) -> None:
@@ -67,7 +69,7 @@ def write_pack(network: Network, options: PackOptions, scores: Scores, folder: P
     if len(network.onnx) >= MODEL_LIMIT_BYTES:
         raise ModelError(f"the network has {len(network.onnx)} bytes, no ONNX file can hold it")
     (folder / MODEL_FILE).write_bytes(network.onnx)
-    kind = options.kind or guess_kind(scores)
+    kind = options.kind or _read_kind(network, scores)
     pack = ModelPack(
         name=options.name or network.name,
         version=options.version,
@@ -87,6 +89,13 @@ def write_pack(network: Network, options: PackOptions, scores: Scores, folder: P
     )
     (folder / DESCRIPTION_FILE).write_text(description_text(pack), encoding="utf-8")
     return read_pack(folder)
+
+
+def _read_kind(network: Network, scores: Scores) -> OutputKind:
+    """What the scores are: a sigmoid at the end makes classes that do not exclude each other."""
+    if read_facts(network.onnx).last == "Sigmoid":
+        return "independent"
+    return guess_kind(scores)
 
 
 def _choose_classes(network: Network, options: PackOptions, outputs: int) -> OwnClasses | None:

@@ -7,7 +7,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from support.packs import IDS, SIZE, colour_network
+from support.packs import IDS, SIZE, colour_network, fixed_network, with_metadata
 from taskworker_classifyimage.classify.base import OwnClasses
 from taskworker_classifyimage.classify.catalogue import built_in_packs
 from taskworker_classifyimage.classify.loader import load_classifier
@@ -15,6 +15,7 @@ from taskworker_classifyimage.classify.model_pack import ModelPack
 from taskworker_classifyimage.errors import ConfigError, ModelError
 from taskworker_classifyimage.packing import make_pack
 from taskworker_classifyimage.packing.network import SCALINGS, PackOptions, Scaling
+from taskworker_classifyimage.packing.onnx_reading import OnnxFacts, read_facts
 from taskworker_classifyimage.packing.onnx_source import open_onnx
 
 CLASSES = OwnClasses(tuple(IDS), {"de": ("Rotes", "Grünes", "Blaues")})
@@ -145,16 +146,16 @@ REFUSED: dict[str, tuple[onnx.ModelProto | bytes, PackOptions, str]] = {
     "classes for another": (colour_network(outputs=4), OURS, "3 of them, the network has 4"),
     "scaling missing": (colour_network(dtype="float32"), OURS, "--scaling is needed"),
     "scaling of bytes": (colour_network(), UNIT, "takes the bytes"),
-    "half precision": (with_input("N", 8, 8, 3, kind=TensorProto.FLOAT16), OURS, "float16"),
+    "doubles": (with_input("N", 8, 8, 3, kind=TensorProto.DOUBLE), OURS, r"takes tensor\(double\)"),
     "another size": (colour_network(), sized(17), "takes 16 x 16"),
     "any size": (with_input("N", "H", "W", 3), OURS, "with --size"),
     "no size": (with_input("N", "H", "W", 3), sized(0), "from 8 to 4096 pixels, not 0"),
     "absurd size": (with_input("N", 99999, 99999, 3), OURS, "from 8 to 4096 pixels, not 99999"),
     "not square": (with_input("N", 8, 16, 3), OURS, "not square"),
-    "one at a time": (with_input(1, SIZE, SIZE, 3), OURS, "free first dimension"),
+    "two at a time": (with_input(2, SIZE, SIZE, 3), OURS, "free first dimension"),
     "no channels": (with_input("N", SIZE, SIZE, "C"), OURS, "not pictures of three channels"),
-    "two outputs": (two_outputs(), OURS, "one input and one output"),
-    "independent classes": (followed_by("Sigmoid"), OURS, "do not sum to 1"),
+    "two outputs": (two_outputs(), OURS, "not one output with a score for each class"),
+    "independent or logits": (followed_by("HardSigmoid"), OURS, "do not sum to 1"),
     "not a row each": (followed_by("ReduceMax", axes=[1], keepdims=0), OURS, "not a row each"),
     "no numbers": (no_numbers(), OURS, "NaN or infinite scores"),
     "dice": (followed_by("RandomNormalLike", scale=9.0), OURS, "differ from the source's by up to"),
@@ -236,5 +237,60 @@ def test_weights_in_another_file_are_not_followed(tmp_path: Path) -> None:
     weights.data_location = TensorProto.EXTERNAL
     entry = weights.external_data.add()
     entry.key, entry.value = "location", "weights.bin"
-    with pytest.raises(ModelError, match="cannot be loaded"):
+    with pytest.raises(ModelError, match=r"has its weights in another file.* onnx\.save") as caught:
         make_pack(str(saved(tmp_path, network)), tmp_path / "pack", OURS, [])
+    assert "\n" not in str(caught.value)
+
+
+def with_map(scores: str) -> onnx.ModelProto:
+    """A network that also gives a label, and its scores as a map, as old exports of Azure do."""
+    network = fixed_network()
+    graph = network.graph
+    del graph.output[:]
+    graph.node.append(
+        helper.make_node("ZipMap", [scores], ["loss"], domain="ai.onnx.ml", classlabels_strings=IDS)
+    )
+    graph.node.append(helper.make_node("ArgMax", [scores], ["classLabel"], axis=1))
+    score = helper.make_tensor_type_proto(TensorProto.FLOAT, [])
+    maps = helper.make_sequence_type_proto(helper.make_map_type_proto(TensorProto.STRING, score))
+    graph.output.append(helper.make_value_info("loss", maps))
+    graph.output.append(helper.make_tensor_value_info("classLabel", TensorProto.INT64, [1, 1]))
+    network.opset_import.append(helper.make_opsetid("ai.onnx.ml", 1))
+    return network
+
+
+CHANGED = {
+    "one picture": fixed_network(),
+    "float16": fixed_network(dtype=TensorProto.FLOAT16, batch="N"),
+    "one of float16": fixed_network(dtype=TensorProto.FLOAT16),
+    "a map": with_map("output0"),
+}
+
+
+@pytest.mark.parametrize("kind", CHANGED)
+def test_a_network_is_changed_where_a_pack_could_not_hold_it(tmp_path: Path, kind: str) -> None:
+    """Exactly: the answers to several pictures at once are those of the source."""
+    options = PackOptions(classes=CLASSES, scaling=SCALINGS["0..1"])
+    made = make_pack(str(saved(tmp_path, CHANGED[kind])), tmp_path / "pack", options, [])
+    assert made.largest < 1e-3 if "16" in kind else 1e-6
+    red = np.full((3, SIZE, SIZE, 3), (255, 0, 0), np.uint8)
+    found = load_classifier(str(tmp_path / "pack")).probabilities(red)
+    assert np.abs(found - np.exp([4, 0, 0]) / np.exp([4, 0, 0]).sum()).max() < 2e-3
+
+
+def test_a_sigmoid_at_the_end_makes_independent_classes(tmp_path: Path) -> None:
+    """Whatever the scores look like; no flag is needed."""
+    network = fixed_network(last="Sigmoid")
+    options = PackOptions(classes=CLASSES, scaling=SCALINGS["0..1"])
+    make_pack(str(saved(tmp_path, network)), tmp_path / "pack", options, [])
+    model = load_classifier(str(tmp_path / "pack")).model
+    assert model.threshold == 0.5
+
+
+@pytest.mark.parametrize("cut", [1, 40, 200, -1])
+def test_a_damaged_file_says_nothing_of_itself(cut: int) -> None:
+    """Reading stops where it ends; the library tells what is wrong."""
+    whole = with_metadata(fixed_network(), task="classify")
+    assert read_facts(whole) == OnnxFacts({"task": "classify"}, "Softmax")
+    assert read_facts(whole[:cut]).metadata == {}
+    assert read_facts(bytes(range(256))) == OnnxFacts({}, "")
