@@ -95,10 +95,23 @@ STAGES = {
     "complete, during": Stage("complete", during),
     "complete, after": Stage("complete", after),
 }
+#: The same with several tasks in one call, which only the embedded bridge can do.
+STAGES_OF_SEVERAL = {
+    "take, after the bridge gave tasks": Stage("take", after),
+    "take, while tasks and files arrive": Stage("take", during_answer),
+    "complete, during": Stage("complete", during),
+    "complete, after": Stage("complete", after),
+}
 
 
 class Killer:
-    """Kills one worker once, at the stage that is set."""
+    """Kills one worker once, at the stage that is set.
+
+    Attributes:
+        large: ids of tasks with large files.
+        latest: it kills at one of so many calls of a kind.
+        told: headers of the answers that it gives.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -106,17 +119,19 @@ class Killer:
         self._countdown = 0
         self._program: Program | None = None
         self.large: set[str] = set()
+        self.latest = LATEST
+        self.told: list[str] = []
 
     def arm(self, stage: Stage | None, program: Program | None) -> None:
         with self._lock:
             self._stage, self._program = stage, program
             is_large = stage is not None and stage.step == "large file"
-            self._countdown = 0 if is_large else random.randrange(LATEST)
+            self._countdown = 0 if is_large else random.randrange(self.latest)
 
     def choose(self, exchange: Exchange) -> Fault | None:
         if exchange.step == "workers":
             # As a bridge that was restarted: or each new worker would first listen for a neighbour.
-            return lambda exchange: exchange.answer(whole_answer(200, b"[]"))
+            return lambda exchange: exchange.answer(whole_answer(200, b"[]", *self.told))
         with self._lock:
             if self._stage is None or not self._suits(exchange, self._stage):
                 return None
@@ -161,20 +176,37 @@ def test_a_kill_at_any_step_costs_no_task_and_doubles_none(url: str) -> None:
         seed = random.randrange(2**32)
         random.seed(seed)
         print(f"round {number}, seed {seed}")
-        kill_at_every_stage(url, large)
+        kill_at_every_stage(url, large, STAGES)
 
 
-def kill_at_every_stage(url: str, large: bytes) -> None:
+@pytest.mark.skipif(bool(FOREIGN), reason="only the embedded bridge does several tasks at once")
+@pytest.mark.timeout(600 + 300 * ROUNDS + ROUNDS * TASKS)
+def test_a_kill_while_several_tasks_are_in_one_call_costs_none(url: str) -> None:
+    """The same promise."""
+    for number in range(ROUNDS):
+        seed = random.randrange(2**32)
+        random.seed(seed)
+        print(f"round {number}, seed {seed}")
+        kill_at_every_stage(url, None, STAGES_OF_SEVERAL)
+
+
+def kill_at_every_stage(url: str, large: bytes | None, stages: dict[str, Stage]) -> None:
+    """`large`: a large picture to add at each stage; None: the workers do several tasks at once."""
     api, killer, ids = Api(url), Killer(), set[str]()
-    with FaultyProxy(url, killer.choose) as proxy:
-        for name in random.sample(list(STAGES), len(STAGES)):
+    with FaultyProxy(url, killer.choose, is_open=large is None) as proxy:
+        killer.told = proxy.told
+        if large is None:
+            # One call may be all that several tasks need.
+            killer.latest = 1
+        for name in random.sample(list(stages), len(stages)):
             # Each is another file, so none is answered from memory.
-            for _ in range(TASKS // len(STAGES)):
+            for _ in range(TASKS // (len(stages) if large is not None else 2)):
                 ids.add(api.add({}, ESPRESSO + random.randbytes(8)))
-            killer.large.add(api.add({}, large + random.randbytes(8)))
-            ids |= killer.large
+            if large is not None:
+                killer.large.add(api.add({}, large + random.randbytes(8)))
+                ids |= killer.large
             with worker(proxy.url, "mortal", *FLAGS) as program:
-                killer.arm(STAGES[name], program)
+                killer.arm(stages[name], program)
                 wait_until(lambda: program.process.poll() is not None)
         with worker(proxy.url, "mortal", *FLAGS) as program:
             killer.arm(None, None)

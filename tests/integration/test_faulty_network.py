@@ -54,18 +54,24 @@ def wrong_answers(api: Api, expected: dict[str, str]) -> dict[str, object]:
 
 
 @pytest.mark.timeout(600 + TASKS)
-@pytest.mark.parametrize("seed", [6])
+@pytest.mark.parametrize(("seed", "is_open"), [(6, False), (7, True)])
 def test_faults_of_the_network_cost_no_task(
-    tmp_path: Path, colours: list[Classifier], seed: int
+    tmp_path: Path, colours: list[Classifier], seed: int, is_open: bool
 ) -> None:
-    """Every task is completed with the right answer; twice only if the first answer was lost."""
+    """Every task is completed with the right answer; twice only if the first answer was lost.
+
+    With three calls each, and with several tasks in one call.
+    """
     fate = random.Random(seed)
     random.seed(seed)
 
     def choose(_: Exchange) -> Fault | None:
         return fate.choice([*FAST, *SLOW]) if fate.randrange(100) < FAULTS else None
 
-    with serving(tmp_path / "bridge") as served, FaultyProxy(served.url, choose) as proxy:
+    with (
+        serving(tmp_path / "bridge") as served,
+        FaultyProxy(served.url, choose, is_open=is_open) as proxy,
+    ):
         api = Api(served.url)
         expected = add_pictures(api, TASKS, seed)
         with working(proxy.url, colours, calls=CALLS, results=tmp_path / "results"):
@@ -75,6 +81,7 @@ def test_faults_of_the_network_cost_no_task(
         for results in proxy.completed.values():
             assert len({str(result["predictions"]) for result in results}) == 1
         assert list((tmp_path / "results").glob("*")) == []
+        assert (proxy.steps["complete"] < TASKS) == is_open
 
 
 def test_a_bridge_that_is_down_gets_at_most_five_requests_a_second(

@@ -1,14 +1,18 @@
 """A TaskBridge in memory, called through the real client's methods: no socket, no server."""
 
-from collections.abc import Mapping
+import itertools
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from taskworker_classifyimage.bridge_client.address import BridgeAddress
+from taskworker_classifyimage.bridge_client.answers import AnswerTooLarge
 from taskworker_classifyimage.bridge_client.bridge import Bridge
 from taskworker_classifyimage.bridge_client.client import BridgeClient
 from taskworker_classifyimage.bridge_client.file_transfer import FileTransfer
-from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable
+from taskworker_classifyimage.bridge_client.several import Taken
+from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, TooLarge
 
 URL = "http://memory"
 
@@ -35,6 +39,8 @@ class MemoryBridge(BridgeClient):
         workers_listed: its list of workers.
         abilities: those of each take.
         others: the further abilities of each take.
+        is_embedded: whether it gives several tasks at once, and takes several results.
+        refusals: the status that a report of several gets for a task.
     """
 
     def __init__(self, **tasks: StoredTask) -> None:
@@ -43,6 +49,8 @@ class MemoryBridge(BridgeClient):
         self.calls: list[str] = []
         self.failures: dict[str, list[Exception]] = {}
         self.is_up = True
+        self.is_embedded = False
+        self.refusals: dict[str, int] = {}
         self.workers_listed: list[dict[str, Any]] = []
         self.abilities: list[Mapping[str, str]] = []
         self.others: list[tuple[Mapping[str, str], ...]] = []
@@ -51,6 +59,10 @@ class MemoryBridge(BridgeClient):
     def loses_changes(self) -> bool:
         return False
 
+    @property
+    def batches(self) -> bool:
+        return self.is_embedded
+
     async def take(
         self,
         task_type: str,
@@ -58,28 +70,48 @@ class MemoryBridge(BridgeClient):
         abilities: Mapping[str, str],
         *others: Mapping[str, str],
         wait_s: float = 0.0,
-    ) -> tuple[str, object] | None:
+        most: int = 1,
+        files_bytes: int = 0,
+    ) -> list[Taken]:
         self._note("take")
         self.abilities.append(abilities)
         self.others.append(others)
-        for task_id, task in self.tasks_by_id.items():
-            if task.status == "open":
-                task.status, task.worker = "inprogress", worker
-                self._note("answer to take")
-                return task_id, task.data
-        return None
+        open_tasks = (each for each in self.tasks_by_id.items() if each[1].status == "open")
+        given = dict(itertools.islice(open_tasks, most))
+        for task in given.values():
+            task.status, task.worker = "inprogress", worker
+        if given:
+            self._note("answer to take")
+        return [
+            Taken(task_id, task.data, task.file if files_bytes else None, {})
+            for task_id, task in given.items()
+        ]
 
     async def file(self, task_id: str, transfer: FileTransfer) -> bytes:
         file = self._task("file", task_id).file
         if file is None:
             raise BridgeRejected("no file", 404)
-        transfer.start(200, {}, len(file))
+        try:
+            transfer.start(200, {}, len(file))
+        except AnswerTooLarge as err:
+            raise TooLarge(str(err)) from None
         return file
 
     async def complete(self, task_id: str, result: dict[str, object]) -> None:
         task = self._task("complete", task_id)
         task.status, task.result = "completed", result
         self._note("answer to complete")
+
+    async def complete_all(self, reports: Sequence[bytes]) -> list[int]:
+        self._note("complete_all")
+        statuses = []
+        for report in map(json.loads, reports):
+            task = self.tasks_by_id.get(report["id"])
+            statuses.append(404 if task is None else self.refusals.get(report["id"], 200))
+            if task is not None and statuses[-1] == 200:
+                task.status, task.result = "completed", report["result"]
+        self._note("answer to complete_all")
+        return statuses
 
     async def renew(self, task_id: str) -> None:
         self._task("renew", task_id)

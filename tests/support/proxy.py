@@ -62,7 +62,7 @@ class Exchange:
         finally:
             connection.close()
         self._proxy.enter(self, answer.status, content)
-        return whole_answer(answer.status, content)
+        return whole_answer(answer.status, content, *self._proxy.told)
 
     def forward_part(self, size: int) -> None:
         """Gives the bridge the beginning of the request and then hangs up on it."""
@@ -102,6 +102,8 @@ class FaultyProxy:
     """Stands between workers and a bridge.
 
     Attributes:
+        told: the header that says what the bridge can do beyond the protocol, if the proxy is open.
+            Not that takes may wait there: one whose worker has gone would go on waiting here.
         is_down: while it is True, connections are closed as soon as they are made.
         arrivals_s: `time.monotonic()` of each request, and of each connection while it is down.
         taken: how often the bridge gave each task.
@@ -109,8 +111,14 @@ class FaultyProxy:
     """
 
     def __init__(
-        self, target_url: str, choose: Callable[[Exchange], Fault | None], port: int = 0
+        self,
+        target_url: str,
+        choose: Callable[[Exchange], Fault | None],
+        port: int = 0,
+        *,
+        is_open: bool = False,
     ) -> None:
+        self.told = ["TaskBridge-Extensions: lease, batch"] if is_open else []
         self.target = urlsplit(target_url).netloc
         self._choose = choose
         self._lock = threading.Lock()
@@ -169,10 +177,10 @@ class FaultyProxy:
             return
         with self._lock:
             if exchange.step == "take":
-                self.taken[json.loads(content)["id"]] += 1
+                self.taken.update(task["id"] for task in _tasks_in(content))
             elif exchange.step == "complete":
-                result = json.loads(exchange.body)["result"]
-                self.completed.setdefault(exchange.task_id, []).append(result)
+                for task_id, result in _results_in(exchange, content):
+                    self.completed.setdefault(task_id, []).append(result)
 
     def _accept(self) -> None:
         while True:
@@ -205,3 +213,22 @@ class FaultyProxy:
             finally:
                 with self._lock:
                     self._sockets.discard(worker)
+
+
+def _tasks_in(content: bytes) -> list[dict[str, Any]]:
+    """The tasks in the answer to a take of one or of several."""
+    if not content[:1].isdigit():
+        return [json.loads(content)]
+    length, _, rest = content.partition(b"\n")
+    tasks: list[dict[str, Any]] = json.loads(rest[: int(length)])
+    return tasks
+
+
+def _results_in(exchange: Exchange, content: bytes) -> list[tuple[str, dict[str, Any]]]:
+    """Id and result of each task that a report of one or of several has completed."""
+    body = json.loads(exchange.body)
+    if exchange.task_id:
+        return [(exchange.task_id, body["result"])]
+    statuses = json.loads(content)["statuses"]
+    told = zip(body["results"], statuses, strict=True)
+    return [(each["id"], each["result"]) for each, status in told if status == 200]

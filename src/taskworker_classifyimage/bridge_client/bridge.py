@@ -7,7 +7,15 @@ outage, not the numbers of leases.
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final, TypeVar
 
@@ -20,7 +28,9 @@ from taskworker_classifyimage.bridge_client.answers import (
 )
 from taskworker_classifyimage.bridge_client.client import BridgeClient
 from taskworker_classifyimage.bridge_client.outage import Outage
+from taskworker_classifyimage.bridge_client.reports import MOST_BYTES, Reports
 from taskworker_classifyimage.bridge_client.room import NoRoom, Room
+from taskworker_classifyimage.bridge_client.several import Taken
 from taskworker_classifyimage.bridge_client.time_limit import TimeLimit
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, TaskGone
 from taskworker_classifyimage.logs import about_task
@@ -32,6 +42,11 @@ _log = logging.getLogger(__name__)
 _RENEWAL_INTERVAL_S: Final = 0.25
 #: Pause after a renewal that failed; a bridge that was down starts all leases anew.
 _RENEWAL_PAUSE_S: Final = 2.0
+#: How many tasks are taken at once, at a bridge that can; how much of a file each may bring along,
+#: and all that have not been fetched from here yet.
+_MOST_TASKS: Final = 32
+_FILE_BYTES: Final = 2**18
+_FILES_BYTES: Final = 8 * 2**20
 #: A call that a working bridge fails to answer so often is given up: after about a minute.
 _TRIES: Final = 10
 #: A download that breaks off after so much was worth its try.
@@ -52,6 +67,12 @@ class Bridge:
         """Uses a client that the caller opens and closes."""
         self._client = client
         self._outage = Outage(describe_route(client.url))
+        self._reports = Reports(self._send_reports)
+        #: Files that came with takes, by task.
+        self._files: dict[str, bytes] = {}
+        self._in_hand: Callable[[], Collection[str]] = frozenset
+        #: How much of files the takes have asked for that are under way.
+        self._asked_bytes = 0
         self.worker = worker
         self.task_type = task_type
 
@@ -80,6 +101,11 @@ class Bridge:
         """Whether a take may wait there; see `BridgeClient.waits`."""
         return self._client.waits
 
+    @property
+    def most_tasks(self) -> int:
+        """How many tasks one take may get."""
+        return _MOST_TASKS if self._client.batches else 1
+
     def limit(self, seconds: float) -> AbstractAsyncContextManager[TimeLimit]:
         """Limits the time of a block; the clock stops while the bridge is down, and when told to.
 
@@ -89,33 +115,54 @@ class Bridge:
         return self._outage.limit(seconds)
 
     async def take(
-        self, abilities: Mapping[str, str], *others: Mapping[str, str], wait_s: float = 0.0
-    ) -> tuple[str, object] | None:
-        """Takes the oldest open task that the abilities suit: its id and data; tries once.
+        self,
+        abilities: Mapping[str, str],
+        *others: Mapping[str, str],
+        wait_s: float = 0.0,
+        most: int = 1,
+    ) -> list[tuple[str, object]]:
+        """Takes the oldest open tasks that the abilities suit: their ids and data; tries once.
+
+        Files that come along are there for `file`.
 
         Args:
             abilities: what the worker can do.
             others: what else it can do, for a bridge at which a take waits.
             wait_s: how long it may wait there for a task.
+            most: how many tasks it may get, at most `most_tasks`.
 
         Raises:
-            BridgeUnavailable: the bridge did not answer; it may have given us a task.
+            BridgeUnavailable: the bridge did not answer; it may have given us tasks.
         """
+        held_bytes = self._asked_bytes + sum(map(len, self._files.values()))
+        files_bytes = max(0, min(most * _FILE_BYTES, _FILES_BYTES - held_bytes))
 
-        async def take() -> tuple[str, object] | None:
+        async def take() -> list[Taken]:
             # A call that finds out whether a bridge is back must not wait.
             most_s = 0.0 if self.is_down else wait_s
             taken = await self._client.take(
-                self.task_type, self.worker, abilities, *others, wait_s=most_s
+                self.task_type,
+                self.worker,
+                abilities,
+                *others,
+                wait_s=most_s,
+                most=most,
+                files_bytes=files_bytes,
             )
-            if taken is None:
+            if not taken:
                 await self._client.check_kind()
             return taken
 
-        return await self._outage.call(take)
+        self._asked_bytes += files_bytes
+        try:
+            taken = await self._outage.call(take)
+        finally:
+            self._asked_bytes -= files_bytes
+        self._files |= {each.id: each.file for each in taken if each.file is not None}
+        return [(each.id, each.data) for each in taken]
 
     async def file(self, task_id: str, limit_bytes: int, room: Room | None = None) -> bytes:
-        """Downloads a task's file, as soon as there is room for it.
+        """Downloads a task's file, as soon as there is room for it, unless it came with the task.
 
         Raises:
             TaskGone: the task was removed, reopened or completed in the meantime.
@@ -123,6 +170,12 @@ class Bridge:
             BridgeRejected: the bridge has no file for this task.
             BridgeUnavailable: the bridge answers other calls, and this one not after many tries.
         """
+        file = self._files.pop(task_id, None)
+        if file is not None and len(file) <= limit_bytes:
+            if room is None or room.take_now(len(file)):
+                return file
+            # It must not stay in memory until there is room.
+            del file
         transfer = self._client.transfer(task_id, limit_bytes, room)
         while True:
             try:
@@ -164,7 +217,7 @@ class Bridge:
             BridgeRejected: the bridge refuses this result permanently.
         """
         try:
-            await self._outage.call(lambda: self._client.complete(task_id, result))
+            await self._complete(task_id, result)
         except BridgeUnavailable:
             return False
         except BridgeRejected as err:
@@ -174,6 +227,22 @@ class Bridge:
                 raise TaskGone("its lease ended and another worker has it") from None
             raise
         return not self._client.loses_changes or await self._status(task_id) != IN_PROGRESS
+
+    async def _complete(self, task_id: str, result: dict[str, object]) -> None:
+        if self._client.batches:
+            report = self._client.report(task_id, result)
+            status = None
+            if len(report) <= MOST_BYTES:
+                status = await self._reports.deliver(report, len(self._in_hand()))
+            if status == 200:
+                return
+            if status is not None:
+                raise BridgeRejected(f"the bridge answers {status} to a result", status)
+            # Alone it may be accepted.
+        await self._outage.call(lambda: self._client.complete(task_id, result))
+
+    async def _send_reports(self, reports: Sequence[bytes]) -> list[int]:
+        return await self._outage.call(lambda: self._client.complete_all(reports))
 
     async def complete_again(self, task_id: str, result: dict[str, object]) -> None:
         """Repeats a report that failed until the bridge has the result.
@@ -232,15 +301,19 @@ class Bridge:
     async def keep_leases(self, in_hand: Callable[[], Collection[str]]) -> None:
         """Renews leases until cancelled; tasks shorter than a third of their lease cost no call.
 
+        Files of tasks that are not in hand any more, and that nobody has fetched, are forgotten.
+
         A lost lease is no error: the report of its task finds out whether another worker has it.
 
         Args:
             in_hand: returns the ids of the tasks that were taken and are not yet reported.
         """
-        leases = self._client.leases
+        leases, self._in_hand = self._client.leases, in_hand
         while True:
             await asyncio.sleep(_RENEWAL_INTERVAL_S)
-            for task_id in leases.due(in_hand()):
+            held = in_hand()
+            self._files = {each: file for each, file in self._files.items() if each in held}
+            for task_id in leases.due(held):
                 if self.is_down:
                     break
                 try:

@@ -9,7 +9,7 @@ import contextlib
 import json
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, Self
@@ -30,6 +30,12 @@ from taskworker_classifyimage.bridge_client.connection import CallLimits, Connec
 from taskworker_classifyimage.bridge_client.file_transfer import FileTransfer, SlowDownloads
 from taskworker_classifyimage.bridge_client.leases import Leases
 from taskworker_classifyimage.bridge_client.room import Room
+from taskworker_classifyimage.bridge_client.several import (
+    Taken,
+    join_results,
+    parse_statuses,
+    parse_taken,
+)
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, TooLarge, printable
 
 #: The share of the longest silence of a connection for which a call may wait.
@@ -72,6 +78,11 @@ class BridgeClient:
         return "wait" in self._connection.extensions
 
     @property
+    def batches(self) -> bool:
+        """Whether it gives several tasks at once, and takes several results."""
+        return "batch" in self._connection.extensions
+
+    @property
     def now_s(self) -> float:
         """The clock of the bridge in its last answer, in seconds since the epoch; else our own."""
         try:
@@ -108,10 +119,13 @@ class BridgeClient:
         abilities: Mapping[str, str],
         *others: Mapping[str, str],
         wait_s: float = 0.0,
-    ) -> tuple[str, object] | None:
-        """Takes the oldest open task that these abilities suit: its id and data, or None.
+        most: int = 1,
+        files_bytes: int = 0,
+    ) -> list[Taken]:
+        """Takes the oldest open task that these abilities suit, if there is one.
 
-        A bridge that `waits` also compares `others`, and answers None only after `wait_s`.
+        A bridge that `waits` also compares `others`, and answers with none only after `wait_s`. One
+        that `batches` gives up to `most` tasks, with up to `files_bytes` of their files.
 
         Raises only `BridgeUnavailable`: a server that refuses this call has no work for us.
         """
@@ -127,27 +141,34 @@ class BridgeClient:
                 "version": __version__,
             }
             total_s = None
+            if self.batches:
+                asked |= {"most": most, "filebytes": files_bytes}
             if self.waits and wait_s > 0:
                 wait_s = min(wait_s, _WAITING * self._limits.silence_s)
                 asked |= {"wait": wait_s, "others": others}
                 total_s = wait_s + self._limits.call_s
             async with self._change():
-                body = await self._json("POST", "tasks/take/", asked, total_s=total_s)
+                answer = await self._connection.call(
+                    "POST",
+                    "tasks/take/",
+                    asked,
+                    limit_bytes=self._limits.json_bytes + files_bytes,
+                    total_s=total_s,
+                )
         except BridgeRejected as err:
             if err.status == 404:
                 if self._is_absent:
                     await self._check_presence()
-                return None
+                return []
             raise BridgeUnavailable(
                 f"{err}; is this a TaskBridge?", may_have_done_it=False
             ) from None
-        task_id = body.get("id") if isinstance(body, dict) else None
-        if not isinstance(task_id, str) or not is_id(task_id):
-            raise BridgeUnavailable("tasks/take/ answered without a task's id")
+        taken = parse_taken(answer, most)
         # Only 2.2.1 answers with the whole task.
-        self._is_sturdy = "status" not in body
-        self.leases.note(task_id, body, is_new=True)
-        return task_id, body.get("data")
+        self._is_sturdy = "status" not in taken[0].answer
+        for task in taken:
+            self.leases.note(task.id, task.answer, is_new=True)
+        return taken
 
     async def renew(self, task_id: str) -> None:
         """Renews the lease of a task."""
@@ -182,6 +203,20 @@ class BridgeClient:
         async with self._change():
             body = {"result": result, **self.leases.as_json(task_id)}
             await self._about(task_id, "POST", "complete", body)
+
+    def report(self, task_id: str, result: dict[str, object]) -> bytes:
+        """A result as `complete_all` sends it: JSON."""
+        report = {"id": task_id, "result": result, **self.leases.as_json(task_id)}
+        return json.dumps(report).encode()
+
+    async def complete_all(self, reports: Sequence[bytes]) -> list[int]:
+        """Sends reports to a bridge that `batches`; returns what `complete` of each would answer.
+
+        Raises:
+            BridgeRejected: none of them has arrived.
+        """
+        answer = await self._connection.call("POST", "tasks/complete/", join_results(reports))
+        return parse_statuses(answer, len(reports))
 
     async def result(self, task_id: str) -> object:
         """The result of a completed task."""

@@ -117,7 +117,7 @@ class Connection:
         self,
         method: str,
         path: str,
-        content: Mapping[str, object] | aiohttp.FormData | None = None,
+        content: Mapping[str, object] | aiohttp.FormData | bytes | None = None,
         *,
         limit_bytes: int | None = None,
         total_s: float | None = None,
@@ -127,7 +127,7 @@ class Connection:
         Args:
             method: HTTP method.
             path: below `/api/`, quoted.
-            content: sent as JSON, or a `form`.
+            content: sent as JSON, or a `form`; bytes are JSON already.
             limit_bytes: largest answer; None: `CallLimits.json_bytes`.
             total_s: longest time of the whole call; None: `CallLimits.call_s`.
 
@@ -136,14 +136,12 @@ class Connection:
             BridgeUnavailable: trying again later can help.
             BridgeRejected: the bridge will never do this.
         """
-        is_form = isinstance(content, aiohttp.FormData)
-        async with self._request(
-            method,
-            path,
-            total_s or self._limits.call_s,
-            json=None if is_form else content,
-            data=content if is_form else None,
-        ) as response:
+        more: dict[str, Any] = {"json": content}
+        if isinstance(content, bytes):
+            more = {"data": content, "headers": {"Content-Type": "application/json"}}
+        elif isinstance(content, aiohttp.FormData):
+            more = {"data": content}
+        async with self._request(method, path, total_s or self._limits.call_s, **more) as response:
             _check_status(response, path[:100])
             answer = await _read(response, limit_bytes or self._limits.json_bytes)
             _check_no_page(answer)
@@ -262,12 +260,13 @@ async def _read(response: aiohttp.ClientResponse, limit_bytes: int) -> bytes:
     _check_encoding(response)
     if (response.content_length or 0) > limit_bytes:
         raise AnswerTooLarge(f"the bridge answers with more than {limit_bytes} bytes")
-    answer = bytearray()
-    async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
-        answer += chunk
-        if len(answer) > limit_bytes:
+    chunks, size_bytes = [], 0
+    async for chunk in response.content.iter_any():
+        chunks.append(chunk)
+        size_bytes += len(chunk)
+        if size_bytes > limit_bytes:
             raise AnswerTooLarge(f"the bridge answers with more than {limit_bytes} bytes")
-    return bytes(answer)
+    return b"".join(chunks)
 
 
 def _check_no_page(answer: bytes) -> None:

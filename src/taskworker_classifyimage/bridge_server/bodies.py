@@ -24,7 +24,9 @@ from taskworker_classifyimage.bridge_server.limits import (
 )
 from taskworker_classifyimage.bridge_server.records import (
     NO_REQUIREMENTS,
+    TASK_ID,
     NewTask,
+    TaskResult,
     encode_requirements,
 )
 from taskworker_classifyimage.bridge_server.uploads import Upload
@@ -38,6 +40,8 @@ _MOST_HEADERS: Final = 8
 _HEADER_BYTES: Final = 4096
 #: Each is compared with each set of requirements; enough for a few models in every language.
 _MOST_OFFERS: Final = 256
+#: Tasks of one take, and results of one report.
+MOST_AT_ONCE: Final = 64
 #: Values of a large body with half surrogate pairs, which only Python's own parser reads.
 _MOST_VALUES: Final = 100_000
 _HALF_PAIR: Final = b"\\ud"
@@ -54,6 +58,7 @@ _ENCODER: Final = json.JSONEncoder(allow_nan=False)
 #: What is raised for a body that is cut off, or a form that is malformed.
 _BROKEN: Final = (HttpProcessingError, web.RequestPayloadError, multipart.MultipartError)
 
+_TaskId = Annotated[str, Meta(pattern=rf"^{TASK_ID.pattern}\Z")]
 #: Types and worker names are shown in lists and counted in statistics. SQLite stores UTF-8, which
 #: has no surrogates.
 _Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\ud800-\udfff]*\Z")]
@@ -61,6 +66,11 @@ _Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\ud800-\u
 _Attempt = (
     Annotated[int, Meta(ge=1, le=2**63 - 1)] | Annotated[float, Meta(ge=1, lt=2**63, multiple_of=1)]
 )
+_Most = (
+    Annotated[int, Meta(ge=1, le=MOST_AT_ONCE)]
+    | Annotated[float, Meta(ge=1, le=MOST_AT_ONCE, multiple_of=1)]
+)
+_Size = Annotated[int, Meta(ge=0, le=2**53)] | Annotated[float, Meta(ge=0, le=2**53, multiple_of=1)]
 #: Nine digits are enough for any count and fit the integers of every client.
 _Progress = (
     Annotated[int, Meta(ge=0, lt=10**9)]
@@ -80,6 +90,8 @@ class TakeRequest(msgspec.Struct, frozen=True):
         wait: how long it wants to wait for a task, in seconds.
         others: further abilities, one of which is enough.
         version: of the worker's program.
+        most: how many tasks it takes at once; None: one, answered as the protocol has it.
+        filebytes: how many bytes of their files it wants with the answer.
     """
 
     type: _Name
@@ -89,6 +101,8 @@ class TakeRequest(msgspec.Struct, frozen=True):
     wait: Annotated[float, Meta(ge=0)] = 0.0
     others: Annotated[tuple[dict[str, Any], ...], Meta(max_length=_MOST_OFFERS)] = ()
     version: _Name | None = None
+    most: _Most | None = None
+    filebytes: _Size = 0
 
 
 class _AddRequest(msgspec.Struct, frozen=True):
@@ -117,6 +131,28 @@ class _CompleteRequest(msgspec.Struct, frozen=True):
 class _LargeCompleteRequest(msgspec.Struct, frozen=True):
     result: Raw | UnsetType = UNSET
     attempt: _Attempt | UnsetType = UNSET
+
+
+class _OneResult(msgspec.Struct, frozen=True):
+    id: _TaskId
+    result: Any = UNSET
+    attempt: _Attempt | UnsetType = UNSET
+
+
+class _Results(msgspec.Struct, frozen=True):
+    results: Annotated[list[_OneResult], Meta(max_length=MOST_AT_ONCE)]
+
+
+class _OneRawResult(msgspec.Struct, frozen=True):
+    """The same, of a body that has no half surrogate pairs."""
+
+    id: _TaskId
+    result: Raw | UnsetType = UNSET
+    attempt: _Attempt | UnsetType = UNSET
+
+
+class _RawResults(msgspec.Struct, frozen=True):
+    results: Annotated[list[_OneRawResult], Meta(max_length=MOST_AT_ONCE)]
 
 
 class _RenewRequest(msgspec.Struct, frozen=True):
@@ -181,8 +217,25 @@ async def read_result(request: web.Request, held: HeldJson) -> tuple[str | None,
     else:
         body = _parse_large(text, _LargeCompleteRequest)
         result = None if isinstance(body.result, UnsetType) else _to_text(body.result)
-    attempt = None if isinstance(body.attempt, UnsetType) else int(body.attempt)
-    return result, attempt
+    return result, _read_attempt(body.attempt)
+
+
+async def read_results(request: web.Request, held: HeldJson) -> list[TaskResult]:
+    """Reads ``{"results": [{"id", "result", "attempt"}, ...]}``."""
+    text = await _read_text(request, held, held.limits.results_bytes)
+    if _needs_python(text):
+        return [
+            TaskResult(each.id, _encode_given(each.result), _read_attempt(each.attempt))
+            for each in _parse(text, _Results).results
+        ]
+    return [
+        TaskResult(
+            each.id,
+            None if isinstance(each.result, UnsetType) else _to_text(each.result),
+            _read_attempt(each.attempt),
+        )
+        for each in _parse_large(text, _RawResults).results
+    ]
 
 
 async def read_renewal(request: web.Request, memory: RequestMemory) -> int:
@@ -366,6 +419,10 @@ def _to_text(value: Raw) -> str:
         return bytes(value).decode()
     except ValueError as err:
         raise _bad_request(f"not valid JSON: {err}") from err
+
+
+def _read_attempt(attempt: float | UnsetType) -> int | None:
+    return None if isinstance(attempt, UnsetType) else int(attempt)
 
 
 def _encode_given(value: object) -> str | None:

@@ -148,6 +148,10 @@ class Connection(web.RequestHandler):
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             self.transport.abort()
 
+    def may_send(self, size_bytes: int) -> bool:
+        """Whether an answer of a size is not refused now."""
+        return size_bytes <= _LARGE_BYTES or self._connections.has_room(size_bytes)
+
     async def send(self, request: web.Request, response: web.StreamResponse, most_s: float) -> None:
         """Sends an answer; a client that has not read it in `most_s` is cut off.
 
@@ -285,6 +289,10 @@ class Connections:
         self._waiting.discard(connection)
         if self._leave(connection):
             self._count -= 1
+
+    def has_room(self, size_bytes: int) -> bool:
+        """Whether no answer has to give way to one of this size."""
+        return self._answers_bytes + size_bytes <= _ANSWERS_BYTES
 
     @contextmanager
     def hold(self, connection: Connection, size_bytes: int) -> Iterator[None]:

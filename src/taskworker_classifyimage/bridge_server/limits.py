@@ -23,6 +23,7 @@ class Limits:
     Attributes:
         upload_bytes: the file of a task.
         json_bytes: the JSON of a new task, and of a result.
+        results_bytes: the JSON of several results.
         other_bytes: every other JSON body.
         requirements_bytes: the requirements of a task; and `requirements_keys` of them.
         requirements_sets: different requirements of open tasks of one type.
@@ -39,6 +40,7 @@ class Limits:
 
     upload_bytes: int = 512 * 2**20
     json_bytes: int = 50 * 2**20
+    results_bytes: int = 2**20
     other_bytes: int = 100 * 2**10
     requirements_bytes: int = 4096
     requirements_keys: int = 32

@@ -33,7 +33,7 @@ _HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     # What this bridge can do beyond the protocol, for workers that know it.
-    "TaskBridge-Extensions": "lease, wait",
+    "TaskBridge-Extensions": "lease, wait, batch",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }

@@ -46,12 +46,28 @@ class TakenTask(msgspec.Struct, frozen=True, omit_defaults=True):
         data: None where there is none.
         attempt: how often the task has been taken, this time included; 0 without a lease.
         lease: how long the worker may keep the task without a renewal, in seconds; 0: no lease.
+        file: size of its file in bytes, if the file comes with the answer.
     """
 
     id: str
     data: msgspec.Raw | None = None
     attempt: int = 0
     lease: float = 0
+    file: int | None = None
+
+
+class TaskResult(msgspec.Struct, frozen=True):
+    """A result that a worker sends.
+
+    Attributes:
+        id: of the task.
+        result: JSON text; None for a worker that sends none.
+        attempt: that of the worker's take; None: it is not told.
+    """
+
+    id: str
+    result: str | None
+    attempt: int | None = None
 
 
 class TaskState(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -26,6 +26,7 @@ from taskworker_classifyimage.bridge_server.file_answer import FileAnswer
 from taskworker_classifyimage.bridge_server.limits import Limits, RequestMemory
 from taskworker_classifyimage.bridge_server.rarely import RareLog
 from taskworker_classifyimage.bridge_server.records import TASK_ID, TakenTask, TaskState
+from taskworker_classifyimage.bridge_server.several import answer_several
 from taskworker_classifyimage.bridge_server.store import Completion, TaskStore
 from taskworker_classifyimage.bridge_server.uploads import Uploads
 from taskworker_classifyimage.bridge_server.waiting import LONGEST_S, Waiting
@@ -43,6 +44,12 @@ _WAIT_S: Final = 1.0
 #: A worker that has asked so lately asks again; it then gets one of the first open tasks.
 _SOON_S: Final = 0.25
 _NEXT_TASKS: Final = 32
+#: What a report of several results says of each: the status of the call that reports only one.
+_STATUSES: Final = {
+    Completion.ACCEPTED: 200,
+    Completion.UNKNOWN: 404,
+    Completion.TAKEN_OVER: 409,
+}
 #: How long a new task waits for its refusal when the disk is full.
 _FULL_DISK_S: Final = 0.5
 
@@ -77,6 +84,7 @@ class TaskRoutes:
             ("POST", "/api/tasks/renew/{id}", self.renew),
             ("POST", "/api/tasks/progress/{id}", self.progress),
             ("POST", "/api/tasks/complete/{id}", self.complete),
+            ("POST", "/api/tasks/complete", self.complete_all),
             ("GET", "/api/tasks/restart/{id}", self.restart),
             ("GET", "/api/tasks/status/{id}", self.status),
             ("GET", "/api/tasks/result/{id}", self.result),
@@ -103,17 +111,22 @@ class TaskRoutes:
         return to_response({"id": task.id})
 
     async def take(self, request: web.Request) -> web.Response:
-        """POST tasks/take: the oldest open task that suits the worker, or an empty 404."""
+        """POST tasks/take: the oldest open tasks that suit the worker, or an empty 404."""
         wanted = await bodies.read_take(request, self._memory)
         taken = self._take(wanted)
-        if taken is None and wanted.wait > 0:
+        if not taken and wanted.wait > 0:
             taken = await self._wait_for_task(request, wanted)
-        if taken is None:
+        if not taken:
             return web.Response(status=404)
         if wanted.lease:
-            self._leases.begin(taken.id, taken.attempt)
-            taken = msgspec.structs.replace(taken, lease=self._leases.length_s)
-        return to_response(taken)
+            for task in taken:
+                self._leases.begin(task.id, task.attempt)
+            length_s = self._leases.length_s
+            taken = [msgspec.structs.replace(task, lease=length_s) for task in taken]
+        if wanted.most is None:
+            return to_response(taken[0])
+        connection = cast("Connection", request.protocol)
+        return await answer_several(taken, self._uploads, int(wanted.filebytes), connection)
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         """GET tasks/file/:id: the bytes as they were added."""
@@ -153,6 +166,16 @@ class TaskRoutes:
             raise web.HTTPConflict(text="another worker has taken the task since")
         self._leases.end(task_id)
         return _confirm(completion is Completion.ACCEPTED)
+
+    async def complete_all(self, request: web.Request) -> web.Response:
+        """POST tasks/complete: the results of several tasks, and the status of each."""
+        async with self._memory.hold() as held:
+            results = await bodies.read_results(request, held)
+            completions = self._store.complete_all(results)
+        for result, completion in zip(results, completions, strict=True):
+            if completion is not Completion.TAKEN_OVER:
+                self._leases.end(result.id)
+        return to_response({"statuses": [_STATUSES[each] for each in completions]})
 
     async def restart(self, request: web.Request) -> web.Response:
         """GET tasks/restart/:id: the task is open again."""
@@ -206,20 +229,25 @@ class TaskRoutes:
                 details = msgspec.structs.replace(details, lease=self._leases.length_s)
             return _note_size(details, note)
 
-    def _take(self, wanted: bodies.TakeRequest) -> TakenTask | None:
+    def _take(self, wanted: bodies.TakeRequest) -> list[TakenTask]:
         abilities = wanted.abilities or {}
-        taken = self._store.take(
-            wanted.type, wanted.worker, abilities, *wanted.others, leased=wanted.lease
+        taken = self._store.take_several(
+            int(wanted.most or 1),
+            wanted.type,
+            wanted.worker,
+            abilities,
+            *wanted.others,
+            leased=wanted.lease,
         )
         if wanted.worker is not None:
             about = {**abilities, "version": wanted.version}
-            task_id = taken.id if taken else None
+            task_id = taken[-1].id if taken else None
             self._roster.note(wanted.worker, wanted.type, task_id, about)
         return taken
 
     async def _wait_for_task(
         self, request: web.Request, wanted: bodies.TakeRequest
-    ) -> TakenTask | None:
+    ) -> list[TakenTask]:
         connection = cast("Connection", request.protocol)
         until_s = time.monotonic() + min(wanted.wait, LONGEST_S)
         offers = (wanted.abilities or {}, *wanted.others)
@@ -229,9 +257,9 @@ class TaskRoutes:
             while (left_s := until_s - time.monotonic()) > 0:
                 if not await self._waiting.for_task(connection, wanted.type, offers, left_s):
                     break
-                if (taken := self._take(wanted)) is not None:
+                if taken := self._take(wanted):
                     return taken
-        return None
+        return []
 
     def _expect_change(self, state: TaskState) -> float:
         """For how many seconds a question for a status may wait, as far as the task goes."""

@@ -26,6 +26,7 @@ from taskworker_classifyimage.bridge_server.records import (
     NewTask,
     TakenTask,
     TaskDetails,
+    TaskResult,
     TaskState,
     is_suited,
 )
@@ -33,6 +34,9 @@ from taskworker_classifyimage.bridge_server.retention import Retention
 
 #: How often a task may be taken whose leases expire; after that, it probably kills its workers.
 MOST_ATTEMPTS: Final = 10
+
+#: A take of several tasks ends with the one whose data exceed this; workers limit their answers.
+_TAKEN_DATA_BYTES: Final = 2**18
 
 _NEXT_REQUIREMENTS: Final = """
     SELECT min(requirements) FROM tasks
@@ -142,36 +146,64 @@ class TaskStore:
         task_type: str,
         worker: str | None,
         abilities: Mapping[str, object],
-        *others: Mapping[str, object],
+        *,
         leased: bool = False,
     ) -> TakenTask | None:
-        """Gives a worker the oldest open task of a type whose requirements it meets.
+        """Gives a worker one task, see `take_several`; None if there is none for it."""
+        taken = self.take_several(1, task_type, worker, abilities, leased=leased)
+        return taken[0] if taken else None
+
+    def take_several(
+        self,
+        most: int,
+        task_type: str,
+        worker: str | None,
+        abilities: Mapping[str, object],
+        *others: Mapping[str, object],
+        leased: bool,
+    ) -> list[TakenTask]:
+        """Gives a worker the oldest open tasks of a type whose requirements it meets.
 
         Args:
+            most: how many tasks it wants.
             task_type: the type of task.
             worker: name of the worker, None for one that gives no name.
             abilities: what the task's requirements are compared with.
             others: further abilities; one of them is enough.
-            leased: whether the worker takes it on lease, so that `expire_lease` may reopen it.
+            leased: whether the worker takes them on lease, so that `expire_lease` may reopen them.
 
         Returns:
-            The task, which no other worker gets from now on, or None.
+            The tasks, which no other worker gets from now on.
         """
-        rows = self._write(
-            _TAKE,
-            {
-                "type": task_type,
-                "worker": worker,
-                "now": self._now_ms(),
-                "leased": leased,
-                "suited": json.dumps(self._list_suited(task_type, (abilities, *others))),
-            },
-        )
-        if not rows:
-            return None
-        [(task_id, data, attempt)] = rows
-        self._tell(Change(task_id, "inprogress", task_type, worker=worker))
-        return TakenTask(task_id, _to_raw(data), attempt if leased else 0)
+        parameters = {
+            "type": task_type,
+            "worker": worker,
+            "now": self._now_ms(),
+            "leased": leased,
+            "suited": json.dumps(self._list_suited(task_type, (abilities, *others))),
+        }
+        rows = self._database.insist(lambda: self._take(parameters, most))
+        for task_id, _, _ in rows:
+            self._tell(Change(task_id, "inprogress", task_type, worker=worker))
+        return [
+            TakenTask(task_id, _to_raw(data), attempt if leased else 0)
+            for task_id, data, attempt in rows
+        ]
+
+    def _take(self, parameters: Mapping[str, object], most: int) -> list[tuple[Any, ...]]:
+        """Id, data and attempt of up to so many tasks, all taken or none."""
+        if most == 1:
+            return self._database.execute(_TAKE, parameters)
+        taken: list[tuple[Any, ...]] = []
+        data_bytes = 0
+        with self._database.transaction():
+            while len(taken) < most and data_bytes <= _TAKEN_DATA_BYTES:
+                rows = self._database.execute(_TAKE, parameters)
+                if not rows:
+                    break
+                taken += rows
+                data_bytes += len(rows[0][1] or "")
+        return taken
 
     def set_progress(self, task_id: str, progress: int) -> bool:
         """Stores how far a task is; False for an unknown task, as in the methods below."""
@@ -181,48 +213,55 @@ class TaskStore:
         return is_known
 
     def complete(self, task_id: str, result: str | None, attempt: int | None = None) -> Completion:
-        """Stores the result and counts it.
-
-        Args:
-            task_id: of the task.
-            result: JSON text; None for a worker that sends none.
-            attempt: that of the worker's `take`: its result is then stored and counted once, and
-                only while no other worker has taken the task. None: a second result replaces the
-                first.
-        """
-        error = find_error(result)
-        completion, task_type, worker = self._database.insist(
-            lambda: self._complete(task_id, result, attempt, error)
-        )
-        if task_type is not None:
-            change = Change(task_id, "completed", task_type, worker=worker, error=error)
-            self._tell(change)
+        """Stores one result, see `complete_all`."""
+        [completion] = self.complete_all([TaskResult(task_id, result, attempt)])
         return completion
 
-    def _complete(
-        self, task_id: str, result: str | None, attempt: int | None, error: str | None
-    ) -> tuple[Completion, str | None, str | None]:
-        """What became of the result, and type and worker of a task that it has completed."""
+    def complete_all(self, results: Sequence[TaskResult]) -> list[Completion]:
+        """Stores results and counts them, all of them or, if that fails, none.
+
+        A result that names the attempt of its worker's `take` is stored and counted once, and only
+        while no other worker has taken the task. Otherwise a second result replaces the first.
+
+        Returns:
+            What became of each.
+        """
+        completions, changes = self._database.insist(lambda: self._complete(results))
+        for change in changes:
+            self._tell(change)
+        return completions
+
+    def _complete(self, results: Sequence[TaskResult]) -> tuple[list[Completion], list[Change]]:
+        """What became of the results, and the tasks that they have completed."""
         times = {"now": self._now_ms(), "counted": self.retention.now_ms()}
         with self._database.transaction():
-            rows = self._database.execute(
-                "UPDATE tasks SET status = 'completed', result = :result, completedat = :now,"
-                " finishedat = :counted"
-                " WHERE id = :id"
-                " AND (:attempt IS NULL OR (attempt = :attempt AND status <> 'completed'))"
-                " RETURNING seq, type, worker",
-                times | {"result": result, "id": task_id, "attempt": attempt},
-            )
-            if rows:
-                [(seq, task_type, worker)] = rows
-                self._count_completion(task_type, worker)
-                self._note_failure(seq, error)
-                return Completion.ACCEPTED, task_type, worker
-            known = self._database.execute("SELECT attempt FROM tasks WHERE id = ?", (task_id,))
+            outcomes = [self._complete_one(result, times) for result in results]
+        changes = [change for _, change in outcomes if change is not None]
+        return [completion for completion, _ in outcomes], changes
+
+    def _complete_one(
+        self, given: TaskResult, times: Mapping[str, int]
+    ) -> tuple[Completion, Change | None]:
+        rows = self._database.execute(
+            "UPDATE tasks SET status = 'completed', result = :result, completedat = :now,"
+            " finishedat = :counted"
+            " WHERE id = :id"
+            " AND (:attempt IS NULL OR (attempt = :attempt AND status <> 'completed'))"
+            " RETURNING seq, type, worker",
+            {**times, "result": given.result, "id": given.id, "attempt": given.attempt},
+        )
+        if rows:
+            [(seq, task_type, worker)] = rows
+            error = find_error(given.result)
+            self._count_completion(task_type, worker)
+            self._note_failure(seq, error)
+            change = Change(given.id, "completed", task_type, worker=worker, error=error)
+            return Completion.ACCEPTED, change
+        known = self._database.execute("SELECT attempt FROM tasks WHERE id = ?", (given.id,))
         if not known:
-            return Completion.UNKNOWN, None, None
-        is_same = known == [(attempt,)]
-        return Completion.ACCEPTED if is_same else Completion.TAKEN_OVER, None, None
+            return Completion.UNKNOWN, None
+        is_same = known == [(given.attempt,)]
+        return Completion.ACCEPTED if is_same else Completion.TAKEN_OVER, None
 
     def _count_completion(self, task_type: str, worker: str | None) -> None:
         self._database.execute(

@@ -122,11 +122,12 @@ class Uploads:
             raise ValueError(f"not an id of this server: {task_id!r}")
         return self._folder / task_id
 
-    def read_small(self, task_id: str) -> bytes | None:
+    def read_small(self, task_id: str, most_bytes: int = _SMALL_BYTES) -> bytes | None:
         """Reads a task's file if it is small; None if it is large or missing."""
         try:
             with self.path(task_id).open("rb") as stream:
-                is_small = os.fstat(stream.fileno()).st_size <= _SMALL_BYTES
+                size_bytes = os.fstat(stream.fileno()).st_size
+                is_small = size_bytes <= min(most_bytes, _SMALL_BYTES)
                 return stream.read() if is_small else None
         except OSError:
             return None

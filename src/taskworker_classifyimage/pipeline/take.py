@@ -1,4 +1,4 @@
-"""take: the bridge's oldest open task that this worker can do."""
+"""take: the bridge's oldest open tasks that this worker can do."""
 
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -21,19 +21,25 @@ class Taker:
         self._bridge = bridge
         self._offers = deque(offers)
 
-    async def take(self, wait_s: float = 0.0) -> Task | None:
-        """Takes the oldest open task, None if there is none; tries once.
+    @property
+    def most(self) -> int:
+        """How many tasks one take may get."""
+        return self._bridge.most_tasks
+
+    async def take(self, wait_s: float = 0.0, most: int = 1) -> list[Task]:
+        """Takes the oldest open tasks; tries once.
 
         Args:
             wait_s: how long it may wait for one of any set of abilities, at a bridge that waits.
+            most: how many tasks it may get.
 
         Raises:
-            BridgeUnavailable: the bridge did not answer; it may have given us a task.
+            BridgeUnavailable: the bridge did not answer; it may have given us tasks.
         """
         offer, *others = self._offers
         self._offers.rotate(-1)
-        taken = await self._bridge.take(offer, *others, wait_s=wait_s)
-        return None if taken is None else Task(*taken)
+        taken = await self._bridge.take(offer, *others, wait_s=wait_s, most=most)
+        return [Task(*each) for each in taken]
 
 
 def offers_of(classifiers: Sequence[Classifier]) -> list[Abilities]:

@@ -77,10 +77,22 @@ class Slots:
 
     async def acquire(self) -> None:
         """Waits for a free slot and occupies it."""
-        while self._is_paused or self._used >= self._most or self._used - self._aside >= self.limit:
+        while not self._free:
             self._freed.clear()
             await self._freed.wait()
         self._used += 1
+
+    def acquire_free(self, most: int) -> int:
+        """Occupies up to so many slots that are free now; returns how many."""
+        count = min(most, self._free)
+        self._used += count
+        return count
+
+    @property
+    def _free(self) -> int:
+        if self._is_paused:
+            return 0
+        return max(0, min(self._most - self._used, self.limit - (self._used - self._aside)))
 
     @contextmanager
     def aside(self) -> Iterator[None]:
@@ -113,7 +125,7 @@ class Slots:
         self._is_paused = False
         self._freed.set()
 
-    def release(self) -> None:
-        """Frees a slot."""
-        self._used -= 1
+    def release(self, count: int = 1) -> None:
+        """Frees slots."""
+        self._used -= count
         self._freed.set()

@@ -119,14 +119,15 @@ class Worker:
         return found is not None
 
     async def _start_take(self, stop: asyncio.Event) -> None:
-        """Starts a take for the slot that was acquired."""
+        """Starts a take for the slot that was acquired, and for others that are free."""
+        count = 1 + self._slots.acquire_free(self._taker.most - 1)
         if self._is_busy:
-            self._begin_take(wait_s=0.0)
+            self._begin_take(count, wait_s=0.0)
             return
         # While the bridge has nothing, one take at a time, which waits there or is followed by a
         # pause.
         begun_s = asyncio.get_running_loop().time()
-        self._waiting_take = self._begin_take(_WAIT_S)
+        self._waiting_take = self._begin_take(count, _WAIT_S)
         await asyncio.wait({self._waiting_take})
         self._waiting_take = None
         if not self._is_busy:
@@ -134,18 +135,18 @@ class Worker:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), max(0.0, _POLL_INTERVAL_S - took_s))
 
-    def _begin_take(self, wait_s: float) -> asyncio.Task[None]:
-        take = asyncio.create_task(self._take(wait_s))
+    def _begin_take(self, count: int, wait_s: float) -> asyncio.Task[None]:
+        take = asyncio.create_task(self._take(count, wait_s))
         self._takes.add(take)
         take.add_done_callback(self._takes.discard)
         return take
 
-    async def _take(self, wait_s: float) -> None:
-        """Takes a task, if there is one, and begins it in the slot that was acquired."""
+    async def _take(self, count: int, wait_s: float) -> None:
+        """Takes tasks, if there are any, and begins them in the slots that were acquired."""
         start_s = time.perf_counter()
-        task = None
+        tasks: list[Task] = []
         try:
-            task = await self._taker.take(wait_s)
+            tasks = await self._taker.take(wait_s, count)
         except BridgeUnavailable as err:
             if err.may_have_done_it:
                 self._recovery.note_lost_take()
@@ -153,12 +154,11 @@ class Worker:
             self._recovery.note_lost_take()
             raise
         finally:
-            self._is_busy = task is not None
-            if task is None:
-                self._slots.release()
-            else:
-                has_waited = wait_s > 0 and self._bridge.waits
-                take_s = None if has_waited else time.perf_counter() - start_s
+            self._is_busy = bool(tasks)
+            self._slots.release(count - len(tasks))
+            has_waited = wait_s > 0 and self._bridge.waits
+            take_s = None if has_waited else time.perf_counter() - start_s
+            for task in tasks:
                 self._in_flight.begin(task, take_s)
 
     async def _log_summaries(self) -> None:

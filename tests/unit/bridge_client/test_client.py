@@ -10,6 +10,7 @@ from support.canned_server import CannedServer, http
 from support.working import download
 from taskworker_classifyimage.bridge_client.address import BridgeAddress
 from taskworker_classifyimage.bridge_client.client import BridgeClient
+from taskworker_classifyimage.bridge_client.several import Taken
 from taskworker_classifyimage.errors import BridgeRejected, BridgeUnavailable, TooLarge
 
 T = TypeVar("T")
@@ -30,14 +31,14 @@ def ask(server: CannedServer, call: Callable[[BridgeClient], Awaitable[T]], user
     return asyncio.run(run())
 
 
-def take(client: BridgeClient) -> Awaitable[tuple[str, object] | None]:
+def take(client: BridgeClient) -> Awaitable[list[Taken]]:
     return client.take("classifyimage", "w", {})
 
 
-def test_nothing_to_do_is_none(server: CannedServer) -> None:
+def test_nothing_to_do_is_no_task(server: CannedServer) -> None:
     """A 404 to take is the bridge's way to say that no task is open."""
     server.answer = http(404)
-    assert ask(server, take) is None
+    assert ask(server, take) == []
 
 
 @pytest.mark.parametrize(

@@ -47,9 +47,8 @@ def with_client(
 
 
 async def take(client: BridgeClient) -> str:
-    task = await client.take("t", "w", {})
-    assert task is not None
-    return task[0]
+    [task] = await client.take("t", "w", {})
+    return task.id
 
 
 @asynccontextmanager

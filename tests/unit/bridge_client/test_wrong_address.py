@@ -61,7 +61,7 @@ def test_the_address_may_be_that_of_the_api(rooted: Rooted, end: str) -> None:
         async with open_bridge(address, "w", "classifyimage") as bridge:
             return await bridge.take({}), bridge.url
 
-    assert asyncio.run(take()) == (None, rooted.url + rooted.root)
+    assert asyncio.run(take()) == ([], rooted.url + rooted.root)
     assert rooted.posts == [f"{rooted.root}/api/tasks/take/"]
 
 

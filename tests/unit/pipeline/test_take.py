@@ -37,7 +37,7 @@ def test_offers_take_turns() -> None:
 
     async def take_five_times() -> None:
         for _ in range(5):
-            assert await taker.take() is None
+            assert await taker.take() == []
 
     run_in_virtual_time(take_five_times())
     languages = [abilities["targetlanguage"] for abilities in client.abilities]

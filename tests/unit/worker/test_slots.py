@@ -91,6 +91,22 @@ def test_no_more_than_the_limit_at_once() -> None:
     asyncio.run(run())
 
 
+def test_of_the_free_slots_no_more_are_given_than_there_are() -> None:
+    """None during a pause."""
+
+    async def run() -> None:
+        slots = Slots(2, fixed=5)
+        await slots.acquire()
+        assert [slots.acquire_free(3), slots.acquire_free(3), slots.acquire_free(3)] == [3, 1, 0]
+        slots.release(4)
+        slots.pause(10.0)
+        assert slots.acquire_free(3) == 0
+        slots.resume()
+        assert slots.acquire_free(9) == 4
+
+    run_in_virtual_time(run())
+
+
 def test_a_task_that_waits_long_gives_its_slot_to_another() -> None:
     """Six slow downloads must not keep good tasks from being done."""
 

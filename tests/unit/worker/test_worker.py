@@ -91,6 +91,18 @@ def test_every_open_task_is_taken_and_completed() -> None:
     assert worker.status() == "0 in flight, 50 classified, 0 failed"
 
 
+def test_several_tasks_are_taken_and_reported_at_once() -> None:
+    """As many as there are slots, and no more; fewer than were asked for cost no slot."""
+    client = open_tasks(50)
+    client.is_embedded = True
+    worker = run_for(60.0, client)
+    assert statuses(client) == {"completed"}
+    assert worker.status() == "0 in flight, 50 classified, 0 failed"
+    assert client.calls.count("complete") == 0
+    # The first take gets one for each slot, the others what became free.
+    assert client.calls.count("answer to take") <= 25
+
+
 def test_an_idle_worker_asks_four_times_a_second() -> None:
     """Often enough to be quick, seldom enough to cost nothing."""
     client = MemoryBridge()
