@@ -27,8 +27,8 @@ _OF_EXTERNAL_DATA: Final = b"\x0a\x08location\x12"
 _HALF: Final = "tensor(float16)"
 _TYPES: Final = {"tensor(uint8)": np.uint8, "tensor(float)": np.float32, _HALF: np.float16}
 
-#: The source's own preprocessing of one upright RGB image.
-Prepare = Callable[[Image.Image], npt.NDArray[np.float32]]
+#: The source's own preprocessing of one upright RGB image, for a network of so many pixels a side.
+Prepare = Callable[[Image.Image, int], npt.NDArray[np.float32]]
 
 
 def recognise_onnx(files: SourceFiles) -> Source | None:
@@ -64,6 +64,7 @@ def open_onnx(path: Path, options: PackOptions, prepare: Prepare | None = None) 
         raise ModelError(f"{path} has not one input, but {len(session.get_inputs())}")
     taken = session.get_inputs()[0]
     layout, size = _read_layout(path, taken.shape)
+    side = options.choose_size(size)
     batch = taken.shape[0] if isinstance(taken.shape[0], int) else None
     tensor = _describe_tensor(path, taken.type, layout, options)
 
@@ -75,10 +76,10 @@ def open_onnx(path: Path, options: PackOptions, prepare: Prepare | None = None) 
     return Network(
         name=name_after(path),
         source=f"{path.name}, a local file",
-        input=options.input_spec(options.choose_size(size)),
+        input=options.input_spec(side),
         onnx=_change(path, content, taken.type, batch),
         scores=lambda images: run(_prepare(images, layout, options)),
-        scores_of_images=None if prepare is None else lambda images: run(_stack(images, prepare)),
+        scores_of_images=None if prepare is None else partial(_answer, run, prepare, side),
         tensor=tensor,
         has_8_bits=any(name in content for name in _OF_8_BITS),
     )
@@ -159,8 +160,13 @@ def _describe_tensor(
     return TensorSpec("float32", layout, colours, subtract, divide)
 
 
-def _stack(images: Sequence[Image.Image], prepare: Prepare) -> npt.NDArray[np.float32]:
-    return np.stack([prepare(image) for image in images])
+def _answer(
+    run: Callable[[npt.NDArray[Any]], Scores],
+    prepare: Prepare,
+    side: int,
+    images: Sequence[Image.Image],
+) -> Scores:
+    return run(np.stack([prepare(image, side) for image in images]))
 
 
 def _prepare(

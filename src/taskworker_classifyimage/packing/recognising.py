@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from taskworker_classifyimage.errors import ConfigError
+from taskworker_classifyimage.packing.custom_vision_source import recognise_custom_vision
 from taskworker_classifyimage.packing.keras_source import recognise_keras
 from taskworker_classifyimage.packing.onnx_source import recognise_onnx
 from taskworker_classifyimage.packing.pickles import refuse_pickle, refuse_pickles
@@ -19,6 +20,7 @@ from taskworker_classifyimage.packing.ultralytics_source import recognise_ultral
 _KINDS: Final[tuple[Callable[[SourceFiles], Source | None], ...]] = (
     recognise_keras,
     recognise_ultralytics,
+    recognise_custom_vision,
     recognise_onnx,
 )
 

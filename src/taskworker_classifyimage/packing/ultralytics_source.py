@@ -51,9 +51,7 @@ def recognise_ultralytics(files: SourceFiles) -> Source | None:
 
 
 def _open(path: Path, options: PackOptions) -> Network:
-    side = options.choose_size(None)
-
-    def prepare(image: Image.Image) -> npt.NDArray[np.float32]:
+    def prepare(image: Image.Image, side: int) -> npt.NDArray[np.float32]:
         pixels = cut_square(image, side, Image.Resampling.BILINEAR)
         return pixels.transpose(2, 0, 1) / np.float32(255)
 
