@@ -109,6 +109,10 @@ class OutputFailed(UserError):
     """Results cannot be written: the disk is full, or their reader has gone."""
 
 
+class ClusterFailed(UserError):
+    """The cluster does not start, cannot be reached, or does not do its work."""
+
+
 class DecodersUnusable(UserError):
     """The processes that decode pictures do not start."""
 

@@ -1,11 +1,14 @@
+import contextlib
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
-from support.programs import COMMAND, clean_environment
+from support.programs import COMMAND, Program, clean_environment
+from support.ray_cluster import need
 from taskworker_classifyimage.sample import SAMPLE
 
 #: Its presence alone makes ONNX Runtime keep still, so a test with it would prove nothing.
@@ -26,3 +29,32 @@ def test_classifying_leaves_no_trace_of_telemetry(tmp_path: Path, device: str) -
     command = [*COMMAND, "classify", *flags, os.fspath(SAMPLE)]
     subprocess.run(command, env=environ, check=True)
     assert list(tmp_path.rglob("*")) == []
+
+
+@pytest.mark.large
+@pytest.mark.skipif(sys.platform != "linux", reason="asks for the sockets of others' processes")
+def test_a_ray_cluster_of_this_machine_is_seen_by_nobody(tmp_path: Path) -> None:
+    """It listens on loopback, reports to nobody, keeps calls out, and leaves no token or log."""
+    need("ray", "pandas", "pyarrow")
+    home, rows = tmp_path / "home", tmp_path / "rows"
+    home.mkdir()
+    environ = {"HOME": str(home), "model": "EfficientNetLite0", "PYTHONWARNINGS": "default"}
+    command = ("classify", "--engine", "ray", f"--output={rows}", os.fspath(SAMPLE))
+    with Program(*command, environ=environ) as driver:
+        driver.wait_for("1 actor of ")
+        processes = psutil.Process(driver.process.pid).children(recursive=True)
+        heard, settings = set(), {}
+        for process in [psutil.Process(driver.process.pid), *processes]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                for each in process.net_connections("inet"):
+                    heard |= {each.laddr.ip} if each.status == psutil.CONN_LISTEN else set()
+                if (name := process.name()) in ("gcs_server", "raylet"):
+                    kept = process.environ()
+                    settings[name] = (kept["RAY_USAGE_STATS_ENABLED"], kept["RAY_AUTH_MODE"])
+        assert driver.process.wait(300) == 0, driver.printed
+    assert heard <= {"127.0.0.1", "::ffff:127.0.0.1"}
+    assert heard
+    assert settings == {"gcs_server": ("0", "token"), "raylet": ("0", "token")}
+    assert list(home.rglob("*")) == []
+    assert list(Path("/tmp").glob(f"ray-*/session_*_{driver.process.pid}")) == []
+    assert [each.name for each in rows.glob("part-*")] == ["part-00000000.parquet"]

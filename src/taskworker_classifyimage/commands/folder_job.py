@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from taskworker_classifyimage.commands.case_job import check_case, describe_case, find_case
+from taskworker_classifyimage.commands.engine import FolderTask
 from taskworker_classifyimage.commands.progress import describe_end, show_progress
 from taskworker_classifyimage.errors import ConfigError, ExitCode, OutputFailed, printable
 from taskworker_classifyimage.local.category_filter import CategoryFilter
@@ -62,7 +63,9 @@ class FolderJob:
         self._wanted = wanted
         self._is_quiet = is_quiet
         self._style = Style(wanted.lean, wanted.rows == "predictions", wanted.excel, wanted.sha256)
-        self._chosen = chosen = choose_outputs(wanted.output, wanted.format)
+        self._chosen = chosen = choose_outputs(
+            [Path(each) for each in wanted.output], wanted.format
+        )
         self._case = find_case(named, self._tell)
         self._files = self._make_files() if chosen else None
         self._failed = FailedList(wanted.failed) if wanted.failed else None
@@ -96,6 +99,8 @@ class FolderJob:
         wanted = self._wanted
         if self._files is None and (wanted.resume or wanted.overwrite):
             raise ConfigError("--resume and --overwrite need an --output FILE")
+        if wanted.partition_size is not None:
+            raise ConfigError("--partition-size goes with --engine ray")
         if wanted.update and not wanted.resume:
             raise ConfigError("--update goes with --resume")
         if wanted.resume and wanted.overwrite:
@@ -281,6 +286,18 @@ class FolderJob:
     def _tell(self, text: str) -> None:
         if not self._is_quiet:
             print(text, file=sys.stderr, flush=True)
+
+
+def make_job(task: FolderTask) -> FolderJob:
+    """A job that is checked.
+
+    Raises:
+        ConfigError: something is missing, or flags do not go together.
+    """
+    kept, is_quiet = task.answers.make_filter(), task.settings.general.quiet
+    job = FolderJob(task.paths, task.files, task.outputs, kept, is_quiet=is_quiet)
+    job.check()
+    return job
 
 
 @contextmanager

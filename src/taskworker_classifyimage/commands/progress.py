@@ -2,7 +2,10 @@
 
 import asyncio
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from taskworker_classifyimage.local.progress import Progress
@@ -19,6 +22,29 @@ async def show_progress(progress: Progress, *, has_bar: bool) -> None:
         await _show_bar(progress)
     else:
         await _print_lines(progress)
+
+
+@contextmanager
+def show_in_thread(progress: Progress, *, is_quiet: bool) -> Iterator[None]:
+    """Shows progress from a thread of its own for the time of the block."""
+    if is_quiet:
+        yield
+        return
+    loop = asyncio.new_event_loop()
+    showing = loop.create_task(show_progress(progress, has_bar=sys.stderr.isatty()))
+
+    def show() -> None:
+        with suppress(asyncio.CancelledError):
+            loop.run_until_complete(showing)
+
+    thread = threading.Thread(target=show, name="progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        loop.call_soon_threadsafe(showing.cancel)
+        thread.join()
+        loop.close()
 
 
 def describe_end(progress: Progress, passed_s: float) -> str:

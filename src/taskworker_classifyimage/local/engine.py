@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -39,11 +40,25 @@ _TOGETHER: Final = 8
 _NO_HOOKS: Final = Hooks()
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A part of a machine.
+
+    Attributes:
+        threads: that compute.
+        memory: of the memory that is free, 0 to 1.
+    """
+
+    threads: int
+    memory: float
+
+
 class LocalEngine:
     """One model for files of this machine; used within one event loop.
 
     Attributes:
         runtime: library, model and device, for results.
+        limit_bytes: size of the largest file.
         most: as many groups of files at once keep all cores busy.
         together: as many small files are best classified one after another.
     """
@@ -56,6 +71,7 @@ class LocalEngine:
         *,
         remembers: bool = True,
         hooks: Hooks = _NO_HOOKS,
+        share: Share | None = None,
     ) -> None:
         """Takes a model and decoders that are started.
 
@@ -65,7 +81,9 @@ class LocalEngine:
             request: what is wanted of each picture.
             remembers: whether equal pictures are classified once.
             hooks: `find_equal` is asked first, `thumbnails` gets those of all others.
+            share: what it may take of the machine; None: all.
         """
+        share = share or Share(classifier.threads, 1.0)
         self._request = request
         self._find_equal, self._thumbnails = hooks.find_equal, hooks.thumbnails
         self._remembered = RememberedAnswers() if remembers else None
@@ -75,12 +93,12 @@ class LocalEngine:
         self.runtime = self._engine.runtime
         # One more than the device needs, as one thread usually waits for a decoder process; and
         # some that wait for the disk.
-        threads = 1 + classifier.threads
+        threads = 1 + share.threads
         self._computing = threading.Semaphore(threads)
         self._pool = ThreadPoolExecutor(threads + _READERS, thread_name_prefix="classify")
-        budget = MemoryBudget(picture_memory_bytes(decoders.processes))
-        limit_bytes = min(self._engine.limit_bytes, budget.largest_file_bytes)
-        self._reader = Reader(budget, limit_bytes)
+        budget = MemoryBudget(int(share.memory * picture_memory_bytes(decoders.processes)))
+        self.limit_bytes = min(self._engine.limit_bytes, budget.largest_file_bytes)
+        self._reader = Reader(budget, self.limit_bytes)
         self._within = WithinMemory(self._pool, budget, self._engine.limit_memory_bytes)
         self.most = 2 * threads + _READERS
         self.together = _TOGETHER

@@ -30,7 +30,7 @@ from taskworker_classifyimage.outputs.sqlite_file import SqliteFile
 from taskworker_classifyimage.outputs.thumbnails import Thumbnails
 
 #: Settings that all rows of an output have in common.
-_FIXED: Final = (
+FIXED: Final = (
     "bridge",
     "model",
     "model_sha256",
@@ -252,7 +252,7 @@ class OutputFiles:
             self._refuse_existing()
             return
         before = self._read_run()
-        for name in _FIXED:
+        for name in FIXED:
             if before and before.get(name) != facts.get(name):
                 raise ConfigError(
                     f"--resume: {self._base} was begun with {name} {before.get(name)!r}, this is "

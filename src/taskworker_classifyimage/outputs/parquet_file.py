@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from taskworker_classifyimage.errors import ConfigError, extra, one_line
 from taskworker_classifyimage.local.rows import Row
@@ -16,6 +16,7 @@ from taskworker_classifyimage.outputs.cells import (
     read_predictions,
     read_text,
     read_warnings,
+    to_unicode,
 )
 
 #: Rows that are in memory at once, and that a reader can skip together.
@@ -29,9 +30,16 @@ RUN_KEY: Final = "run"
 
 
 def write(part: Path, rows: Iterable[Row], run: Mapping[str, object]) -> None:
+    """Writes a file; see `encode`."""
+    import_pyarrow()
+    with part.open("wb") as file:
+        encode(file, rows, run)
+
+
+def encode(file: IO[bytes], rows: Iterable[Row], run: Mapping[str, object]) -> None:
     """Writes one row a picture; `run` is in the file's metadata.
 
-    If `run` has `categories`, there are columns for them.
+    If `run` has `categories`, there are columns for them; if it has `provenance`, one as JSON.
 
     A time that 64 bits of nanoseconds do not reach, before 1677 or after 2262, is null.
 
@@ -41,13 +49,9 @@ def write(part: Path, rows: Iterable[Row], run: Mapping[str, object]) -> None:
     """
     pyarrow, parquet = import_pyarrow()
     text = json.dumps(run, ensure_ascii=False).encode("utf-8", "backslashreplace")
-    has_categories = bool(run.get("categories"))
-    schema = _make_schema(pyarrow, has_categories=has_categories).with_metadata({RUN_KEY: text})
+    schema = _make_schema(pyarrow, run).with_metadata({RUN_KEY: text})
     remaining = iter(rows)
-    with (
-        part.open("wb") as file,
-        parquet.ParquetWriter(file, schema, compression="zstd") as writer,
-    ):
+    with parquet.ParquetWriter(file, schema, compression="zstd") as writer:
         while group := [_to_record(row) for row in islice(remaining, _GROUP_ROWS)]:
             writer.write_table(pyarrow.Table.from_pylist(group, schema))
 
@@ -68,7 +72,7 @@ def import_pyarrow() -> tuple[Any, Any]:
     return pa, parquet
 
 
-def _make_schema(pa: Any, *, has_categories: bool) -> Any:
+def _make_schema(pa: Any, run: Mapping[str, object]) -> Any:
     # Status and code have few values: as dictionaries, readers group by numbers.
     few = pa.dictionary(pa.int8(), pa.string())
     prediction = {"class": pa.string(), "name": pa.string(), "probability": pa.float64()}
@@ -82,9 +86,10 @@ def _make_schema(pa: Any, *, has_categories: bool) -> Any:
             "modified": pa.timestamp("ns", tz="UTC"),
             **prediction,
             "predictions": pa.list_(pa.struct(prediction)),
-            **(_category_columns(pa) if has_categories else {}),
+            **(_category_columns(pa) if run.get("categories") else {}),
             "warnings": pa.list_(pa.string()),
             "sha256": pa.string(),
+            **({"provenance": pa.string()} if run.get("provenance") else {}),
         }
     )
 
@@ -115,6 +120,7 @@ def _to_record(row: Row) -> dict[str, object]:
         **_record_categories(row),
         "warnings": read_warnings(row),
         "sha256": row.sha256,
+        "provenance": _encode(row.result.get("provenance")),
     }
 
 
@@ -129,6 +135,10 @@ def _record_categories(row: Row) -> dict[str, object]:
                 f"{column}_probability": best.probability,
             }
     return record
+
+
+def _encode(value: object) -> str | None:
+    return None if value is None else to_unicode(json.dumps(value, ensure_ascii=False))
 
 
 def _reachable(time_ns: int | None) -> int | None:

@@ -292,6 +292,47 @@ class LocalSettings:
     general: General = General()
 
 
+@Parameter(name="*", group=Group("Machines (docs/cluster.md)", sort_key=7))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """On which machines pictures are classified, and by how many actors, which are processes there.
+
+    Attributes:
+        engine: local: this machine; ray: a Ray cluster
+        ray_address: cluster to join, such as 10.0.0.5:6379
+        actor_cpus: CPUs of an actor
+        actor_gpus: GPUs of an actor, such as 0.5 if two share one
+        min_actors: actors that are always there
+        max_actors: actors that there are at most; a cluster may start nodes for them
+    """
+
+    engine: Annotated[Literal["local", "ray"], choice("NAME")] = "local"
+    ray_address: Annotated[
+        str | None,
+        setting("ADDRESS", declare.read_ray_address, default="a cluster of this machine"),
+    ] = None
+    actor_cpus: Annotated[int | None, number("N", 1, 1024, default="up to 4")] = None
+    actor_gpus: Annotated[
+        float | None, setting("N", declare.read_share, default="1, or 0 without GPUs")
+    ] = None
+    min_actors: Annotated[int | None, number("N", 1, 100_000, default="as --max-actors")] = None
+    max_actors: Annotated[int | None, number("N", 1, 100_000, default="what has room")] = None
+
+    def refuse_fixed(self) -> None:
+        """Refuses settings of a cluster where there is none; raises `ConfigError`."""
+        for name in ("ray_address", "actor_cpus", "actor_gpus", "min_actors", "max_actors"):
+            if getattr(self, name) is not None:
+                raise ConfigError(f"--{name.replace('_', '-')} goes with --engine ray")
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassifySettings(LocalSettings):
+    """Settings of `classify` that say where and how it works."""
+
+    cluster: Cluster = Cluster()
+
+
 @Parameter(name="*", group=Group("Monitoring (docs/operations.md)", sort_key=6))
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Monitoring:

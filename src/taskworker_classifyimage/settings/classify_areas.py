@@ -9,7 +9,7 @@ from cyclopts import Group, Parameter
 from taskworker_classifyimage.local.category_filter import CategoryFilter, make_filter
 from taskworker_classifyimage.outputs.formats import Format
 from taskworker_classifyimage.settings import declare
-from taskworker_classifyimage.settings.declare import File, Switch, choice, setting
+from taskworker_classifyimage.settings.declare import File, Switch, choice, number, setting
 from taskworker_classifyimage.tasks import (
     DEFAULT_LANGUAGE,
     DEFAULT_TOP,
@@ -105,6 +105,7 @@ class Outputs:
 
     Attributes:
         output: by its ending: .jsonl .csv .parquet .sqlite .html .json; may be given more than once
+        partition_size: with --engine ray: pictures in each file of Parquet
         format: format of all outputs, whatever their endings
         resume: go on where an earlier run has ended, or add what is new since
         update: with --resume, classify files again that have changed
@@ -122,7 +123,8 @@ class Outputs:
         strict: end with 1 for files that are no pictures, too
     """
 
-    output: Annotated[tuple[Path, ...], declare.several("FILE", declare.read_path)] = ()
+    output: Annotated[tuple[str, ...], declare.several("FILE")] = ()
+    partition_size: Annotated[int | None, number("N", 1, 1_000_000, default="1000")] = None
     format: Annotated[Format | None, choice("FORMAT", default="by the ending")] = None
     resume: Switch = False
     update: Switch = False

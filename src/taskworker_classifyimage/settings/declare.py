@@ -21,6 +21,10 @@ _ORIGIN: Final = re.compile(
     r"https?://[a-z0-9.\-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](:[0-9]{1,5})?"
 )
 _PROBABILITY: Final = re.compile(r"0?\.[0-9]{1,15}|0|1|1\.0{1,15}", re.ASCII)
+_SHARE: Final = re.compile(r"[0-9]{1,3}(\.[0-9]{1,2})?", re.ASCII)
+_HOST_AND_PORT: Final = re.compile(
+    r"[A-Za-z0-9.\-]+:[0-9]{1,5}|\[[0-9A-Fa-f:.]+\]:[0-9]{1,5}", re.ASCII
+)
 _DURATION: Final = re.compile(r"([0-9]{1,9})([smhd]?)", re.ASCII)
 _UNITS_S: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _LONGEST_S: Final = 30 * 86400.0
@@ -128,6 +132,23 @@ def several(metavar: str, read: Callable[[str], object] = read_text, **more: Any
         return tuple(read(token.value) for token in tokens)
 
     return setting(metavar, converter=convert, default="none", **more)
+
+
+def read_share(given: str) -> float:
+    """Reads a number of GPUs: a part of one, or some."""
+    if not _SHARE.fullmatch(given):
+        raise ValueError("must be a number of GPUs, such as 1 or 0.5, with two decimals at most")
+    share = float(given)
+    if share > 1 and share != int(share):
+        raise ValueError("must be a whole number of GPUs, or a part of one")
+    return share
+
+
+def read_ray_address(given: str) -> str:
+    """Reads the address of a Ray cluster."""
+    if given != "auto" and not _HOST_AND_PORT.fullmatch(given):
+        raise ValueError("must look like 10.0.0.5:6379, or be auto on a machine of the cluster")
+    return given
 
 
 def read_probability(given: str) -> float:

@@ -14,6 +14,7 @@ from taskworker_classifyimage.errors import ConfigError
 from taskworker_classifyimage.settings.areas import (
     AUTH_VARIABLE,
     TOKEN_VARIABLE,
+    ClassifySettings,
     WorkSettings,
 )
 from taskworker_classifyimage.settings.classify_areas import Answers, Files, Outputs
@@ -157,7 +158,9 @@ def _names_in(kind: Any) -> Iterator[str]:
 #: The names of all settings.
 NAMES: Final = tuple(
     dict.fromkeys(
-        name for kind in (WorkSettings, Answers, Files, Outputs) for name in _names_in(kind)
+        name
+        for kind in (WorkSettings, ClassifySettings, Answers, Files, Outputs)
+        for name in _names_in(kind)
     )
 )
 #: All environment variables that are read.

@@ -100,6 +100,15 @@ def test_categories_have_columns(tmp_path: Path) -> None:
     assert library("duckdb").sql(query).fetchall() == [("1.jpg",)]
 
 
+def test_provenance_is_a_column_of_runs_that_ask_for_it(tmp_path: Path) -> None:
+    """As JSON, whatever it will hold one day; a row without any has none."""
+    asked = Row("1.jpg", {"predictions": [], "provenance": {"labels": {"language": "de"}}})
+    table = library("pyarrow.parquet").read_table(
+        written(tmp_path, [asked, failed("2.jpg")], provenance=True)
+    )
+    assert table["provenance"].to_pylist() == ['{"labels": {"language": "de"}}', None]
+
+
 def test_duckdb_reads_it(tmp_path: Path) -> None:
     """The other reader that people have."""
     part = written(tmp_path, [*map(classified, ODD_NAMES), failed("x.jpg")])

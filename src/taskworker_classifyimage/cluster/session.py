@@ -1,0 +1,104 @@
+"""Starts a Ray cluster on this machine, or joins one; Ray tells nobody about it."""
+
+import importlib
+import logging
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any, Final
+
+from taskworker_classifyimage.errors import ClusterFailed, ConfigError, extra, one_line
+from taskworker_classifyimage.machine import usable_cores
+
+#: Only numbers and small rows are in it, and pictures on their way from a bridge to an actor.
+_STORE_BYTES: Final = 200 * 2**20
+#: Paths of sockets have at most 104 bytes; macOS' own folder for temporary files takes half of it.
+_SHORT_FOLDER: Final = "/tmp" if os.name == "posix" else None  # noqa: S108 - `mkdtemp` makes it private
+
+
+def import_ray(address: str | None) -> ModuleType:
+    """The module `ray`, with all switched off that it tells others.
+
+    Args:
+        address: of the cluster that will be joined; None: one of this machine alone.
+
+    Raises:
+        ConfigError: Ray is not installed, or its installation is broken.
+    """
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # What Ray prints itself says nothing to a user; errors come as exceptions.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    if address is None:
+        # Makes it a cluster of one machine, whose ports are on loopback.
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+        # Other users of this machine could run code in it otherwise. Ray would keep a token in the
+        # user's home.
+        os.environ["RAY_AUTH_MODE"] = "token"
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+    try:
+        ray = importlib.import_module("ray")
+        importlib.import_module("ray.data")
+    except ImportError as err:
+        raise ConfigError(
+            f"--engine ray needs Ray ({one_line(err)}); install the extra: {extra('ray')}"
+        ) from None
+    for name in ("ray", "ray.data"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    sys.modules["ray.data"].DataContext.get_current().enable_progress_bars = False
+    return ray
+
+
+@contextmanager
+def join_cluster(ray: ModuleType, address: str | None) -> Iterator[None]:
+    """Is connected for the time of the block.
+
+    Args:
+        ray: see `import_ray`.
+        address: of a running cluster, HOST:PORT, or "auto" on one of its nodes; None: a cluster of
+            this machine alone, which ends with the block and listens on loopback only.
+
+    Raises:
+        ClusterFailed: the cluster does not start or cannot be reached.
+    """
+    more: dict[str, Any] = {"address": address}
+    folder = None
+    if address is None:
+        folder = tempfile.mkdtemp(prefix="ray-", dir=_SHORT_FOLDER)
+        more = {
+            "address": "local",
+            "include_dashboard": False,
+            "num_cpus": usable_cores(),
+            "object_store_memory": _STORE_BYTES,
+            "_temp_dir": folder,
+        }
+    try:
+        try:
+            with _silence():
+                ray.init(log_to_driver=False, configure_logging=False, **more)
+        except Exception as err:  # noqa: BLE001 - Ray raises anything
+            where = "a local Ray cluster does not start" if address is None else f"Ray at {address}"
+            raise ClusterFailed(f"{where}: {one_line(err)[:300]}") from None
+        yield
+    finally:
+        ray.shutdown()
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keeps off standard error what Ray's library says there at its start, whatever its level."""
+    kept = os.dup(2)
+    null_device = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null_device, 2)
+    os.close(null_device)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

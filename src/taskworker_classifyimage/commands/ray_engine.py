@@ -1,0 +1,132 @@
+"""The engine on a Ray cluster: joins what `cluster` has."""
+
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+from taskworker_classifyimage import __version__
+from taskworker_classifyimage.cluster.folder_run import FolderRun, make_facts
+from taskworker_classifyimage.cluster.partition import ModelJob
+from taskworker_classifyimage.cluster.pool_size import PoolSize, size_pool
+from taskworker_classifyimage.cluster.session import import_ray, join_cluster
+from taskworker_classifyimage.cluster.sources import ClusterSources
+from taskworker_classifyimage.commands.engine import FolderTask
+from taskworker_classifyimage.commands.parts import model_options
+from taskworker_classifyimage.commands.progress import describe_end, show_in_thread
+from taskworker_classifyimage.errors import ConfigError, ExitCode, printable
+from taskworker_classifyimage.local.filters import Filters
+from taskworker_classifyimage.local.progress import Progress
+from taskworker_classifyimage.local.walk import Walk
+from taskworker_classifyimage.settings.areas import Cluster
+from taskworker_classifyimage.words import counted
+
+#: Pictures of a partition: some seconds of an actor, and a file of Parquet of a useful size.
+_PARTITION: Final = 1000
+#: Flags of `classify` that say how a file on this machine is written, or need all rows here.
+_LOCAL_ONLY: Final = (
+    "format",
+    "update",
+    "lean",
+    "excel",
+    "sha256",
+    "failed",
+    "sidecar",
+)
+
+
+class RayEngine:
+    """Classifies on the machines of a cluster."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        """Starts nothing."""
+        self._cluster = cluster
+
+    def classify(self, task: FolderTask) -> int:
+        """See `Engine`."""
+        destination = _check(task)
+        ray = import_ray(self._cluster.ray_address)
+        outputs, settings = task.outputs, task.settings
+        filters = Filters(task.files.include, task.files.exclude, task.files.all)
+        progress = Progress(filters)
+        talk = _Talk(progress, is_quiet=settings.general.quiet)
+        run = FolderRun(destination, progress)
+        walk = Walk(filters, task.files.sort, talk.tell_unreadable, run.written_paths)
+        sources = ClusterSources(task.paths, walk, task.files.files_from)
+        sources.check()
+        with run.opened(resumes=outputs.resume, overwrites=outputs.overwrite) as there:
+            if there:
+                talk.tell(f"{there:,} files are there already")
+            with join_cluster(ray, self._cluster.ray_address):
+                nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+                size = size_pool(nodes, self._cluster, settings.models.device)
+                model = _make_model_job(task, size)
+                facts = make_facts(ray, size, model)
+                named = {"folder": model.folder, "paths": list(task.paths)}
+                run.begin({**facts, **named}, resumes=outputs.resume)
+                talk.tell(f"{counted(size.most, 'actor')} of {counted(size.cpus, 'CPU')}")
+                start_s = time.monotonic()
+                with show_in_thread(progress, is_quiet=settings.general.quiet):
+                    run.list_files(
+                        sources, outputs.partition_size or _PARTITION, resumes=outputs.resume
+                    )
+                    run.classify(ray, size, model, remembers=not outputs.no_dedup)
+        talk.tell(describe_end(progress, time.monotonic() - start_s))
+        if run.is_stopped:
+            talk.tell(f"stopped; {destination} keeps what is done: go on with --resume")
+            return ExitCode.FORCED
+        is_failed = run.counts.failed or (outputs.strict and run.counts.no_picture)
+        return ExitCode.FAILED if is_failed or progress.unreadable else ExitCode.DONE
+
+
+class _Talk:
+    """Lines for people on standard error."""
+
+    def __init__(self, progress: Progress, *, is_quiet: bool) -> None:
+        self._progress = progress
+        self._is_quiet = is_quiet
+
+    def tell(self, text: str) -> None:
+        if not self._is_quiet:
+            print(text, file=sys.stderr, flush=True)
+
+    def tell_unreadable(self, folder: str, reason: str) -> None:
+        self._progress.unreadable.append(folder)
+        self.tell(f"folder {printable(folder)} cannot be read: {reason}")
+
+
+def _check(task: FolderTask) -> str:
+    """The folder that is written into.
+
+    Raises:
+        ConfigError: flags do not go together.
+    """
+    outputs, files = task.outputs, task.files
+    if len(outputs.output) != 1:
+        raise ConfigError("--engine ray needs one --output, a folder for files of Parquet")
+    unfit = [name for name in _LOCAL_ONLY if getattr(outputs, name)]
+    unfit += [name for name in ("vics", "archives") if getattr(files, name)]
+    unfit += ["category"] if task.answers.category else []
+    unfit += ["rows"] if outputs.rows != "pictures" else []
+    if unfit:
+        raise ConfigError(f"--{unfit[0]} does not go with --engine ray, which writes Parquet alone")
+    if outputs.resume and outputs.overwrite:
+        raise ConfigError("--resume keeps what --overwrite deletes: choose one of them")
+    return outputs.output[0]
+
+
+def _make_model_job(task: FolderTask, size: PoolSize) -> ModelJob:
+    models, decoding = task.settings.models, task.settings.decoding
+    return ModelJob(
+        version=__version__,
+        folder=str(Path.cwd()),
+        model=models.model[0],
+        device=models.device,
+        options=model_options(models.files, models.preprocessing),
+        cpus=size.cpus,
+        has_gpu=size.gpus > 0,
+        decoder_processes=decoding.decoder_processes,
+        decode_timeout=decoding.decode_timeout,
+        state=decoding.state_folder(),
+        request=task.answers.request(),
+    )
