@@ -4,7 +4,8 @@ tf2onnx converts them to ONNX, with some help where it does not know Keras or Te
 """
 
 import re
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from difflib import get_close_matches
@@ -14,8 +15,8 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
-from taskworker_classifyimage.classify.base import Images
 from taskworker_classifyimage.classify.keras.model import find_keras_model
 from taskworker_classifyimage.classify.keras.networks import keras_networks
 from taskworker_classifyimage.classify.keras.tensorflow_import import (
@@ -27,6 +28,13 @@ from taskworker_classifyimage.classify.model_pack import Triple
 from taskworker_classifyimage.classify.options import ModelOptions
 from taskworker_classifyimage.errors import ConfigError, ModelError, one_line, pip_install
 from taskworker_classifyimage.packing.graph import simplify
+from taskworker_classifyimage.packing.keras_config import (
+    KerasConfig,
+    has_layer,
+    mended_copy,
+    read_config,
+    refuse_code,
+)
 from taskworker_classifyimage.packing.libraries import import_library, quiet_libraries
 from taskworker_classifyimage.packing.network import (
     SCALINGS,
@@ -37,7 +45,9 @@ from taskworker_classifyimage.packing.network import (
     name_after,
 )
 from taskworker_classifyimage.packing.source import Source
-from taskworker_classifyimage.packing.source_files import SourceFiles
+from taskworker_classifyimage.packing.source_files import SourceFiles, read_labels
+
+PrepareImages = Callable[[Sequence[Image.Image]], npt.NDArray[np.float32]]
 
 #: Before, a model file could run code or read other files in spite of `safe_mode`: CVE-2025-9905,
 #: CVE-2026-1462, CVE-2026-1669 and what github.com/keras-team/keras/issues/23055 lists.
@@ -74,7 +84,7 @@ def open_keras_name(name: str, options: PackOptions, models: ModelOptions) -> Ne
             source=f"{origin}, SHA-256 {model.sha256[:12]}...; Keras {keras.__version__}",
             input=options.input_spec(model.input.size, model.input.crop, model.input.resize),
             onnx=_export(tensorflow, built, network.size, prepare),
-            scores=_make_scores(built, prepare),
+            scores=_make_scores(built, lambda images: prepare(images.astype(np.float32))),
         )
     if not is_published:
         return packed
@@ -82,31 +92,39 @@ def open_keras_name(name: str, options: PackOptions, models: ModelOptions) -> Ne
 
 
 def recognise_keras(files: SourceFiles) -> Source | None:
-    """A whole model in a file of Keras, which says nothing about itself but its input's shape."""
+    """A whole model in a file of Keras."""
     path = files.find("*.keras", "*.h5", "*.hdf5")
     if path is None:
         return None
-    return Source("Keras file", PackOptions(), partial(open_keras_file, path))
+    config = read_config(path)
+    if config is None and files.file is None:
+        # Weights alone, beside a network of another kind.
+        return None
+    says = PackOptions(classes=read_labels(files))
+    if config is not None and has_layer(config, "Rescaling"):
+        says = replace(says, scaling=SCALINGS["none"])
+    return Source("Keras file", says, partial(open_keras_file, path))
 
 
-def open_keras_file(path: Path, options: PackOptions) -> Network:
+def open_keras_file(
+    path: Path, options: PackOptions, prepare_images: PrepareImages | None = None
+) -> Network:
     """Opens a whole model in a `.keras` or `.h5` file, as data: code in it is refused.
+
+    Args:
+        path: of the file.
+        options: how the model wants its pictures.
+        prepare_images: the preprocessing of whoever made the file: RGB images of any size to what
+            the model takes.
 
     Raises:
         ConfigError: Keras is too old, or the options do not say how the model wants its pictures.
         ModelError: TensorFlow is not there, or it is no model that a pack can hold.
     """
+    config = read_config(path)
     with quiet_libraries():
         tensorflow, keras = _import_tensorflow()
-        if tuple(map(int, re.findall(r"\d+", keras.__version__)[:3])) < _SAFE_KERAS:
-            raise ConfigError(
-                f"Keras {keras.__version__} may run code that is hidden in a file: "
-                f"{pip_install('keras>=' + '.'.join(map(str, _SAFE_KERAS)))}"
-            )
-        try:
-            model = keras.saving.load_model(path, compile=False, safe_mode=True)
-        except Exception as err:
-            raise ModelError(f"{path} cannot be loaded: {one_line(err)}") from err
+        model = load_model(path, config, keras)
         size = options.choose_size(_read_side(path, model))
         prepare = _make_scaling(options.require_scaling(), is_bgr=options.colours == "BGR")
         return Network(
@@ -114,8 +132,32 @@ def open_keras_file(path: Path, options: PackOptions) -> Network:
             source=f"{path.name}, a local file; Keras {keras.__version__}",
             input=options.input_spec(size),
             onnx=_export(tensorflow, model, size, prepare),
-            scores=_make_scores(model, prepare),
+            scores=_make_scores(model, lambda images: prepare(images.astype(np.float32))),
+            scores_of_images=prepare_images and _make_scores(model, prepare_images),
         )
+
+
+def load_model(path: Path, config: KerasConfig | None, keras: Any) -> Any:
+    """The model of a file, which is inspected first; what Keras 2 wrote is put right in a copy.
+
+    Raises:
+        ConfigError: Keras is too old.
+        ModelError: there is code in it, or it is no model that Keras 3 knows.
+    """
+    if tuple(map(int, re.findall(r"\d+", keras.__version__)[:3])) < _SAFE_KERAS:
+        raise ConfigError(
+            f"Keras {keras.__version__} may run code that is hidden in a file: "
+            f"{pip_install('keras>=' + '.'.join(map(str, _SAFE_KERAS)))}"
+        )
+    if config is None:
+        raise ModelError(f"{path} has weights alone: save the whole model, or pack it by its name")
+    refuse_code(config, path, keras)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
+        try:
+            sound = mended_copy(config, path, Path(temporary)) if config.is_of_keras_2 else path
+            return keras.saving.load_model(sound, compile=False, safe_mode=True)
+        except Exception as err:
+            raise ModelError(f"{path} cannot be loaded: {one_line(err)}") from err
 
 
 def _import_tensorflow() -> tuple[Any, Any]:
@@ -149,12 +191,12 @@ def _to_constant(triple: Triple) -> npt.NDArray[np.float32]:
     return np.array(triple[0] if len(set(triple)) == 1 else triple, np.float32)
 
 
-def _make_scores(model: Any, prepare: Callable[[Any], Any]) -> Callable[[Images], Scores]:
-    """The network's own answer, with its preprocessing on NumPy arrays."""
+def _make_scores(model: Any, prepare: Callable[[Any], Any]) -> Callable[[Any], Scores]:
+    """The network's own answer to what `prepare` takes, which makes NumPy arrays."""
 
-    def scores(images: Images) -> Scores:
+    def scores(images: Any) -> Scores:
         with quiet_libraries():
-            return np.asarray(model(prepare(images.astype(np.float32)), training=False))
+            return np.asarray(model(prepare(images), training=False))
 
     return scores
 

@@ -14,13 +14,15 @@ from taskworker_classifyimage.packing.onnx_source import recognise_onnx
 from taskworker_classifyimage.packing.pickles import refuse_pickle, refuse_pickles
 from taskworker_classifyimage.packing.source import Source
 from taskworker_classifyimage.packing.source_files import SourceFiles
+from taskworker_classifyimage.packing.teachable_machine import recognise_teachable_machine
 from taskworker_classifyimage.packing.ultralytics_source import recognise_ultralytics
 
 #: Those that say more about themselves come first.
 _KINDS: Final[tuple[Callable[[SourceFiles], Source | None], ...]] = (
-    recognise_keras,
+    recognise_teachable_machine,
     recognise_ultralytics,
     recognise_custom_vision,
+    recognise_keras,
     recognise_onnx,
 )
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from taskworker_classifyimage.classify.base import OwnClasses
+from taskworker_classifyimage.classify.class_lines import read_class_lines
 from taskworker_classifyimage.classify.model_pack import (
     DESCRIPTION_LIMIT_BYTES,
     MODEL_LIMIT_BYTES,
@@ -62,6 +64,16 @@ def read_small(path: Path) -> bytes:
         ModelError: it cannot be read, or has more than 4 MiB.
     """
     return read_member(path.parent, path.name, DESCRIPTION_LIMIT_BYTES)
+
+
+def read_labels(files: SourceFiles) -> OwnClasses | None:
+    """The classes in `labels.txt`, in which most tools put them; None if there is none.
+
+    Raises:
+        ModelError: it is not a class a line.
+    """
+    path = files.beside("labels.txt")
+    return None if path is None else read_class_lines(read_small(path), str(path))
 
 
 @contextmanager

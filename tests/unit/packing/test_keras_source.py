@@ -1,3 +1,4 @@
+import json
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -8,9 +9,10 @@ import onnx
 import pytest
 
 from support.clean_process import without_libraries
+from support.keras_2_files import layer, save_transfer_learning, sequential
 from support.keras_files import keras, skip_without_tensorflow
 from taskworker_classifyimage.classify.base import OwnClasses
-from taskworker_classifyimage.errors import ModelError
+from taskworker_classifyimage.errors import ConfigError, ModelError
 from taskworker_classifyimage.input_spec import InputSpec
 from taskworker_classifyimage.packing import make_pack
 from taskworker_classifyimage.packing.comparison import load_pictures
@@ -123,7 +125,7 @@ def test_code_in_a_model_file_is_refused_and_not_run(tmp_path: Path, suffix: str
         model.save(path)
     (tmp_path / "has-run").rmdir()
     options = PackOptions(classes=CLASSES, scaling=SCALINGS["none"])
-    with pytest.raises(ModelError, match=r"cannot be loaded: .*Lambda") as caught:
+    with pytest.raises(ModelError, match=r"has code in it \(Lambda\)") as caught:
         make_pack(str(path), tmp_path / "pack", options, [])
     assert "\n" not in str(caught.value)
     assert [each.name for each in tmp_path.iterdir()] == [path.name]
@@ -139,7 +141,7 @@ def test_what_is_no_model_file_is_refused(tmp_path: Path, suffix: str) -> None:
         make_pack(str(path), tmp_path / "pack", options, [])
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("config.json", '{"module": "os", "class_name": "system", "config": "id"}')
-    with pytest.raises(ModelError, match="cannot be loaded"):
+    with pytest.raises(ModelError, match=r"cannot be loaded|has a system, which Keras"):
         make_pack(str(path), tmp_path / "pack", options, [])
 
 
@@ -151,3 +153,51 @@ def test_a_model_of_something_else_than_pictures_is_refused(tmp_path: Path) -> N
         keras().Sequential([layers.Input((20,)), layers.Dense(3)]).save(path)
     with pytest.raises(ModelError, match=r"takes \(None, 20\), not square pictures"):
         make_pack(str(path), tmp_path / "pack", PackOptions(), [])
+
+
+def test_what_keras_3_does_not_know_of_keras_2_is_put_right(tmp_path: Path) -> None:
+    """In a copy; the file's scaling is inside, so it needs no flag, and one would be wrong."""
+    path = tmp_path / "ours.h5"
+    network = save_transfer_learning(path, SIDE)
+    content = path.read_bytes()
+    made = make_pack(str(path), tmp_path / "pack", PackOptions(classes=CLASSES))
+    assert made.largest < 1e-5
+    found = without_libraries(tmp_path / "pack", PICTURES)
+    expected = answers(network, PICTURES)
+    assert np.ptp(expected, axis=0).max() > 0.1, "the network tells no pictures apart"
+    assert np.abs(found - expected).max() < 1e-5
+    assert path.read_bytes() == content
+    signed = PackOptions(classes=CLASSES, scaling=SCALINGS["signed"])
+    with pytest.raises(ConfigError, match="--scaling: Keras file says none"):
+        make_pack(str(path), tmp_path / "other", signed)
+
+
+@pytest.mark.parametrize("version", ["2.4.0", "3.15.0"])
+@pytest.mark.parametrize(
+    ("kind", "module", "problem"),
+    [
+        ("Lambda", None, r"has code in it \(Lambda\)"),
+        ("TFSMLayer", "keras.layers", r"has code in it \(TFSMLayer\)"),
+        ("TFOpLambda", None, "has a TFOpLambda, which Keras 3"),
+        ("LayerScale", None, "has a LayerScale, which Keras 3"),
+        ("ReLU", "os", "has a ReLU, which Keras 3"),
+        ("deserialize", "keras.layers", "has a deserialize, which Keras 3"),
+    ],
+)
+def test_layers_that_are_not_kerass_own_are_refused_before_loading(
+    tmp_path: Path, version: str, kind: str, module: str | None, problem: str
+) -> None:
+    """By name, in files of Keras 2, whose loader ran them, and of Keras 3."""
+    import h5py  # noqa: PLC0415 - comes with TensorFlow
+
+    path = tmp_path / "evil.h5"
+    inside = layer("InputLayer", "in", batch_input_shape=[None, 8, 8, 3])
+    evil = layer(kind, "evil") | ({} if module is None else {"module": module})
+    with h5py.File(path, "w") as file:
+        file.attrs["model_config"] = json.dumps(sequential("all", inside, sequential("s", evil)))
+        file.attrs["keras_version"] = version
+    options = PackOptions(classes=CLASSES, scaling=SCALINGS["none"])
+    with pytest.raises(ModelError, match=problem) as caught:
+        make_pack(str(path), tmp_path / "pack", options)
+    assert "\n" not in str(caught.value)
+    assert [each.name for each in tmp_path.iterdir()] == ["evil.h5"]
