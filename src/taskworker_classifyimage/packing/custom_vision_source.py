@@ -23,7 +23,7 @@ from taskworker_classifyimage.packing.onnx_reading import read_facts_of
 from taskworker_classifyimage.packing.onnx_source import open_onnx
 from taskworker_classifyimage.packing.own_preprocessing import cut_square, stretch
 from taskworker_classifyimage.packing.source import Source
-from taskworker_classifyimage.packing.source_files import SourceFiles, read_small
+from taskworker_classifyimage.packing.source_files import SourceFiles, read_small, read_table
 
 _WHAT: Final = "Custom Vision export"
 _MANIFEST: Final = "cvexport.manifest"
@@ -38,7 +38,7 @@ def recognise_custom_vision(files: SourceFiles) -> Source | None:
     Raises:
         ModelError: it is for another task, for another library, or a file of it is damaged.
     """
-    path, manifest = files.find("*.onnx"), _read_json(files, _MANIFEST)
+    path, manifest = files.find("*.onnx"), read_table(files.folder / _MANIFEST)
     if manifest.get("DomainType") == "ObjectDetection":
         raise ModelError(f"{files.given} is a Custom Vision export for object detection")
     if path is None:
@@ -52,7 +52,7 @@ def recognise_custom_vision(files: SourceFiles) -> Source | None:
     if "ExporterVersion" not in manifest and _COLOURS not in known:
         return None
     # What the ONNX file says itself is right where they differ.
-    facts = {**_read_json(files, "metadata_properties.json"), **known}
+    facts = {**read_table(files.folder / "metadata_properties.json"), **known}
     is_normalised = _is_normalised(facts)
     says = PackOptions(
         name=name_after(files.given),
@@ -88,19 +88,6 @@ def _cut(
     if crop == "none":
         return stretch(image, side, Image.Resampling.BILINEAR)
     return cut_square(image, side, Image.Resampling.BILINEAR, round(side / (crop or 1.0)))
-
-
-def _read_json(files: SourceFiles, name: str) -> dict[str, Any]:
-    path = files.beside(name)
-    if path is None:
-        return {}
-    try:
-        table = json.loads(read_small(path))
-    except (ValueError, RecursionError) as err:
-        raise ModelError(f"{path} is not valid JSON: {err}") from None
-    if not isinstance(table, dict):
-        raise ModelError(f"{path} is not a table")
-    return table
 
 
 def _read_labels(files: SourceFiles, manifest: Mapping[str, Any]) -> OwnClasses | None:

@@ -16,7 +16,7 @@ from taskworker_classifyimage.errors import ModelError, one_line
 from taskworker_classifyimage.packing.network import Network, PackOptions, Scores, name_after
 from taskworker_classifyimage.packing.onnx_changes import OnnxNetwork
 from taskworker_classifyimage.packing.source import Source
-from taskworker_classifyimage.packing.source_files import SourceFiles
+from taskworker_classifyimage.packing.source_files import SourceFiles, read_labels
 
 #: Names of operators on whole numbers of 8 bits, and of those that convert to and from them.
 _OF_INTEGERS: Final = (b"QLinear", b"MatMulInteger", b"ConvInteger")
@@ -32,14 +32,21 @@ Prepare = Callable[[Image.Image, int], npt.NDArray[np.float32]]
 
 
 def recognise_onnx(files: SourceFiles) -> Source | None:
-    """An ONNX file, which says nothing about itself but the shape of its input."""
+    """An ONNX file, which says nothing about itself but the shape of its input.
+
+    Its classes may be in `labels.txt` beside it.
+    """
     path = files.find("*.onnx")
     if path is None:
         return None
-    return Source("ONNX file", PackOptions(), partial(open_onnx, path))
+    return Source("ONNX file", PackOptions(classes=read_labels(files)), partial(open_onnx, path))
 
 
-def open_onnx(path: Path, options: PackOptions, prepare: Prepare | None = None) -> Network:
+def open_onnx(
+    path: Path,
+    options: PackOptions,
+    prepare: Prepare | None = None,
+) -> Network:
     """Opens an ONNX file; its own answers are those of ONNX Runtime without optimisations.
 
     A network for one picture at a time, of float16, or with a map of scores is changed so that a

@@ -9,6 +9,7 @@ from typing import Final
 
 from taskworker_classifyimage.errors import ConfigError
 from taskworker_classifyimage.packing.custom_vision_source import recognise_custom_vision
+from taskworker_classifyimage.packing.hugging_face_source import recognise_hugging_face
 from taskworker_classifyimage.packing.keras_source import recognise_keras
 from taskworker_classifyimage.packing.onnx_source import recognise_onnx
 from taskworker_classifyimage.packing.pickles import refuse_pickle, refuse_pickles
@@ -19,9 +20,10 @@ from taskworker_classifyimage.packing.ultralytics_source import recognise_ultral
 
 #: Those that say more about themselves come first.
 _KINDS: Final[tuple[Callable[[SourceFiles], Source | None], ...]] = (
-    recognise_teachable_machine,
     recognise_ultralytics,
     recognise_custom_vision,
+    recognise_hugging_face,
+    recognise_teachable_machine,
     recognise_keras,
     recognise_onnx,
 )

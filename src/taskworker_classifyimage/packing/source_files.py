@@ -1,12 +1,13 @@
 """The files of a source: a folder, a zip, or one file and what lies beside it."""
 
+import json
 import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Any, Final
 
 from taskworker_classifyimage.classify.base import OwnClasses
 from taskworker_classifyimage.classify.class_lines import read_class_lines
@@ -74,6 +75,23 @@ def read_labels(files: SourceFiles) -> OwnClasses | None:
     """
     path = files.beside("labels.txt")
     return None if path is None else read_class_lines(read_small(path), str(path))
+
+
+def read_table(path: Path) -> dict[str, Any]:
+    """The table in a JSON file that describes a network; empty if there is no such file.
+
+    Raises:
+        ModelError: it cannot be read, or is no table.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        table = json.loads(read_small(path))
+    except (ValueError, RecursionError) as err:
+        raise ModelError(f"{path} is not valid JSON: {err}") from None
+    if not isinstance(table, dict):
+        raise ModelError(f"{path} is not a table")
+    return table
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """Networks of timm, with the input that timm describes for them."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, Final, get_args
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from taskworker_classifyimage.classify.base import Images, OwnClasses
 from taskworker_classifyimage.classify.options import ModelOptions
@@ -35,18 +37,74 @@ def open_timm(name: str, options: PackOptions, models: ModelOptions) -> Network:
         ModelError: it is no network that a pack can hold.
     """
     options.refuse(f"timm knows it for {name}", "size", "scaling", "colours")
-    # The libraries read these when they are imported.
-    os.environ.update(_ENVIRONMENT)
     if models.offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
+    with _libraries() as (torch, timm):
+        _check_name(timm, name)
+        model = _create(timm, name, options).eval()
+        cfg: Mapping[str, Any] = model.pretrained_cfg
+        origin = _describe_origin(cfg, options.weights)
+        network = _describe((torch, timm), name, model, cfg, options, origin)
+        if options.weights is not None:
+            return network
+        licence = cfg.get("license") or network.licence
+        return replace(network, licence=licence, classes=_read_classes(timm, cfg))
+
+
+def open_timm_folder(weights: Path, config: Mapping[str, Any], options: PackOptions) -> Network:
+    """Opens a network of timm whose weights and description are files.
+
+    Args:
+        weights: a safetensors file.
+        config: `config.json` beside it, which names timm's architecture.
+        options: what is known of it.
+
+    Raises:
+        ConfigError: timm is missing, or has no such architecture.
+        ModelError: it is no network that a pack can hold.
+    """
+    name = str(config["architecture"])
+    options.refuse(f"{weights.parent.name} says it", "size", "scaling", "colours")
+    more, stated = config.get("model_args") or {}, config.get("pretrained_cfg") or {}
+    with _libraries() as (torch, timm):
+        _check_name(timm, name)
+        try:
+            loaded = import_library("safetensors.torch", _EXTRA).load_file(weights)
+            sizes = {"num_classes": config["num_classes"]} if "num_classes" in config else {}
+            model = timm.create_model(name, pretrained=False, exportable=True, **sizes, **more)
+            model.load_state_dict(loaded)
+        except Exception as err:
+            raise ModelError(f"{weights} does not fit {name}: {one_line(err)}") from err
+        cfg = {**model.pretrained_cfg, **stated}
+        return _describe((torch, timm), name, model.eval(), cfg, options, weights.name)
+
+
+@contextmanager
+def _libraries() -> Iterator[tuple[Any, Any]]:
+    """Torch and timm, quiet and exact."""
+    # The libraries read these when they are imported.
+    os.environ.update(_ENVIRONMENT)
     with quiet_libraries():
         torch, timm = import_library("torch", _EXTRA), import_library("timm", _EXTRA)
         torch.set_float32_matmul_precision("highest")
-        if not timm.is_model(name):
-            near = ", ".join(get_close_matches(name, timm.list_models(), n=5))
-            raise ConfigError(f"timm has no network {name!r}" + (near and f"; it has {near}"))
-        model = _create(timm, name, options).eval()
-    cfg: Mapping[str, Any] = model.pretrained_cfg
+        yield torch, timm
+
+
+def _check_name(timm: Any, name: str) -> None:
+    if not timm.is_model(name):
+        near = ", ".join(get_close_matches(name, timm.list_models(), n=5))
+        raise ConfigError(f"timm has no network {name!r}" + (near and f"; it has {near}"))
+
+
+def _describe(
+    libraries: tuple[Any, Any],
+    name: str,
+    model: Any,
+    cfg: Mapping[str, Any],
+    options: PackOptions,
+    origin: str,
+) -> Network:
+    torch, timm = libraries
     size = _read_side(name, cfg["input_size"])
     resize: Any = cfg.get("interpolation")
     if resize not in get_args(Resize):
@@ -58,17 +116,23 @@ def open_timm(name: str, options: PackOptions, models: ModelOptions) -> Network:
         with quiet_libraries(), torch.no_grad():
             return np.asarray(model(torch.from_numpy(scaled.transpose(0, 3, 1, 2))))
 
-    network = Network(
+    # Where the user wants another crop, timm's own is no measure.
+    is_changed = options.crop is not None or options.resize is not None
+    stated = timm.data.resolve_data_config(pretrained_cfg=dict(cfg), verbose=False)
+    transform = timm.data.create_transform(**stated)
+
+    def scores_of_images(images: Sequence[Image.Image]) -> Scores:
+        with quiet_libraries(), torch.no_grad():
+            return np.asarray(model(torch.stack([transform(image) for image in images])))
+
+    return Network(
         name=name,
-        source=f"timm {timm.__version__}: {name}, {_describe_origin(cfg, options.weights)}",
+        source=f"timm {timm.__version__}: {name}, {origin}",
         input=options.input_spec(size, _read_crop(name, cfg, options), resize),
         onnx=_export(torch, model, size, (mean, deviation)),
         scores=scores,
+        scores_of_images=None if is_changed else scores_of_images,
     )
-    if options.weights is not None:
-        return network
-    licence = cfg.get("license") or network.licence
-    return replace(network, licence=licence, classes=_read_classes(timm, cfg))
 
 
 def _create(timm: Any, name: str, options: PackOptions) -> Any:

@@ -1,3 +1,4 @@
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from support.clean_process import without_libraries
 from support.timm_networks import save, seeded_network, skip_without_timm, timm
 from taskworker_classifyimage.classify.base import OwnClasses
 from taskworker_classifyimage.classify.description import read_pack
+from taskworker_classifyimage.classify.labels import labels_of
 from taskworker_classifyimage.errors import ConfigError, ModelError
 from taskworker_classifyimage.input_spec import InputSpec
 from taskworker_classifyimage.packing import make_pack
@@ -65,6 +67,37 @@ def test_own_weights_have_own_classes(tmp_path: Path) -> None:
     pictures = load_pictures(pack.input, []).pixels
     found = without_libraries(tmp_path / "pack.zip", pictures)
     assert np.abs(found - answers(model, pictures)).max() < 1e-4
+
+
+def test_a_folder_of_the_hub_says_all_about_itself(tmp_path: Path) -> None:
+    """Safetensors and a table, with timm's own preprocessing from the files on; no download."""
+    folder = tmp_path / "hub"
+    folder.mkdir()
+    model = seeded_network("resnet10t", SMALL, num_classes=3)
+    save(model, folder / "model.safetensors")
+    stated = {"input_size": [3, 96, 96], "crop_pct": 0.9, "interpolation": "bilinear"}
+    config = {
+        "architecture": "resnet10t",
+        "num_classes": 3,
+        "label_names": ["cup", "n01440764", "fork"],
+        "label_descriptions": {"cup": "a cup", "fork": "a fork"},
+        "pretrained_cfg": {**stated, "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]},
+    }
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    compared = make_pack(str(folder), tmp_path / "pack", PackOptions())
+    assert compared.remarks == ("Taken for: Hugging Face folder of timm.",)
+    assert compared.from_files is not None
+    assert compared.largest < 1e-4
+    pack = read_pack(tmp_path / "pack")
+    assert (pack.input.size, pack.input.crop, pack.input.resize) == (96, 0.9, "bilinear")
+    assert pack.classes is not None
+    assert pack.classes.ids == ("cup", "n01440764", "fork")
+    assert labels_of(pack).names("en") == {"cup": "a cup", "n01440764": "tench", "fork": "a fork"}
+    (folder / "config.json").write_text(json.dumps({**config, "num_classes": 4}), encoding="utf-8")
+    with pytest.raises(ModelError, match=r"model\.safetensors does not fit resnet10t") as caught:
+        make_pack(str(folder), tmp_path / "other", PackOptions())
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "other").exists()
 
 
 def test_what_timm_does_not_have_is_refused(tmp_path: Path) -> None:
