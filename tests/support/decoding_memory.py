@@ -19,8 +19,8 @@ from taskworker_classifyimage.input_spec import InputSpec
 from taskworker_classifyimage.machine import return_freed_memory
 
 _SPEC: Final = InputSpec(260, crop=0.875)
-#: About a megapixel: enough to outweigh what a library takes for itself.
-_WIDTH: Final = 1200
+#: About half a megapixel: enough to outweigh what a library takes for itself.
+_WIDTH: Final = 850
 
 
 def main() -> None:
