@@ -41,11 +41,18 @@ class RayCluster:
 
     def kill_node(self) -> None:
         """Kills all processes of the node that came last, and waits until they are gone."""
+        self._ask("kill")
+
+    def add_node(self) -> None:
+        """Starts another node."""
+        self._ask("add")
+
+    def _ask(self, what: str) -> None:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write("kill\n")
+        self._process.stdin.write(f"{what}\n")
         self._process.stdin.flush()
-        assert self._process.stdout.readline() == "killed\n"
+        assert self._process.stdout.readline() == f"{what}\n"
 
 
 @contextmanager
@@ -82,9 +89,12 @@ def _serve(nodes: int) -> None:
     cluster = cluster_utils.Cluster(initialize_head=True, head_node_args=head)
     others = [cluster.add_node(**more) for _ in range(nodes - 1)]
     print(cluster.address, flush=True)
-    for _ in sys.stdin:
-        cluster.remove_node(others.pop(), allow_graceful=False)
-        print("killed", flush=True)
+    for asked in sys.stdin:
+        if asked == "add\n":
+            others.append(cluster.add_node(**more))
+        else:
+            cluster.remove_node(others.pop(), allow_graceful=False)
+        print(asked, end="", flush=True)
     cluster.shutdown()
 
 

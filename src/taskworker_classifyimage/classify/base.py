@@ -71,12 +71,12 @@ class Model:
         return ILSVRC2012_CLASSES if self.classes is None else len(self.classes.ids)
 
 
-class Classifier(Protocol):
-    """A loaded network. Its methods may be called from several threads at once."""
+class Loaded(Protocol):
+    """A model that is loaded, here or on another machine."""
 
     @property
     def model(self) -> Model:
-        """The model that is loaded."""
+        """The model."""
 
     @property
     def library(self) -> str:
@@ -84,7 +84,11 @@ class Classifier(Protocol):
 
     @property
     def device(self) -> str:
-        """The device that runs the network, such as "cpu"."""
+        """The device that runs it, such as "cpu"."""
+
+
+class Classifier(Loaded, Protocol):
+    """A loaded network. Its methods may be called from several threads at once."""
 
     @property
     def threads(self) -> int:

@@ -22,11 +22,9 @@ from filelock import FileLock, Timeout
 
 from taskworker_classifyimage.cluster.files import Folder, explain, open_file
 from taskworker_classifyimage.cluster.partition import (
-    ModelJob,
     PartitionClassifier,
     PartitionJob,
     describe_counts,
-    describe_model,
 )
 from taskworker_classifyimage.cluster.plan import Plan, part_name
 from taskworker_classifyimage.cluster.pool_size import PoolSize
@@ -51,6 +49,8 @@ class FolderRun:
     """One run into a folder.
 
     Attributes:
+        address: of the folder, absolute.
+        facts: what is true of the whole run.
         counts: how many files have which code, also by earlier runs.
         is_stopped: whether a signal has ended it.
     """
@@ -60,15 +60,16 @@ class FolderRun:
         self.counts = Counts()
         self.is_stopped = False
         self._folder = Folder(destination)
+        self.address = self._folder.address
         self._plan = Plan(self._folder)
         self._progress = progress
-        self._facts: dict[str, object] = {}
+        self.facts: dict[str, object] = {}
         self._stack = ExitStack()
 
     @property
     def written_paths(self) -> frozenset[str]:
         """The absolute paths that the run writes, which are no sources."""
-        return frozenset([self._folder.address] if self._folder.is_local else [])
+        return frozenset([self.address] if self._folder.is_local else [])
 
     @contextmanager
     def opened(self, *, resumes: bool, overwrites: bool) -> Iterator[int]:
@@ -86,7 +87,7 @@ class FolderRun:
             done = self._plan.done()
             if not resumes and (done or self._plan.numbers()):
                 raise ConfigError(
-                    f"--output {self._folder.address} has a run already; --overwrite replaces it, "
+                    f"--output {self.address} has a run already; --overwrite replaces it, "
                     "--resume goes on with it"
                 )
             self._folder.remove_unfinished()
@@ -105,11 +106,11 @@ class FolderRun:
             for name in FIXED:
                 if before and before.get(name) != facts.get(name):
                     raise ConfigError(
-                        f"--resume: {self._folder.address} was begun with {name} "
+                        f"--resume: {self.address} was begun with {name} "
                         f"{before.get(name)!r}, this is {facts.get(name)!r}; use the same, or "
                         "another --output"
                     )
-            self._facts = {**before, **facts}
+            self.facts = {**before, **facts}
             self._write_facts()
 
     def list_files(self, sources: ClusterSources, size: int, *, resumes: bool) -> None:
@@ -127,24 +128,21 @@ class FolderRun:
                 seen.close()
             self._progress.reused = self.counts.total()
 
-    def classify(
-        self, ray: ModuleType, size: PoolSize, model: ModelJob, *, remembers: bool
-    ) -> None:
+    def classify(self, ray: ModuleType, size: PoolSize, job: PartitionJob) -> None:
         """Has all partitions done that have no rows yet.
 
         Raises:
             OutputFailed: rows cannot be written.
             ClusterFailed: the cluster does not do it.
         """
-        job = PartitionJob(model, self._folder.address, self._facts, remembers)
         with self._as_output_failed():
             waiting = sorted(set(self._plan.numbers()).difference(self._plan.done()))
         if waiting:
             asyncio.run(self._run(ray, waiting, size, job))
         if not self.is_stopped:
             with self._as_output_failed():
-                self._facts["finished"] = _now()
-                self._facts.update(describe_counts(self.counts))
+                self.facts["finished"] = _now()
+                self.facts.update(describe_counts(self.counts))
                 self._write_facts()
 
     async def _run(
@@ -199,7 +197,7 @@ class FolderRun:
             raise ConfigError(f"{name} is damaged; delete it to have it made again") from None
 
     def _lock(self, stack: ExitStack) -> None:
-        folder = Path(self._folder.address)
+        folder = Path(self.address)
         if folder.exists() and not folder.is_dir():
             raise ConfigError(f"--output {folder} is a file; with --engine ray it is a folder")
         folder.mkdir(parents=True, exist_ok=True)
@@ -211,7 +209,7 @@ class FolderRun:
         stack.callback(_unlock, lock)
 
     def _write_facts(self) -> None:
-        text = json.dumps(self._facts, indent=2, ensure_ascii=False) + "\n"
+        text = json.dumps(self.facts, indent=2, ensure_ascii=False) + "\n"
         self._folder.write(_RUN, text.encode("utf-8", "backslashreplace"))
 
     @contextmanager
@@ -219,19 +217,8 @@ class FolderRun:
         try:
             yield
         except OSError as err:
-            where = str(err.filename or self._folder.address)
+            where = str(err.filename or self.address)
             raise OutputFailed(f"{where}: {explain(err)}") from None
-
-
-def make_facts(ray: ModuleType, size: PoolSize, model: ModelJob) -> dict[str, object]:
-    """What an actor says about the model.
-
-    Raises:
-        UserError: it cannot be loaded there.
-    """
-    describe = ray.remote(num_cpus=size.cpus, num_gpus=size.gpus)(describe_model)
-    facts: dict[str, object] = ray.get(describe.remote(model))
-    return facts
 
 
 def _start(

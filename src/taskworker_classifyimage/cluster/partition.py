@@ -3,19 +3,13 @@
 import asyncio
 import io
 import json
-import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
-from taskworker_classifyimage import __version__
-from taskworker_classifyimage.classify.device import Device
-from taskworker_classifyimage.classify.loader import load_classifier
-from taskworker_classifyimage.classify.options import ModelOptions
 from taskworker_classifyimage.cluster.files import (
     Folder,
     explain,
@@ -23,17 +17,15 @@ from taskworker_classifyimage.cluster.files import (
     look_at,
     open_picture,
 )
+from taskworker_classifyimage.cluster.models import LoadedModel, ModelJob, open_models
 from taskworker_classifyimage.cluster.plan import Plan, part_name
-from taskworker_classifyimage.errors import ConfigError, UserError
-from taskworker_classifyimage.local.description import describe_run
-from taskworker_classifyimage.local.engine import LocalEngine, Share
+from taskworker_classifyimage.errors import UserError
+from taskworker_classifyimage.local.engine import LocalEngine
 from taskworker_classifyimage.local.found import Found, facts_of
 from taskworker_classifyimage.local.progress import Counts
 from taskworker_classifyimage.local.rows import Row
 from taskworker_classifyimage.local.run import collect
-from taskworker_classifyimage.machine import return_freed_memory, usable_cores
 from taskworker_classifyimage.outputs import parquet_file
-from taskworker_classifyimage.sandbox.pool import make_pool
 from taskworker_classifyimage.tasks import ClassifyRequest
 
 #: Threads that ask a store for sizes.
@@ -41,57 +33,24 @@ _ASKING: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
-class ModelJob:
-    """How an actor classifies.
-
-    Attributes:
-        version: of this program.
-        folder: that relative paths start from.
-        model, device, options: as for `load_classifier`.
-        cpus: that the actor may use.
-        decoder_processes, decode_timeout, state: as for `make_pool`.
-        request: what is wanted of each picture.
-    """
-
-    version: str
-    folder: str
-    model: str
-    device: Device
-    options: ModelOptions
-    cpus: int
-    has_gpu: bool
-    decoder_processes: int | None
-    decode_timeout: int
-    state: Path | None
-    request: ClassifyRequest
-
-
-@dataclass(frozen=True, slots=True)
 class PartitionJob:
     """What an actor does with a partition.
 
     Attributes:
-        model: how it classifies.
+        models: how it classifies.
+        expected: the model that all other actors have.
+        request: what is wanted of each picture.
         destination: the folder of the run.
         facts: what is true of the whole run.
         remembers: whether equal pictures of a partition are classified once.
     """
 
-    model: ModelJob
+    models: ModelJob
+    expected: LoadedModel
+    request: ClassifyRequest
     destination: str
     facts: Mapping[str, object]
     remembers: bool
-
-
-def describe_model(job: ModelJob) -> dict[str, object]:
-    """Loads the model as an actor does, and says what results depend on.
-
-    Raises:
-        UserError: it cannot be loaded there.
-    """
-    _check(job)
-    classifier = load_classifier(job.model, job.device, job.options)
-    return describe_run(classifier, job.options.preprocessing, job.request)
 
 
 class PartitionClassifier:
@@ -107,7 +66,6 @@ class PartitionClassifier:
         self._problem = ""
         self._loop = asyncio.new_event_loop()
         self._asking = ThreadPoolExecutor(_ASKING, "ask")
-        return_freed_memory()
         try:
             self._engine = self._make_engine()
         except UserError as err:
@@ -129,25 +87,15 @@ class PartitionClassifier:
         return {"number": number, "codes": told, "problem": problem}
 
     def _make_engine(self) -> LocalEngine:
-        job = self._job.model
-        _check(job)
-        cores = usable_cores()
-        processes = min(job.decoder_processes or job.cpus, cores)
-        # Decoders start while the model loads.
-        decoders = make_pool(job.decode_timeout, processes, job.state)
-        decoders.__enter__()
-        classifier = load_classifier(job.model, job.device, job.options)
-        described = describe_run(classifier, job.options.preprocessing, job.request)
-        for name in ("model_sha256", "library", "device"):
-            if described[name] != self._job.facts[name]:
-                raise ConfigError(
-                    f"a node of the cluster has {name} {described[name]!r}, another one "
-                    f"{self._job.facts[name]!r}; install the same on all of them"
-                )
-        threads = classifier.threads if job.has_gpu else min(job.cpus, classifier.threads)
-        share = Share(threads, min(1.0, job.cpus / cores))
-        remembers = self._job.remembers
-        return LocalEngine(classifier, decoders, job.request, remembers=remembers, share=share)
+        job = self._job
+        opened = open_models(job.models, [job.expected])
+        return LocalEngine(
+            opened.classifiers[0],
+            opened.decoders,
+            job.request,
+            remembers=job.remembers,
+            share=opened.share,
+        )
 
     def _do(self, number: int) -> Counts:
         found = self._complete(Plan(self._folder).read(number))
@@ -202,14 +150,3 @@ def _measure(found: Found) -> Found:
         if (entry := look_at(found.path)) is not None:
             return Found(found.path, entry.size_bytes, entry.modified_ns)
     return found
-
-
-def _check(job: ModelJob) -> None:
-    if job.version != __version__:
-        raise ConfigError(
-            f"a node of the cluster has version {__version__} of this program, not {job.version}; "
-            "install the same on all of them"
-        )
-    with suppress(OSError):
-        # Where a node has no such folder, only whole paths and addresses lead anywhere.
-        os.chdir(job.folder)

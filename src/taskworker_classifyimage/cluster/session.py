@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, Final
 
+from taskworker_classifyimage.cluster.models import LoadedModel, ModelJob, describe_models
+from taskworker_classifyimage.cluster.pool_size import PoolSize
 from taskworker_classifyimage.errors import ClusterFailed, ConfigError, extra, one_line
 from taskworker_classifyimage.machine import usable_cores
 
@@ -88,6 +90,17 @@ def join_cluster(ray: ModuleType, address: str | None) -> Iterator[None]:
         ray.shutdown()
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def load_on_node(ray: ModuleType, size: PoolSize, job: ModelJob) -> list[LoadedModel]:
+    """Has a node load the models as its actors will, and say what they are.
+
+    Raises:
+        UserError: they cannot be loaded there.
+    """
+    describe = ray.remote(num_cpus=size.cpus, num_gpus=size.gpus)(describe_models)
+    loaded: list[LoadedModel] = ray.get(describe.remote(job))
+    return loaded
 
 
 @contextmanager

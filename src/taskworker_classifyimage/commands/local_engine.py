@@ -1,16 +1,18 @@
 """The engine on this machine."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
 from taskworker_classifyimage.commands.engine import FolderTask
 from taskworker_classifyimage.commands.parts import decoder_pool
+from taskworker_classifyimage.settings.areas import WorkSettings
 
 if TYPE_CHECKING:
     from taskworker_classifyimage.classify.base import Classifier
     from taskworker_classifyimage.local.run import Engine, Hooks
+    from taskworker_classifyimage.pipeline.task_engine import TaskEngine, Watched
     from taskworker_classifyimage.sandbox.pool import DecoderPool
     from taskworker_classifyimage.tasks import ClassifyRequest
 
@@ -32,6 +34,58 @@ class ThisMachine:
             facts = describe_run(classifier, settings.models.preprocessing, request)
             remembers = not task.outputs.no_dedup
             return job.run(facts, partial(_use_model, classifier, decoders, request, remembers))
+
+    @contextmanager
+    def open_models(self, settings: WorkSettings) -> "Iterator[LocalModels]":
+        """See `Engine`."""
+        with decoder_pool(settings.decoding) as decoders:
+            # Decoder processes start while the models load.
+            from taskworker_classifyimage.classify.loader import load_classifiers  # noqa: PLC0415 - as above
+            from taskworker_classifyimage.commands.parts import model_options  # noqa: PLC0415 - as above
+
+            models = settings.models
+            options = model_options(models.files, models.preprocessing)
+            classifiers = load_classifiers(models.model, models.device, options)
+            decoders.start()
+            yield LocalModels(classifiers, decoders)
+
+
+class LocalModels:
+    """Models that run on this machine; see `Models`."""
+
+    def __init__(self, classifiers: "Sequence[Classifier]", decoders: "DecoderPool") -> None:
+        """Takes decoders that are up."""
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - as above
+
+        self.loaded = classifiers
+        # One more than the device needs, as one thread usually waits for a decoder process.
+        self.threads = 1 + max(classifier.threads for classifier in classifiers)
+        self._pool = decoders
+        self._compute = ThreadPoolExecutor(self.threads, thread_name_prefix="compute")
+
+    @property
+    def decoders(self) -> "Watched":
+        """See `Models`."""
+        return self._pool
+
+    async def start(self) -> "Sequence[TaskEngine]":
+        """See `Models`."""
+        from taskworker_classifyimage.machine import picture_memory_bytes  # noqa: PLC0415 - as above
+        from taskworker_classifyimage.pipeline.engine import ConcurrentEngine, Engine  # noqa: PLC0415 - as above
+        from taskworker_classifyimage.pipeline.memory_budget import MemoryBudget  # noqa: PLC0415 - as above
+
+        # Measured when all is up, so that what the program itself takes does not count.
+        budget = MemoryBudget(picture_memory_bytes(self._pool.processes))
+        return [
+            ConcurrentEngine(Engine(each, self._pool), self._compute, budget)
+            for each in self.loaded
+        ]
+
+    def close(self) -> None:
+        """See `Models`."""
+        # Threads and decoder processes, which may hang, are not waited for.
+        self._pool.close()
+        self._compute.shutdown(wait=False, cancel_futures=True)
 
 
 @asynccontextmanager

@@ -12,8 +12,8 @@ from taskworker_classifyimage.bridge_client.bridge import Bridge
 from taskworker_classifyimage.figures.histogram import Histogram
 from taskworker_classifyimage.figures.work import Failure, Outcome
 from taskworker_classifyimage.pipeline.handle import Handler
+from taskworker_classifyimage.pipeline.task_engine import Watched
 from taskworker_classifyimage.pipeline.timing import Step
-from taskworker_classifyimage.sandbox.pool import DecoderPool
 from taskworker_classifyimage.tasks import Runtime
 from taskworker_classifyimage.worker.slots import Slots
 
@@ -74,7 +74,7 @@ class WorkerView:
         bridge: Bridge,
         handler: Handler,
         slots: Slots,
-        decoders: DecoderPool,
+        decoders: Watched,
         stop: asyncio.Event,
     ) -> None:
         self._bridge = bridge

@@ -6,21 +6,21 @@ from taskworker_classifyimage import REPOSITORY, __version__
 from taskworker_classifyimage.tasks import INDEPENDENT, ClassifyRequest
 
 if TYPE_CHECKING:
-    from taskworker_classifyimage.classify.base import Classifier
+    from taskworker_classifyimage.classify.base import Loaded
 
 
 def describe_run(
-    classifier: "Classifier", preprocessing: str, request: ClassifyRequest
+    loaded: "Loaded", preprocessing: str, request: ClassifyRequest
 ) -> dict[str, object]:
     """The model that is loaded, how pictures are prepared for it, and what is wanted of each."""
-    threshold = classifier.model.threshold
+    threshold = loaded.model.threshold
     return {
-        "library": classifier.library,
-        "model": classifier.model.name,
-        "model_sha256": classifier.model.sha256,
-        "temperature": classifier.model.temperature,
+        "library": loaded.library,
+        "model": loaded.model.name,
+        "model_sha256": loaded.model.sha256,
+        "temperature": loaded.model.temperature,
         "kind": None if threshold is None else INDEPENDENT,
-        "device": classifier.device,
+        "device": loaded.device,
         "preprocessing": preprocessing,
         **describe_request(request, threshold),
     }

@@ -23,8 +23,9 @@ from taskworker_classifyimage.local.remembered import RememberedAnswers
 from taskworker_classifyimage.local.rows import Row
 from taskworker_classifyimage.local.run import Hooks
 from taskworker_classifyimage.machine import picture_memory_bytes
-from taskworker_classifyimage.pipeline.engine import Answer, Engine, sha256_of
+from taskworker_classifyimage.pipeline.engine import Engine, sha256_of
 from taskworker_classifyimage.pipeline.memory_budget import Hold, MemoryBudget
+from taskworker_classifyimage.pipeline.result import Answer
 from taskworker_classifyimage.pipeline.within_memory import WithinMemory
 from taskworker_classifyimage.sandbox.pool import DecoderPool
 from taskworker_classifyimage.shortage import name_shortage

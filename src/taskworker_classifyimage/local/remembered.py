@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
-from taskworker_classifyimage.pipeline.engine import Answer
+from taskworker_classifyimage.pipeline.result import Answer
 
 #: An answer has 8 bytes a class: 16 MB in all for 1000 classes.
 _SIZE: Final = 2000

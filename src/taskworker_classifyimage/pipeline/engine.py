@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -14,18 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 from taskworker_classifyimage.classify.base import Classifier
-from taskworker_classifyimage.classify.labels import labels_of
-from taskworker_classifyimage.decode import Decoded, PictureFacts
-from taskworker_classifyimage.decode.picture import Maker
+from taskworker_classifyimage.decode import Decoded
 from taskworker_classifyimage.pipeline.answer_cache import AnswerCache
 from taskworker_classifyimage.pipeline.decode import Decoders
 from taskworker_classifyimage.pipeline.file_room import FileRoom
 from taskworker_classifyimage.pipeline.infer import infer
 from taskworker_classifyimage.pipeline.memory_budget import Hold, MemoryBudget, Waits
-from taskworker_classifyimage.pipeline.name import name_answer
+from taskworker_classifyimage.pipeline.result import Answer, ResultMaker
 from taskworker_classifyimage.pipeline.timing import Timing
 from taskworker_classifyimage.pipeline.within_memory import WithinMemory
-from taskworker_classifyimage.tasks import INDEPENDENT, ClassifyRequest, Runtime, result_json
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -37,26 +33,7 @@ EncodeThumbnail = Callable[[npt.NDArray[np.uint8]], bytes]
 _HASH_AT_ONCE_BYTES: Final = 2**20
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A model's answer to a picture.
-
-    Attributes:
-        probabilities: (C,) 0 to 1, in the order of the classes.
-        facts: what decoding found out about the picture.
-        sha256: of the encoded picture, in hexadecimal; None if no provenance is requested.
-        thumbnail: encoded, if the engine makes thumbnails.
-        maker: the process that decoded the picture.
-    """
-
-    probabilities: npt.NDArray[np.float64]
-    facts: PictureFacts
-    sha256: str | None
-    maker: Maker
-    thumbnail: bytes | None = None
-
-
-class Engine:
+class Engine(ResultMaker):
     """One model with its decoders and labels; may be used from several threads at once.
 
     Attributes:
@@ -75,11 +52,7 @@ class Engine:
         self._encode_thumbnail = encode_thumbnail
         self._classifier = classifier
         self._decoders = decoders
-        self._labels = labels_of(classifier.model)
-        model = classifier.model
-        self.runtime = Runtime(
-            classifier.library, model.name, classifier.device, model.threshold is not None
-        )
+        super().__init__(classifier)
         self.limit_bytes = decoders.limits.file_bytes
         self.limit_memory_bytes = decoders.limits.memory_bytes or sys.maxsize
 
@@ -119,37 +92,6 @@ class Engine:
         from taskworker_classifyimage.decode import to_input  # noqa: PLC0415 - for few
 
         return self.infer(to_input(image, self._classifier.model.input), None)
-
-    def result(
-        self, answer: Answer, request: ClassifyRequest, duration_s: float
-    ) -> dict[str, object]:
-        """The result JSON of an answer, in the language and length that were requested."""
-        threshold = self._classifier.model.threshold
-        named = name_answer(answer.probabilities, self._labels, request, threshold)
-        warnings = [*named.warnings, *answer.facts.warnings]
-        provenance = self._provenance(answer, request) if request.provenance else None
-        return result_json(
-            named.predictions, self.runtime, duration_s, warnings, provenance, named.categories
-        )
-
-    def _provenance(self, answer: Answer, request: ClassifyRequest) -> dict[str, object]:
-        """What an answer was made from, so that an examiner can repeat it."""
-        model, labels = self._classifier.model, self._labels
-        used, _ = labels.resolve(request.language)
-        kind = {} if model.threshold is None else {"kind": INDEPENDENT}
-        return {
-            "picture": {"sha256": answer.sha256, **asdict(answer.facts)},
-            "model": {
-                "name": model.name,
-                "version": model.version,
-                "sha256": model.sha256,
-                "temperature": model.temperature,
-                **kind,
-            },
-            "labels": {"language": used, "sha256": labels.sha256(used)},
-            "preprocessing": asdict(model.input),
-            **({"threshold": request.least(model.threshold)} if kind else {}),
-        }
 
 
 class ConcurrentEngine:

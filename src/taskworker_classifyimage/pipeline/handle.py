@@ -20,10 +20,11 @@ from taskworker_classifyimage.errors import (
     UserError,
 )
 from taskworker_classifyimage.figures.work import Outcome, WorkFigures
-from taskworker_classifyimage.pipeline.engine import Answer, ConcurrentEngine
 from taskworker_classifyimage.pipeline.fetch import fetch_data, fetch_file
 from taskworker_classifyimage.pipeline.memory_budget import Waits
 from taskworker_classifyimage.pipeline.report import Reporter
+from taskworker_classifyimage.pipeline.result import Answer
+from taskworker_classifyimage.pipeline.task_engine import TaskEngine
 from taskworker_classifyimage.pipeline.timing import Timing
 from taskworker_classifyimage.shortage import name_shortage
 from taskworker_classifyimage.tasks import (
@@ -52,7 +53,7 @@ class Handler:
         self,
         bridge: Bridge,
         reporter: Reporter,
-        engines: Sequence[ConcurrentEngine],
+        engines: Sequence[TaskEngine],
         task_limit_s: float,
         *,
         always_provenance: bool = False,
@@ -175,7 +176,7 @@ class Handler:
 
     async def _answer(
         self,
-        chosen: ConcurrentEngine,
+        chosen: TaskEngine,
         task: Task,
         timing: Timing,
         limit: TimeLimit,
@@ -192,7 +193,7 @@ class Handler:
             sha256 = await chosen.hash(encoded)
             return await chosen.answer(encoded, sha256, timing, waits, is_alone=task.is_resumed)
 
-    def _choose_engine(self, request: ClassifyRequest) -> ConcurrentEngine:
+    def _choose_engine(self, request: ClassifyRequest) -> TaskEngine:
         if request.model is None:
             return self._default
         if request.model not in self._engines:

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 
 from taskworker_classifyimage.bridge_client.bridge import Bridge
-from taskworker_classifyimage.classify.base import Classifier
+from taskworker_classifyimage.classify.base import Loaded
 from taskworker_classifyimage.classify.labels import labels_of
 from taskworker_classifyimage.tasks import Task
 
@@ -42,7 +42,7 @@ class Taker:
         return [Task(*each) for each in taken]
 
 
-def offers_of(classifiers: Sequence[Classifier]) -> list[Abilities]:
+def offers_of(classifiers: Sequence[Loaded]) -> list[Abilities]:
     """Every pair of a model and a language; both change from one offer to the next.
 
     So a task that requires only one of them does not wait until all of the other had their turn.

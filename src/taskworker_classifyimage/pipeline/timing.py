@@ -51,6 +51,12 @@ class Timing:
         if self.step in before:
             self.begin(step)
 
+    def attribute(self, outer: Step, inner: Step, seconds: float) -> None:
+        """Says that a part of a step that is over was another step, measured elsewhere."""
+        taken_s = min(seconds, self.seconds.get(outer, 0.0))
+        self.seconds[outer] = self.seconds.get(outer, 0.0) - taken_s
+        self.seconds[inner] = self.seconds.get(inner, 0.0) + taken_s
+
     def end(self) -> None:
         """Ends the last step."""
         self.begin(self.step)

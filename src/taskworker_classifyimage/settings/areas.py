@@ -380,4 +380,5 @@ class WorkSettings:
     decoding: Decoding = Decoding()
     bridge: EmbeddedBridge = EmbeddedBridge()
     monitoring: Monitoring = Monitoring()
+    cluster: Cluster = Cluster()
     general: General = General()

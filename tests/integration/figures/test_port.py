@@ -178,7 +178,9 @@ def test_decoders_that_do_not_start_are_unhealthy(tmp_path: Path, colours: Class
     """Whoever runs the worker may start it again."""
     with serving(tmp_path) as bridge, watched(bridge.url, colours) as (url, view):
         wait_until(lambda: ask(url, "/readyz")[0] == 200)
-        view._decoders._slots[0].fault = "the processes that decode pictures do not start: no"
+        decoders = view._decoders
+        assert isinstance(decoders, DecoderPool)
+        decoders._slots[0].fault = "the processes that decode pictures do not start: no"
         for path in ("/healthz", "/readyz"):
             assert ask(url, path) == (503, "the processes that decode pictures do not start: no\n")
 
