@@ -12,17 +12,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from taskworker_classifyimage.classify.keras.networks import keras_networks
 from taskworker_classifyimage.classify.options import ModelOptions
 from taskworker_classifyimage.errors import ModelError
 from taskworker_classifyimage.packing.comparison import (
     Comparison,
+    Pictures,
     compare,
     compute_scores,
     load_pictures,
 )
 from taskworker_classifyimage.packing.keras_source import open_keras_name
-from taskworker_classifyimage.packing.network import Network, PackOptions
+from taskworker_classifyimage.packing.network import Network, PackOptions, Scores
 from taskworker_classifyimage.packing.pack_writer import check_output, unfinished_pack, write_pack
 from taskworker_classifyimage.packing.recognising import recognise
 from taskworker_classifyimage.packing.source_files import open_files
@@ -62,13 +65,23 @@ def make_pack(
     with unfinished_pack(output) as folder:
         try:
             pack = write_pack(network, options, scores, folder)
-            allowed = LARGEST_DIFFERENCE_8_BITS if network.has_8_bits else LARGEST_DIFFERENCE
+            allowed = _allow(network, scores, pictures)
             comparison = compare(pack, network, scores, pictures, allowed)
         except ModelError as err:
             # The folder named in the message will be gone.
             raise ModelError(str(err).replace(str(folder), source)) from err
         check(comparison, source)
     return comparison
+
+
+def _allow(network: Network, scores: Scores, pictures: Pictures) -> float:
+    """By how much a probability may differ."""
+    if not network.has_8_bits:
+        return LARGEST_DIFFERENCE
+    if network.other_scores is None:
+        return LARGEST_DIFFERENCE_8_BITS
+    spread = np.abs(network.other_scores(pictures.pixels) - scores).max()
+    return max(LARGEST_DIFFERENCE_8_BITS, float(spread))
 
 
 def check(comparison: Comparison, source: str) -> None:

@@ -160,6 +160,8 @@ class Network:
         scores_of_images: the source's own answer to whole pictures, by its own preprocessing and
             library: RGB images of Pillow, upright, of any size, to (N, C). What the pack's
             description says has no part in it. None where the source has no preprocessing.
+        other_scores: as `scores`, by other kernels of the source's library; None where these have
+            to agree. Their difference is what a pack may differ by, too.
         remarks: what the user should know about it, a line each.
         has_8_bits: whether it computes with numbers of 8 bits, which each library rounds otherwise.
         classes: None where the source does not name them.
@@ -176,6 +178,7 @@ class Network:
     classes: OwnClasses | None = None
     has_8_bits: bool = False
     scores_of_images: Callable[[Sequence[Image.Image]], Scores] | None = None
+    other_scores: Callable[[Images], Scores] | None = None
     remarks: tuple[str, ...] = ()
 
 

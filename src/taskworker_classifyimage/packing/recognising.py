@@ -16,6 +16,7 @@ from taskworker_classifyimage.packing.pickles import refuse_pickle, refuse_pickl
 from taskworker_classifyimage.packing.source import Source
 from taskworker_classifyimage.packing.source_files import SourceFiles
 from taskworker_classifyimage.packing.teachable_machine import recognise_teachable_machine
+from taskworker_classifyimage.packing.tflite_source import recognise_tflite
 from taskworker_classifyimage.packing.ultralytics_source import recognise_ultralytics
 
 #: Those that say more about themselves come first.
@@ -25,6 +26,7 @@ _KINDS: Final[tuple[Callable[[SourceFiles], Source | None], ...]] = (
     recognise_hugging_face,
     recognise_teachable_machine,
     recognise_keras,
+    recognise_tflite,
     recognise_onnx,
 )
 
@@ -46,6 +48,6 @@ def recognise(files: SourceFiles) -> Source:
             return source
     refuse_pickles(files.folder)
     raise ConfigError(
-        f"{files.given} is no network that is known here: Keras (.keras, .h5), ONNX (.onnx), or a "
+        f"{files.given} is no network that is known here: .keras, .h5, .tflite or .onnx, or a "
         "folder or zip with one of these"
     )

@@ -54,7 +54,7 @@ def import_tensorflow() -> tuple[Any, Any]:
     """
     os.environ.update(_ENVIRONMENT)
     try:
-        with _silent_stderr(), _hidden("matplotlib"):
+        with silent_stderr(), _hidden("matplotlib"):
             import tensorflow  # noqa: PLC0415 - an extra
             import keras  # noqa: PLC0415 - an extra  # isort: skip
     except ImportError as err:
@@ -80,7 +80,7 @@ def _hidden(module: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _silent_stderr() -> Iterator[None]:
+def silent_stderr() -> Iterator[None]:
     """Discards what native code writes to stderr, as TensorFlow does on import since 2.18."""
     try:
         kept = os.dup(2)
