@@ -97,6 +97,25 @@ def test_a_lower_threshold_of_the_model_also_makes_keywords(
     assert "blue thing" in keywords
 
 
+def test_a_filter_by_category_is_told_what_it_would_overlook(
+    pictures: Path, tmp_path: Path, run_here: RunHere
+) -> None:
+    """Below the threshold, and behind the first ones; with enough asked for, it finds."""
+    classes = ["n04086273", "n02123394", "n01440764"]
+    more = {"output__kind": "independent", "output__classes": classes, "output__names": {}}
+    pack = write_pack(tmp_path / "pack", labelling_network(), **more)
+    flags = ("classify", str(pictures), "--model", str(pack), "--category", "weapon")
+    ended = run_here(*flags, "--category-probability", "0.3", "--top", "73")
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert "add --min-probability 0.3" in ended.stderr
+    ended = run_here(*flags, "--category-probability", "0.6")
+    assert "--top must be 73 or more" in ended.stderr
+    ended = run_here(*flags, "--category-probability", "0.6", "--top", "73")
+    assert [json.loads(line)["path"][-8:] for line in ended.stdout.splitlines()] == ["both.png"]
+    [first, *_] = json.loads(ended.stdout)["categories"]
+    assert 0.97 < first["probability"] < 0.99
+
+
 def test_evaluate_judges_what_is_reported(pack: Path, pictures: Path, run_here: RunHere) -> None:
     """A further label is no error, and there is no temperature to be fitted."""
     ended = run_here("evaluate", str(pictures), "--model", str(pack))

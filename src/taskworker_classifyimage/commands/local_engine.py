@@ -31,6 +31,7 @@ class ThisMachine:
 
             job = make_job(task)
             classifier, request = load_first(settings.models), task.answers.request()
+            task.answers.check_filter(classifier.model.threshold)
             facts = describe_run(classifier, settings.models.preprocessing, request)
             remembers = not task.outputs.no_dedup
             return job.run(facts, partial(_use_model, classifier, decoders, request, remembers))

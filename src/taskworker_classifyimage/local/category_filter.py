@@ -64,6 +64,33 @@ def make_filter(named: Sequence[str], least: float, request: ClassifyRequest) ->
     return CategoryFilter(tuple(_find_id(each, request.language) for each in named), least)
 
 
+def check_independent(least: float, request: ClassifyRequest, threshold: float) -> None:
+    """Checks that a model whose classes do not exclude each other tells all that a filter needs.
+
+    Args:
+        least: the least probability of the filter's categories, 0 to 1.
+        request: what is asked of each picture.
+        threshold: of the model.
+
+    Raises:
+        ConfigError: a category could be left out before it is looked for.
+    """
+    from taskworker_classifyimage.classify.categories import load_categories  # noqa: PLC0415 - for few
+
+    if request.least(threshold) > least:
+        raise ConfigError(
+            f"--category: the model's threshold leaves out what is below {threshold:g}; with "
+            f"--category-probability {least:g}, add --min-probability {least:g}"
+        )
+    levels = [each.level for each in load_categories().all]
+    needed = max(levels.count(level) for level in levels)
+    if request.top < needed:
+        raise ConfigError(
+            f"--category: the model's classes do not exclude each other: --top must be {needed} or "
+            "more"
+        )
+
+
 def _find_id(text: str, tag: str) -> str:
     from taskworker_classifyimage.classify.categories import category_names  # noqa: PLC0415 - for few
     from taskworker_classifyimage.classify.labels import LAST_RESORT, find_label_files  # noqa: PLC0415 - as above

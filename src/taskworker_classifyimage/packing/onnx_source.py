@@ -24,6 +24,8 @@ _OF_8_BITS: Final = (*_OF_INTEGERS, b"QuantizeLinear")
 #: The key under which weights in another file are named.
 _OF_EXTERNAL_DATA: Final = b"\x0a\x08location\x12"
 
+#: Where a network takes pictures of any size.
+_TRIED_SIDE: Final = 224
 _HALF: Final = "tensor(float16)"
 _TYPES: Final = {"tensor(uint8)": np.uint8, "tensor(float)": np.float32, _HALF: np.float16}
 
@@ -132,7 +134,23 @@ def _change(path: Path, content: bytes, kind: str, batch: int | None) -> bytes:
         network.free_batch()
     if kind == _HALF:
         network.cast_input()
-    return network.to_bytes()
+    changed = network.to_bytes()
+    _try_two(path, changed)
+    return changed
+
+
+def _try_two(path: Path, content: bytes) -> None:
+    """Runs a changed network on two black pictures."""
+    try:
+        session = _open_session(path, content)
+        taken = session.get_inputs()[0]
+        sides = [side if isinstance(side, int) else _TRIED_SIDE for side in taken.shape[1:]]
+        session.run(None, {taken.name: np.zeros((2, *sides), _TYPES[taken.type])})
+    except Exception as err:
+        raise ModelError(
+            f"{path} takes one picture at a time, and that is built into it: export it with a free "
+            f"first dimension ({one_line(err)[:100]})"
+        ) from err
 
 
 def _read_layout(path: Path, shape: list[Any]) -> tuple[Literal["NHWC", "NCHW"], int | None]:

@@ -6,7 +6,11 @@ from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 
-from taskworker_classifyimage.local.category_filter import CategoryFilter, make_filter
+from taskworker_classifyimage.local.category_filter import (
+    CategoryFilter,
+    check_independent,
+    make_filter,
+)
 from taskworker_classifyimage.outputs.formats import Format
 from taskworker_classifyimage.settings import declare
 from taskworker_classifyimage.settings.declare import File, Switch, choice, number, setting
@@ -70,6 +74,15 @@ class Answers:
         if not self.category:
             return None
         return make_filter(self.category, self.category_probability, self.request())
+
+    def check_filter(self, threshold: float | None) -> None:
+        """Checks that a model with this threshold tells all that the filter needs.
+
+        Raises:
+            ConfigError: it could leave out a category before it is looked for.
+        """
+        if self.category and threshold is not None:
+            check_independent(self.category_probability, self.request(), threshold)
 
 
 @Parameter(name="*", group=Group("Which files", sort_key=0))

@@ -141,6 +141,18 @@ def no_numbers() -> onnx.ModelProto:
     return network
 
 
+def built_for_one() -> onnx.ModelProto:
+    """A network that joins something of one picture, as transformers without a free batch do."""
+    network = fixed_network()
+    graph = network.graph
+    graph.initializer.append(numpy_helper.from_array(np.zeros((1, 1), np.float32), "token"))
+    graph.node.insert(2, helper.make_node("Concat", ["token", "features"], ["joined"], axis=1))
+    graph.initializer.append(numpy_helper.from_array(np.eye(4, 3, dtype=np.float32), "weights"))
+    graph.node.insert(3, helper.make_node("MatMul", ["joined", "weights"], ["mixed"]))
+    next(node for node in graph.node if node.op_type == "Mul").input[0] = "mixed"
+    return network
+
+
 REFUSED: dict[str, tuple[onnx.ModelProto | bytes, PackOptions, str]] = {
     "no classes": (colour_network(), PackOptions(), "has 3 outputs: name its classes"),
     "classes for another": (colour_network(outputs=4), OURS, "3 of them, the network has 4"),
@@ -153,6 +165,7 @@ REFUSED: dict[str, tuple[onnx.ModelProto | bytes, PackOptions, str]] = {
     "absurd size": (with_input("N", 99999, 99999, 3), OURS, "from 8 to 4096 pixels, not 99999"),
     "not square": (with_input("N", 8, 16, 3), OURS, "not square"),
     "two at a time": (with_input(2, SIZE, SIZE, 3), OURS, "free first dimension"),
+    "built for one": (built_for_one(), UNIT, "one picture at a time, and that is built into it"),
     "no channels": (with_input("N", SIZE, SIZE, "C"), OURS, "not pictures of three channels"),
     "two outputs": (two_outputs(), OURS, "not one output with a score for each class"),
     "independent or logits": (followed_by("HardSigmoid"), OURS, "do not sum to 1"),
