@@ -52,7 +52,9 @@ def original_scores(network: Any, path: Path) -> Scores:
 
 
 def assert_same(scores: Scores, predictions: Any) -> int:
-    """The same classes in the same order, every probability within 1e-5.
+    """The same classes in the same order, every probability within 5e-5.
+
+    Processors add in another order: with AVX-512, single probabilities were 2e-5 apart.
 
     Args:
         scores: (1000,) of the original.
@@ -65,9 +67,9 @@ def assert_same(scores: Scores, predictions: Any) -> int:
     differences = [
         abs(found[synset] - score) for synset, score in zip(SYNSETS, scores, strict=True)
     ]
-    assert max(differences) < 1e-5
+    assert max(differences) < 5e-5
     best = scores.argsort()[::-1]
-    is_apart = -np.diff(scores[best]) > 2e-5
+    is_apart = -np.diff(scores[best]) > 1e-4
     ranks = int(is_apart.argmin())
     expected = [SYNSETS[index] for index in best[:ranks]]
     assert [each["class"] for each in predictions[:ranks]] == expected
