@@ -73,6 +73,7 @@ class RayEngine:
                 talk.tell(f"{there:,} files are there already")
             with self._join(settings.models, settings.decoding) as joined:
                 [loaded], request = joined.loaded, task.answers.request()
+                task.answers.check_filter(loaded.model.threshold)
                 facts = describe_run(loaded, settings.models.preprocessing, request)
                 named = {"folder": joined.job.folder, "paths": list(task.paths)}
                 run.begin({**facts, **named}, resumes=outputs.resume)

@@ -100,6 +100,43 @@ def test_the_newer_table_goes_first(tmp_path: Path) -> None:
     assert read_pack(tmp_path / "pack").tensor.divide == (255.0, 255.0, 255.0)
 
 
+def test_a_file_that_is_named_is_taken_with_the_folder_around_it(tmp_path: Path) -> None:
+    """Such as one that was rounded; what is beside it says the rest."""
+    hub = folder(tmp_path)
+    other = hub / "onnx" / "model_int8.onnx"
+    other.write_bytes(network().SerializeToString())
+    made = make_pack(str(other), tmp_path / "pack", PackOptions())
+    assert made.remarks == ("Taken for: Hugging Face folder with ONNX.",)
+    assert read_pack(tmp_path / "pack").classes == OwnClasses(NAMES, {})
+
+
+TIMM: dict[str, Any] = {
+    "architecture": "resnet10t",
+    "label_names": list(NAMES),
+    "pretrained_cfg": {
+        "input_size": [3, SIZE, SIZE],
+        "crop_pct": 0.95,
+        "interpolation": "bicubic",
+        "mean": [0.5, 0.5, 0.5],
+        "std": [0.25, 0.25, 0.25],
+    },
+}
+
+
+def test_a_network_of_timm_as_onnx_needs_no_timm(tmp_path: Path) -> None:
+    hub = folder(tmp_path)
+    (hub / "config.json").write_text(json.dumps(TIMM), encoding="utf-8")
+    make_pack(str(hub), tmp_path / "pack", PackOptions())
+    pack = read_pack(tmp_path / "pack")
+    assert (pack.input.size, pack.input.crop, pack.input.resize) == (SIZE, 0.95, "bicubic")
+    assert (pack.tensor.subtract, pack.tensor.divide) == ((127.5,) * 3, (63.75,) * 3)
+    assert pack.classes == OwnClasses(NAMES, {})
+    wrong = {**TIMM, "pretrained_cfg": {**TIMM["pretrained_cfg"], "std": [1, 0, 1]}}
+    (hub / "config.json").write_text(json.dumps(wrong), encoding="utf-8")
+    with pytest.raises(ModelError, match="pretrained_cfg has no sound mean and std"):
+        make_pack(str(hub), tmp_path / "other", PackOptions())
+
+
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "another task": (
         {"config": {"architectures": ["ViTModel"]}},
