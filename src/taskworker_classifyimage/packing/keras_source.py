@@ -77,14 +77,14 @@ def open_keras_name(name: str, options: PackOptions, models: ModelOptions) -> Ne
     is_published = model.weights.name == network.file
     origin = network.url if is_published else f"{model.weights.name}, a local file"
     with quiet_libraries():
-        tensorflow, keras = _import_tensorflow()
+        tensorflow, keras = import_exact_tensorflow()
         built, prepare = build_network(keras, model), preprocessing(keras, network)
         packed = Network(
             name=name,
             source=f"{origin}, SHA-256 {model.sha256[:12]}...; Keras {keras.__version__}",
             input=options.input_spec(model.input.size, model.input.crop, model.input.resize),
-            onnx=_export(tensorflow, built, network.size, prepare),
-            scores=_make_scores(built, lambda images: prepare(images.astype(np.float32))),
+            onnx=export(tensorflow, built, network.size, prepare),
+            scores=make_scores(built, lambda images: prepare(images.astype(np.float32))),
         )
     if not is_published:
         return packed
@@ -123,17 +123,17 @@ def open_keras_file(
     """
     config = read_config(path)
     with quiet_libraries():
-        tensorflow, keras = _import_tensorflow()
+        tensorflow, keras = import_exact_tensorflow()
         model = load_model(path, config, keras)
         size = options.choose_size(_read_side(path, model))
-        prepare = _make_scaling(options.require_scaling(), is_bgr=options.colours == "BGR")
+        prepare = make_scaling(options.require_scaling(), is_bgr=options.colours == "BGR")
         return Network(
             name=name_after(path),
             source=f"{path.name}, a local file; Keras {keras.__version__}",
             input=options.input_spec(size),
-            onnx=_export(tensorflow, model, size, prepare),
-            scores=_make_scores(model, lambda images: prepare(images.astype(np.float32))),
-            scores_of_images=prepare_images and _make_scores(model, prepare_images),
+            onnx=export(tensorflow, model, size, prepare),
+            scores=make_scores(model, lambda images: prepare(images.astype(np.float32))),
+            scores_of_images=prepare_images and make_scores(model, prepare_images),
         )
 
 
@@ -160,7 +160,8 @@ def load_model(path: Path, config: KerasConfig | None, keras: Any) -> Any:
             raise ModelError(f"{path} cannot be loaded: {one_line(err)}") from err
 
 
-def _import_tensorflow() -> tuple[Any, Any]:
+def import_exact_tensorflow() -> tuple[Any, Any]:
+    """The modules `tensorflow` and `keras`, which compute in full precision."""
     tensorflow, keras = import_tensorflow()
     # By default, a GPU rounds float32 to the 10 bits of TF32, and the pack would seem to be wrong.
     tensorflow.config.experimental.enable_tensor_float_32_execution(False)
@@ -175,7 +176,7 @@ def _read_side(path: Path, model: Any) -> int | None:
     return None if shape[1] is None else int(shape[1])
 
 
-def _make_scaling(scaling: Scaling, *, is_bgr: bool) -> Callable[[Any], Any]:
+def make_scaling(scaling: Scaling, *, is_bgr: bool) -> Callable[[Any], Any]:
     """A function of (N, S, S, 3) RGB, 0 to 255, for arrays of NumPy and for tensors."""
     subtract, divide = (_to_constant(values) for values in (scaling.subtract, scaling.divide))
 
@@ -191,7 +192,7 @@ def _to_constant(triple: Triple) -> npt.NDArray[np.float32]:
     return np.array(triple[0] if len(set(triple)) == 1 else triple, np.float32)
 
 
-def _make_scores(model: Any, prepare: Callable[[Any], Any]) -> Callable[[Any], Scores]:
+def make_scores(model: Any, prepare: Callable[[Any], Any]) -> Callable[[Any], Scores]:
     """The network's own answer to what `prepare` takes, which makes NumPy arrays."""
 
     def scores(images: Any) -> Scores:
@@ -201,7 +202,7 @@ def _make_scores(model: Any, prepare: Callable[[Any], Any]) -> Callable[[Any], S
     return scores
 
 
-def _export(tensorflow: Any, model: Any, size: int, prepare: Callable[[Any], Any]) -> bytes:
+def export(tensorflow: Any, model: Any, size: int, prepare: Callable[[Any], Any]) -> bytes:
     """The network as ONNX, with its preprocessing in the graph: it reads uint8 NHWC RGB.
 
     Args:

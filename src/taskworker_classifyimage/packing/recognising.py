@@ -13,6 +13,7 @@ from taskworker_classifyimage.packing.hugging_face_source import recognise_huggi
 from taskworker_classifyimage.packing.keras_source import recognise_keras
 from taskworker_classifyimage.packing.onnx_source import recognise_onnx
 from taskworker_classifyimage.packing.pickles import refuse_pickle, refuse_pickles
+from taskworker_classifyimage.packing.saved_model_source import recognise_saved_model
 from taskworker_classifyimage.packing.source import Source
 from taskworker_classifyimage.packing.source_files import SourceFiles
 from taskworker_classifyimage.packing.teachable_machine import recognise_teachable_machine
@@ -27,6 +28,7 @@ _KINDS: Final[tuple[Callable[[SourceFiles], Source | None], ...]] = (
     recognise_teachable_machine,
     recognise_keras,
     recognise_tflite,
+    recognise_saved_model,
     recognise_onnx,
 )
 
@@ -48,6 +50,6 @@ def recognise(files: SourceFiles) -> Source:
             return source
     refuse_pickles(files.folder)
     raise ConfigError(
-        f"{files.given} is no network that is known here: .keras, .h5, .tflite or .onnx, or a "
-        "folder or zip with one of these"
+        f"{files.given} is no network that is known here: .keras, .h5, .tflite, .onnx, a "
+        "SavedModel, or a folder or zip with one of these"
     )

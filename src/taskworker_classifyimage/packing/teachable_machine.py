@@ -16,9 +16,11 @@ import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from taskworker_classifyimage.classify.base import Images
+from taskworker_classifyimage.errors import ModelError
 from taskworker_classifyimage.packing.keras_config import KerasConfig, layers_of, read_config
 from taskworker_classifyimage.packing.keras_source import open_keras_file
 from taskworker_classifyimage.packing.network import SCALINGS, Network, PackOptions
+from taskworker_classifyimage.packing.saved_model_source import find_folder, open_saved_model
 from taskworker_classifyimage.packing.source import Source
 from taskworker_classifyimage.packing.source_files import SourceFiles, read_labels
 from taskworker_classifyimage.packing.tflite_file import TfliteFile, read_tflite
@@ -38,8 +40,17 @@ _INPUT: Final = re.compile(r"(serving_default_)?sequential_\d+_input(:0)?")
 
 
 def recognise_teachable_machine(files: SourceFiles) -> Source | None:
-    """An export for Keras or TensorFlow Lite, of which the layers tell, and `labels.txt`."""
-    return _recognise_keras(files) or _recognise_tflite(files)
+    """An export for Keras or TensorFlow, of which the layers tell, and `labels.txt`.
+
+    Raises:
+        ModelError: it is one for the browser, or for a microcontroller.
+    """
+    if files.beside("model.json") and files.beside("weights.bin") and files.beside("metadata.json"):
+        raise ModelError(
+            f"{files.given} is an export of Teachable Machine for the browser; export the project "
+            "for TensorFlow: Keras"
+        )
+    return _recognise_keras(files) or _recognise_tflite(files) or _recognise_saved_model(files)
 
 
 def _recognise_keras(files: SourceFiles) -> Source | None:
@@ -62,6 +73,15 @@ def _recognise_tflite(files: SourceFiles) -> Source | None:
         says = replace(says, scaling=None)
     what = f"TensorFlow Lite export of Teachable Machine, {file.input.dtype}"
     return Source(what, says, partial(_open_tflite, path, file))
+
+
+def _recognise_saved_model(files: SourceFiles) -> Source | None:
+    folder = find_folder(files)
+    if folder is None or folder.name != "model.savedmodel":
+        return None
+    says = replace(_SAYS, classes=read_labels(files))
+    open_export = partial(open_saved_model, folder, prepare_images=_to_values)
+    return Source("SavedModel export of Teachable Machine", says, open_export)
 
 
 def _open_tflite(path: Path, file: TfliteFile, options: PackOptions) -> Network:
