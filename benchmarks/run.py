@@ -18,6 +18,7 @@ from harness.pictures import Pictures
 from harness.processes import MeasurementFailed
 from scenarios import (
     bridge_cost,
+    cluster,
     folders,
     isolation,
     latency,
@@ -38,6 +39,7 @@ _SCENARIOS = {
     "bridge-cost": bridge_cost,
     "isolation": isolation,
     "folders": folders,
+    "cluster": cluster,
 }
 _MODELS = ("EfficientNetLite0", "EfficientNetLite2")
 

@@ -19,6 +19,7 @@ ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     # A node may take long to start on a busy machine, and is known to be gone soon.
     "RAY_raylet_start_wait_time_s": "200",
+    "RAY_agent_register_timeout_ms": "200000",
     "RAY_health_check_period_ms": "1000",
     "RAY_health_check_failure_threshold": "6",
     # Ray has its own warnings.

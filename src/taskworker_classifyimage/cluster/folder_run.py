@@ -8,6 +8,7 @@ _lock                   keeps a second run of this machine away
 
 import asyncio
 import json
+import logging
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,6 +37,8 @@ from taskworker_classifyimage.local.progress import Counts, Progress
 from taskworker_classifyimage.outputs.files import FIXED
 from taskworker_classifyimage.outputs.parquet_file import RUN_KEY, import_pyarrow
 from taskworker_classifyimage.stopping import stop_on_signals, unless
+
+_log = logging.getLogger(__name__)
 
 _RUN: Final = "_run.json"
 _LOCK: Final = "_lock"
@@ -174,6 +177,8 @@ class FolderRun:
                     ray.shutdown()
 
     def _note(self, told: Mapping[str, Any]) -> None:
+        for text in json.loads(told["logged"]):
+            _log.warning("an actor: %s", text)
         codes = Counts(dict(json.loads(told["codes"])))
         self._progress.done.update(codes)
         self.counts.update(codes)

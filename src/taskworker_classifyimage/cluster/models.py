@@ -93,9 +93,13 @@ def open_models(job: ModelJob, expected: Sequence[LoadedModel]) -> ActorModels:
     decoders = make_pool(job.decode_timeout, min(job.decoders, cores), job.state)
     # Decoders start while the models load.
     decoders.__enter__()
-    classifiers = load_classifiers(job.models, job.device, job.options)
-    for classifier, other in zip(classifiers, expected, strict=True):
-        _compare(_describe(classifier), other)
+    try:
+        classifiers = load_classifiers(job.models, job.device, job.options)
+        for classifier, other in zip(classifiers, expected, strict=True):
+            _compare(_describe(classifier), other)
+    except BaseException:
+        decoders.close()
+        raise
     most = max(classifier.threads for classifier in classifiers)
     threads = most if job.has_gpu else min(job.cpus, most)
     return ActorModels(classifiers, decoders, Share(threads, min(1.0, job.cpus / cores)))

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -28,6 +29,8 @@ from taskworker_classifyimage.local.run import collect
 from taskworker_classifyimage.outputs import parquet_file
 from taskworker_classifyimage.tasks import ClassifyRequest
 
+#: Lines of the log that are kept of a partition.
+_MOST_LOGGED: Final = 20
 #: Threads that ask a store for sizes.
 _ASKING: Final = 16
 
@@ -53,6 +56,24 @@ class PartitionJob:
     remembers: bool
 
 
+class _Kept(logging.Handler):
+    """Keeps what this program logs, for whoever started the run: nobody sees an actor's log."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keeps the first ones."""
+        if len(self._texts) < _MOST_LOGGED:
+            self._texts.append(self.format(record))
+
+    def take(self) -> list[str]:
+        """What there is since the last time."""
+        texts, self._texts = self._texts, []
+        return texts
+
+
 class PartitionClassifier:
     """Classifies partitions; an error that concerns all of them is what it returns.
 
@@ -64,6 +85,8 @@ class PartitionClassifier:
         self._job = job
         self._folder = Folder(job.destination)
         self._problem = ""
+        self._logged = _Kept()
+        logging.getLogger("taskworker_classifyimage").addHandler(self._logged)
         self._loop = asyncio.new_event_loop()
         self._asking = ThreadPoolExecutor(_ASKING, "ask")
         try:
@@ -84,7 +107,16 @@ class PartitionClassifier:
             except UserError as err:
                 problem = str(err)
         told = json.dumps([[code, many] for code, many in codes.items()])
-        return {"number": number, "codes": told, "problem": problem}
+        logged = json.dumps(self._logged.take())
+        return {"number": number, "codes": told, "problem": problem, "logged": logged}
+
+    def close(self) -> None:
+        """Ends its threads and decoders; Ray ends its whole process instead."""
+        if not self._problem:
+            self._engine.close()
+        self._asking.shutdown()
+        self._loop.close()
+        logging.getLogger("taskworker_classifyimage").removeHandler(self._logged)
 
     def _make_engine(self) -> LocalEngine:
         job = self._job

@@ -19,6 +19,11 @@ from taskworker_classifyimage.machine import usable_cores
 
 #: Only numbers and small rows are in it, and pictures on their way from a bridge to an actor.
 _STORE_BYTES: Final = 200 * 2**20
+#: On a busy machine, Ray's processes take longer to start than Ray waits for them.
+_PATIENCE: Final = {
+    "RAY_raylet_start_wait_time_s": "120",
+    "RAY_agent_register_timeout_ms": "120000",
+}
 #: Paths of sockets have at most 104 bytes; macOS' own folder for temporary files takes half of it.
 _SHORT_FOLDER: Final = "/tmp" if os.name == "posix" else None  # noqa: S108 - `mkdtemp` makes it private
 
@@ -36,6 +41,8 @@ def import_ray(address: str | None) -> ModuleType:
     # What Ray prints itself says nothing to a user; errors come as exceptions.
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     if address is None:
+        for name, patience in _PATIENCE.items():
+            os.environ.setdefault(name, patience)
         # Makes it a cluster of one machine, whose ports are on loopback.
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
         # Other users of this machine could run code in it otherwise. Ray would keep a token in the
