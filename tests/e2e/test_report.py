@@ -116,6 +116,29 @@ def best(row: Row) -> float:
     return float(predictions[0]["probability"])
 
 
+def test_a_picture_of_several_labels_is_found_by_each(chromium: Any, tmp_path: Path) -> None:
+    """Where classes do not exclude each other, a group has all pictures that show it."""
+    rows = [
+        classified("both.jpg", 0.9, 0.6, kind="independent"),
+        classified("one.jpg", 0.8, kind="independent"),
+        classified("none.jpg", predictions=[], kind="independent"),
+        failed("broken.jpg"),
+    ]
+    report_ = Opened(chromium, write_report(tmp_path, rows, kind="independent"))
+    page = report_.page
+    assert page.locator("#groups button").all_text_contents() == ["Name 12", "Name 21"]
+    page.locator("#groups button").nth(1).click()
+    report_.shows("1 of 4 files")
+    assert page.locator("#place-0").get_attribute("aria-label") == "both.jpg, Name 2, 60.0%"
+    page.locator("#reset").click()
+    page.keyboard.press("/")
+    page.keyboard.type("name 2")
+    report_.shows("1 of 4 files")
+    assert "independent: each class stands for itself" in page.locator("#about").text_content()
+    assert report_.complaints == []
+    page.close()
+
+
 def test_order(opened: Opened) -> None:
     """The least certain first; files without a probability last."""
     opened.page.locator("#sort").select_option("least")

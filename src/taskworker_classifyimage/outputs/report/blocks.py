@@ -17,6 +17,7 @@ from taskworker_classifyimage.outputs.cells import (
     read_warnings,
     to_unicode,
 )
+from taskworker_classifyimage.tasks import INDEPENDENT
 
 #: How the index names each status.
 _STATUS: Final = {"ok": 0, "not_a_picture": 1, "failed": 2}
@@ -57,7 +58,8 @@ class Shortener:
         """What is searched, filtered and sorted by.
 
         Folder (0 for that of the row before), name, status, and then the code, or class and
-        probability of the best prediction and the likely categories (number, probability, ...).
+        probability of the best prediction, the likely categories (number, probability, ...), and if
+        classes do not exclude each other the further ones (-1 - number, probability, ...).
         """
         self.counts[row.status] += 1
         path = path_text(row.path)
@@ -71,7 +73,7 @@ class Shortener:
         if predictions or categories:
             # Sorting and filtering need no more digits; the details have all.
             entry += [predictions[0], round(predictions[1], 4)] if predictions else [None, None]
-        return [*entry, *categories]
+        return [*entry, *categories, *self._further(row, predictions)]
 
     def detail(self, row: Row, thumbnail: bytes | None) -> list[object]:
         """All else.
@@ -106,6 +108,13 @@ class Shortener:
         likely = (e for e in found if e.probability >= _LEAST_CATEGORY or best[e.level] is e)
         pairs = [(self._number_of(each), round(each.probability, 4)) for each in likely]
         return [value for pair in pairs for value in pair]
+
+    def _further(self, row: Row, predictions: list[float]) -> list[float]:
+        """The classes after the best one that the picture shows as well."""
+        if row.result.get("kind") != INDEPENDENT:
+            return []
+        pairs = zip(predictions[2::2], predictions[3::2], strict=True)
+        return [value for each, p in pairs for value in (-1 - each, round(p, 4))]
 
     def _number_of(self, each: CategorySum) -> int:
         return _number(self.categories, (each.id, each.name, each.level))

@@ -52,12 +52,20 @@ function nameOfGroup(group) {
 
 /** What a picture is called: the category that is looked at, the best one, or the best class. */
 function nameOf(at) {
+  if (isFurther(at)) return nameOfGroup(state.group);
   const category = groupsByCategory() ? state.group ?? index.category[at] : NONE;
   return category === NONE ? groupName(at) : nameOfGroup(category);
 }
 
+/** Whether the class that is looked at is one of a picture's, and not its best one. */
+function isFurther(at) {
+  return state.group !== null && !groupsByReason() && !groupsByCategory()
+    && furtherProbabilityOf(at, state.group) !== NONE;
+}
+
 /** The probability of that. */
 function probabilityOf(at) {
+  if (isFurther(at)) return furtherProbabilityOf(at, state.group);
   if (groupsByCategory() && state.group !== null) return sumOf(at, state.group);
   return groupsByCategory() && index.category[at] !== NONE ? index.sum[at] : index.probability[at];
 }
@@ -90,7 +98,7 @@ function isInRange(probability) {
 function hasWord(at, word, groups) {
   const named = groups[index.status[at] === OK ? 0 : 1];
   return index.searched[at].includes(word) || named.has(index.group[at])
-    || hasCategory(at, groups[2]);
+    || furtherOf(at).some((each) => named.has(each)) || hasCategory(at, groups[2]);
 }
 
 /** Whether one of these categories is the best one, or more likely than not. */
@@ -121,13 +129,18 @@ function keepGroup(found) {
   if (state.group === null) return found;
   return found.filter(groupsByCategory()
     ? (at) => isInRange(sumOf(at, state.group))
-    : (at) => groupOf(at) === state.group);
+    : (at) => groupOf(at) === state.group || isFurther(at));
 }
 
-/** How many pictures each group has, most first; a picture is in one of them. */
+/** How many pictures each group has, most first; a picture is in one of them, or in each of its classes. */
 function countGroups(found) {
   const counts = new Map();
-  for (const at of found) count(counts, groupOf(at));
+  for (const at of found) {
+    count(counts, groupOf(at));
+    if (!groupsByReason() && !groupsByCategory()) {
+      for (const each of furtherOf(at)) count(counts, each);
+    }
+  }
   counts.delete(NONE);
   return sortCounts(counts);
 }

@@ -25,6 +25,10 @@ function readIndex() {
     starts: new Int32Array(count + 1),
     categories: [],
     sums: [],
+    // The classes after the best one, if classes do not exclude each other: likewise.
+    furtherStarts: new Int32Array(count + 1),
+    further: [],
+    furtherProbabilities: [],
     searched: new Array(count),
   };
   let at = 0;
@@ -49,9 +53,27 @@ function addEntry(columns, at, folder, [, name, status, group, probability, ...c
   columns.probability[at] = probability ?? NONE;
   columns.searched[at] = toSearched(folder + name);
   for (let each = 0; each < categories.length; each += 2) {
-    addCategory(columns, at, categories[each], categories[each + 1]);
+    if (categories[each] >= 0) addCategory(columns, at, categories[each], categories[each + 1]);
+    else addFurther(columns, -1 - categories[each], categories[each + 1]);
   }
   columns.starts[at + 1] = columns.categories.length;
+  columns.furtherStarts[at + 1] = columns.further.length;
+}
+
+function addFurther(columns, group, probability) {
+  columns.further.push(group);
+  columns.furtherProbabilities.push(probability);
+}
+
+/** The classes of a picture after the best one. */
+function furtherOf(at) {
+  return index.further.slice(index.furtherStarts[at], index.furtherStarts[at + 1]);
+}
+
+/** The probability of one of these; NONE if it is none. */
+function furtherProbabilityOf(at, group) {
+  const place = furtherOf(at).indexOf(group);
+  return place === -1 ? NONE : index.furtherProbabilities[index.furtherStarts[at] + place];
 }
 
 /** The most probable ones come first. */
