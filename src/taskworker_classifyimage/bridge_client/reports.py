@@ -12,7 +12,7 @@ from typing import Final
 from taskworker_classifyimage.errors import BridgeRejected
 
 #: The least time from one call to the next.
-_PACE_S: Final = 0.02
+_PACE_S: Final = 0.04
 #: No call has more results, or more bytes of them.
 MOST_RESULTS: Final = 64
 MOST_BYTES: Final = 2**19
