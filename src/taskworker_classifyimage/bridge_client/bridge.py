@@ -45,8 +45,8 @@ _RENEWAL_PAUSE_S: Final = 2.0
 #: How many tasks are taken at once, at a bridge that can; how much of a file each may bring along,
 #: and all that have not been fetched from here yet.
 _MOST_TASKS: Final = 32
-_FILE_BYTES: Final = 2**18
-_FILES_BYTES: Final = 8 * 2**20
+_FILE_BYTES: Final = 2**17
+_FILES_BYTES: Final = 16 * 2**20
 #: A call that a working bridge fails to answer so often is given up: after about a minute.
 _TRIES: Final = 10
 #: A download that breaks off after so much was worth its try.

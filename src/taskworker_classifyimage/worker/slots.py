@@ -21,6 +21,9 @@ _REMEMBERED: Final = 64
 _LEAST_COMPUTE_S: Final = 1e-3
 #: Most tasks for each thread, however slow the network: a kill strands no more.
 _MOST_A_THREAD: Final = 32
+#: Most tasks in all: the event loop finishes no more in half a second, and what it has not come to
+#: yet looks like a slow network, which would ask for more and more.
+_MOST: Final = 512
 #: How much work is taken ahead from a bridge with leases.
 _AHEAD_S: Final = 0.1
 #: A task that waits for so long stands aside.
@@ -67,7 +70,7 @@ class Slots:
 
     @property
     def _most(self) -> int:
-        return self._fixed or _MOST_A_THREAD * self._threads
+        return self._fixed or min(_MOST_A_THREAD * self._threads, _MOST)
 
     def observe(self, network_s: float | None, compute_s: float) -> None:
         """Notes a finished task's seconds on the network, if they are known, and on a thread."""

@@ -30,6 +30,8 @@ _log = logging.getLogger(__name__)
 _POLL_INTERVAL_S: Final = 0.25
 #: How long such a question waits at a bridge at which it can.
 _WAIT_S: Final = 20.0
+#: Takes of several tasks that are under way; what one more could get, these can get as well.
+_MOST_TAKES: Final = 4
 #: How long begun tasks may go on after a stop, and then how long handing back may take.
 _DRAIN_S: Final = 6.0
 _HAND_BACK_S: Final = 2.0
@@ -120,7 +122,13 @@ class Worker:
 
     async def _start_take(self, stop: asyncio.Event) -> None:
         """Starts a take for the slot that was acquired, and for others that are free."""
-        count = 1 + self._slots.acquire_free(self._taker.most - 1)
+        most = self._taker.most
+        while most > 1 and len(self._takes) >= _MOST_TAKES:
+            await asyncio.wait(self._takes, return_when=asyncio.FIRST_COMPLETED)
+        if stop.is_set():
+            self._slots.release()
+            return
+        count = 1 + self._slots.acquire_free(most - 1)
         if self._is_busy:
             self._begin_take(count, wait_s=0.0)
             return

@@ -86,17 +86,17 @@ def test_a_file_over_the_limit_is_refused_as_ever() -> None:
 
 def test_takes_ask_for_no_more_than_some_megabytes_of_files() -> None:
     """However many are under way, and however many files have not been fetched from here yet."""
-    size = 2**18
-    client = embedded(**{f"t{number}": StoredTask(file=bytes(size)) for number in range(64)})
+    size = 2**17
+    client = embedded(**{f"t{number}": StoredTask(file=bytes(size)) for number in range(160)})
 
     async def work(bridge: Bridge) -> int:
-        takes = [bridge.take({}, most=16) for _ in range(4)]
+        takes = [bridge.take({}, most=32) for _ in range(5)]
         taken = [task_id for part in await asyncio.gather(*takes) for task_id, _ in part]
         for task_id in taken:
             await bridge.file(task_id, size)
         return len(taken)
 
-    assert use(client, work) == 64
+    assert use(client, work) == 160
     assert client.calls.count("file") == 32
 
 

@@ -31,6 +31,11 @@ def test_slots_cover_the_network(network_s: float, compute_s: float, limit: int)
     assert limit_after(2, network_s, compute_s) == limit
 
 
+def test_a_loop_that_is_busy_is_not_taken_for_a_slow_network() -> None:
+    """On many cores it asked for more and more tasks, each of which made it slower."""
+    assert limit_after(64, 10.0, 0.03) == 512
+
+
 def test_a_bridge_with_leases_gives_a_tenth_of_a_second_of_work_ahead() -> None:
     slots = Slots(2)
     slots.has_leases = True

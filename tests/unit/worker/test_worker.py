@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from support.memory_bridge import MemoryBridge, StoredTask, bridge_of
 from support.virtual_time import run_in_virtual_time
 from taskworker_classifyimage.bridge_client.bridge import Bridge
+from taskworker_classifyimage.bridge_client.several import Taken
 from taskworker_classifyimage.errors import (
     BridgeRejected,
     BridgeUnavailable,
@@ -61,12 +63,15 @@ def run_for(
     client: MemoryBridge,
     work: Work = take_a_second,
     results: Path | None = None,
+    in_flight: int | None = None,
 ) -> Worker:
     """Runs a worker, stops it after some (virtual) seconds and waits for its end."""
 
     async def run() -> Worker:
         bridge = bridge_of(client)
-        worker = Worker(bridge, Reporting(bridge, work, results), Taker(bridge), Slots(2))
+        worker = Worker(
+            bridge, Reporting(bridge, work, results), Taker(bridge), Slots(2, in_flight)
+        )
         stop = asyncio.Event()
         asyncio.get_running_loop().call_later(seconds, stop.set)
         await worker.run(stop)
@@ -101,6 +106,31 @@ def test_several_tasks_are_taken_and_reported_at_once() -> None:
     assert client.calls.count("complete") == 0
     # The first take gets one for each slot, the others what became free.
     assert client.calls.count("answer to take") <= 25
+
+
+def test_few_takes_of_several_are_under_way_at_once() -> None:
+    """What one more could get, these can get as well."""
+    most = 0
+
+    class Slow(MemoryBridge):
+        async def take(self, *given: Any, **more: Any) -> list[Taken]:
+            nonlocal most
+            under_way.append(1)
+            most = max(most, len(under_way))
+            await asyncio.sleep(0.3)
+            under_way.pop()
+            return await super().take(*given, **more)
+
+    under_way: list[int] = []
+    client = Slow(**{f"t{number}": StoredTask() for number in range(400)})
+    client.is_embedded = True
+
+    async def work(task: Task) -> None:
+        await asyncio.sleep(0.01 * int(task.id[1:]) % 0.7)
+
+    run_for(300.0, client, work, in_flight=40)
+    assert statuses(client) == {"completed"}
+    assert most == 4
 
 
 def test_an_idle_worker_asks_four_times_a_second() -> None:
