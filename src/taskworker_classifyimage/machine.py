@@ -11,10 +11,11 @@ import psutil
 
 from taskworker_classifyimage import cgroups
 
-#: glibc's numbers of two settings, and what counts as large.
+#: glibc's numbers of two settings, and what counts as large: more than a camera's picture takes,
+#: whose pages would otherwise be new for each.
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
-_LARGE_BLOCK_BYTES: Final = 2 * 2**20
+_LARGE_BLOCK_BYTES: Final = 4 * 2**20
 _CPUINFO = Path("/proc/cpuinfo")
 #: What else runs on a machine may need more later: this share of its memory is left alone.
 _SPARE_SHARE: Final = 0.1
@@ -86,7 +87,7 @@ def return_freed_memory() -> None:
     with contextlib.suppress(OSError, AttributeError, TypeError):
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK_BYTES)
-        mallopt(_M_TRIM_THRESHOLD, _LARGE_BLOCK_BYTES)
+        mallopt(_M_TRIM_THRESHOLD, 2 * _LARGE_BLOCK_BYTES)
 
 
 def peak_memory_bytes() -> int | None:

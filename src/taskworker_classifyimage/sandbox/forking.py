@@ -13,15 +13,17 @@ import socket
 import struct
 import subprocess
 import threading
+from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from taskworker_classifyimage.sandbox import interpreter
+from taskworker_classifyimage.sandbox import interpreter, shared_memory
 from taskworker_classifyimage.sandbox.channel import Channel
 from taskworker_classifyimage.sandbox.lockdown import ProcessLimits
 from taskworker_classifyimage.sandbox.process import DecoderProcess, Launcher
 
-#: A request to the template: a verb, and the process ID for REAP.
+#: A request to the template: a verb, and the process ID for REAP. With FORK come the descriptors of
+#: a socket and, if there is one, of shared memory.
 REQUEST: Final = struct.Struct("!ci")
 FORK: Final = b"f"
 REAP: Final = b"r"
@@ -55,16 +57,24 @@ class ForkLauncher(Launcher):
 
     def launch(self) -> DecoderProcess:
         """Forks a decoder; raises `OSError` if the system cannot, or if no template starts."""
-        ours, theirs = socket.socketpair()
-        with theirs, self._lock:
-            try:
-                pid = self._get_template().request(FORK, self.reply_s, channel=theirs)
-            except BaseException:
-                ours.close()
-                raise
-        file = io.FileIO(ours.detach(), "r+")
+        with contextlib.ExitStack() as theirs, contextlib.ExitStack() as ours:
+            near, far = socket.socketpair()
+            ours.enter_context(near)
+            theirs.enter_context(far)
+            descriptors, memory = [far.fileno()], None
+            if (shared := shared_memory.create()) is not None:
+                theirs.callback(os.close, shared)
+                descriptors.append(shared)
+                memory = ours.enter_context(shared_memory.attach(shared))
+            with self._lock:
+                pid = self._get_template().request(FORK, self.reply_s, handed_over=descriptors)
+            file = io.FileIO(near.detach(), "r+")
+            ours.pop_all()
         return DecoderProcess(
-            Channel(file, file), kill=partial(_kill, pid), reap=partial(self._reap, pid), pid=pid
+            Channel(file, file, memory),
+            kill=partial(_kill, pid),
+            reap=partial(self._reap, pid),
+            pid=pid,
         )
 
     def close(self) -> None:
@@ -112,10 +122,9 @@ class _Template:
         return self._process.poll() is not None
 
     def request(
-        self, verb: bytes, reply_s: float, *, pid: int = 0, channel: socket.socket | None = None
+        self, verb: bytes, reply_s: float, *, pid: int = 0, handed_over: Sequence[int] = ()
     ) -> int:
         """Asks the process; raises `OSError` if it has ended, fails or does not reply in time."""
-        handed_over = [] if channel is None else [channel.fileno()]
         self._control.settimeout(reply_s)
         try:
             socket.send_fds(self._control, [REQUEST.pack(verb, pid)], handed_over)

@@ -4,6 +4,8 @@
     answer  kind, length of the JSON | JSON | for a decoded picture: (S, S, 3) pixels, and for a
             thumbnail its height and width, and (H, W, 3) pixels
 
+The encoded picture and the pixels are in the shared memory instead, if there is one and they fit.
+
 A job comes from the worker, so it may be pickled. An answer comes from a process that a picture may
 have taken over, so every length, type and text in it is checked.
 """
@@ -81,8 +83,10 @@ class Job:
 def send_job(channel: Channel, job: Job) -> None:
     """Sends a job to a decoder; raises `ChannelClosed` if it is gone."""
     options = pickle.dumps((job.spec, job.limits, job.thumbnail))
+    is_put = channel.put(job.encoded)
     channel.send(_JOB.pack(len(options), len(job.encoded)) + options)
-    channel.send(job.encoded)
+    if not is_put:
+        channel.send(job.encoded)
 
 
 def read_job(channel: Channel) -> Job:
@@ -90,7 +94,7 @@ def read_job(channel: Channel) -> Job:
     options_bytes, encoded_bytes = _JOB.unpack(channel.read(_JOB.size))
     # A decoder trusts its worker, never the other way round.
     spec, limits, thumbnail = pickle.loads(channel.read(options_bytes))  # noqa: S301 - from the worker
-    return Job(channel.read(encoded_bytes), spec, limits, thumbnail=thumbnail)
+    return Job(channel.take_bytes(encoded_bytes), spec, limits, thumbnail=thumbnail)
 
 
 def send_answer(channel: Channel, kind: Kind, content: object) -> None:
@@ -103,8 +107,11 @@ def send_decoded(channel: Channel, decoded: Decoded) -> None:
     """Sends facts and pixels to the worker; raises `ChannelClosed` if it is gone."""
     import numpy as np  # noqa: PLC0415 - the program's start does not wait for it
 
+    pixels = np.ascontiguousarray(decoded.pixels).data.cast("B")
+    is_put = channel.put(pixels)
     send_answer(channel, Kind.DECODED, asdict(decoded.facts))
-    channel.send(np.ascontiguousarray(decoded.pixels).data.cast("B"))
+    if not is_put:
+        channel.send(pixels)
     if decoded.thumbnail is not None:
         channel.send(_SIDES.pack(*decoded.thumbnail.shape[:2]))
         channel.send(np.ascontiguousarray(decoded.thumbnail).data.cast("B"))
@@ -152,7 +159,7 @@ def read_decoded(channel: Channel, job: Job) -> Decoded:
     except ValueError as err:
         raise ChannelBroken(str(err)) from None
     pixels = np.empty((job.spec.size, job.spec.size, 3), dtype=np.uint8)
-    channel.fill(pixels.data.cast("B"))
+    channel.take(pixels.data.cast("B"))
     if not job.thumbnail:
         return Decoded(pixels, facts)
     height, width = _SIDES.unpack(channel.read(_SIDES.size))

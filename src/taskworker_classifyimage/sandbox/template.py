@@ -13,7 +13,7 @@ import socket
 import sys
 
 from taskworker_classifyimage.machine import return_freed_memory
-from taskworker_classifyimage.sandbox import interpreter
+from taskworker_classifyimage.sandbox import interpreter, shared_memory
 from taskworker_classifyimage.sandbox.channel import Channel
 from taskworker_classifyimage.sandbox.decoder import Decode, load_decode, serve
 from taskworker_classifyimage.sandbox.forking import REAP, REPLY, REQUEST
@@ -39,28 +39,29 @@ class Template:
 
     def _serve(self) -> None:
         while True:
-            request, handed_over, _, _ = socket.recv_fds(self._control, REQUEST.size, 1)
+            request, handed_over, _, _ = socket.recv_fds(self._control, REQUEST.size, 2)
             if not request:
                 return
             verb, pid = REQUEST.unpack(request)
             try:
-                reply = (0, self._reap(pid) if verb == REAP else self._fork(*handed_over))
+                reply = (0, self._reap(pid) if verb == REAP else self._fork(handed_over))
             except OSError as err:
                 reply = (err.errno or 1, 0)
             self._control.send(REPLY.pack(*reply))
 
-    def _fork(self, channel: int) -> int:
+    def _fork(self, handed_over: list[int]) -> int:
         parent = os.getpid()
         try:
             pid = os.fork()
             if pid == 0:
-                self._run_decoder(parent, channel)
+                self._run_decoder(parent, *handed_over)
         finally:
-            os.close(channel)
+            for descriptor in handed_over:
+                os.close(descriptor)
         self._children.add(pid)
         return pid
 
-    def _run_decoder(self, parent: int, channel: int) -> None:
+    def _run_decoder(self, parent: int, channel: int, shared: int | None = None) -> None:
         """The child's side of the fork; never returns."""
         code = 1
         try:
@@ -69,7 +70,12 @@ class Template:
             if os.getppid() == parent:
                 self._control.close()
                 file = io.FileIO(channel, "r+", closefd=False)
-                serve(Channel(file, file), self._decode, self._limits)
+                memory = None
+                if shared is not None:
+                    # Before the lock-down, which forbids it.
+                    memory = shared_memory.attach(shared)
+                    os.close(shared)
+                serve(Channel(file, file, memory), self._decode, self._limits)
                 code = 0
         finally:
             # Skips the template's own clean-up.

@@ -1,6 +1,7 @@
 import os
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,28 @@ def ask_pid(decoder: DecoderProcess) -> int:
     job = Job(b"tell_pid", poison.SPEC, DecodeLimits())
     send_job(decoder.channel, job)
     return int(read_decoded(decoder.channel, job).facts.warnings[0])
+
+
+def count_open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_an_ended_decoder_leaves_neither_descriptors_nor_memory() -> None:
+    """A worker replaces decoders for months."""
+    launcher = ForkLauncher(poison.DECODE, ProcessLimits(60, 2**28))
+    try:
+        decoder = launcher.launch()
+        assert "memfd:picture" in Path("/proc/self/maps").read_text(encoding="utf-8")
+        ask_pid(decoder)
+        decoder.reap()
+        open_files = count_open_files()
+        assert "memfd:picture" not in Path("/proc/self/maps").read_text(encoding="utf-8")
+        again = launcher.launch()
+        ask_pid(again)
+        again.reap()
+        assert count_open_files() == open_files
+    finally:
+        launcher.close()
 
 
 def test_a_late_reply_is_not_taken_for_the_reply_to_the_next_request() -> None:

@@ -67,12 +67,12 @@ def test_decoders_decode_what_this_process_decodes() -> None:
 
 @each_launcher
 def test_pictures_larger_than_any_buffer_arrive(launcher: LauncherKind) -> None:
-    """Several megabytes in each direction, more than a pipe can hold."""
+    """Several megabytes in each direction, more than a pipe, or the shared memory, can hold."""
     with poison_pool(launcher) as pool:
-        spec = InputSpec(size=1500, crop=None)
-        decoded = pool.decode(b"fine " + b"x" * (20 * 2**20 + 2), spec)
-    assert decoded.pixels.shape == (1500, 1500, 3)
-    assert (decoded.pixels == 7).all()
+        for side, encoded in ((2000, b"fine " + b"x" * 3), (1500, b"fine " + b"x" * 20 * 2**20)):
+            decoded = pool.decode(encoded, InputSpec(size=side, crop=None))
+            assert decoded.pixels.shape == (side, side, 3)
+            assert (decoded.pixels == len(encoded) % 256).all()
 
 
 @each_launcher

@@ -1,4 +1,5 @@
 import io
+import mmap
 
 import pytest
 
@@ -27,3 +28,23 @@ def test_an_end_before_the_last_byte_is_an_error() -> None:
     """The other process has died."""
     with pytest.raises(ChannelClosed):
         Channel(Slow(b"abc"), Slow()).read(4)
+
+
+def test_what_fits_goes_through_the_memory_and_what_does_not_is_sent() -> None:
+    """The two sides agree on which without a word."""
+    with mmap.mmap(-1, 4) as memory:
+        channel = Channel(io.BytesIO(b"12345"), io.BytesIO(), memory)
+        assert channel.put(b"abcd")
+        assert channel.take_bytes(4) == b"abcd"
+        assert not channel.put(b"abcde")
+        assert channel.take_bytes(5) == b"12345"
+
+
+def test_what_was_taken_does_not_change_with_the_memory() -> None:
+    """A decoder that was taken over may write at any moment."""
+    with mmap.mmap(-1, 4) as memory:
+        channel, taken = Channel(io.BytesIO(), io.BytesIO(), memory), bytearray(4)
+        channel.put(b"abcd")
+        channel.take(memoryview(taken))
+        memory[:4] = b"wxyz"
+        assert taken == b"abcd"
