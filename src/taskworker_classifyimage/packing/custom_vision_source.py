@@ -44,9 +44,11 @@ def recognise_custom_vision(files: SourceFiles) -> Source | None:
     if path is None:
         if "ExporterVersion" not in manifest:
             return None
+        platform = str(manifest.get("Platform"))[:40]
         raise ModelError(
-            f"{files.given} is a Custom Vision export for {manifest.get('Platform')}: export it "
-            "once more as ONNX"
+            f"{files.given} is a Custom Vision export without its ONNX file"
+            if platform == "ONNX"
+            else f"{files.given} is a Custom Vision export for {platform}: export it as ONNX"
         )
     known = read_facts_of(path).metadata
     if "ExporterVersion" not in manifest and _COLOURS not in known:

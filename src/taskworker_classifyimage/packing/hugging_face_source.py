@@ -25,7 +25,7 @@ from taskworker_classifyimage.packing.libraries import quiet_libraries
 from taskworker_classifyimage.packing.network import Network, PackOptions, Scaling, name_after
 from taskworker_classifyimage.packing.onnx_source import Prepare, open_onnx
 from taskworker_classifyimage.packing.source import Source
-from taskworker_classifyimage.packing.source_files import SourceFiles, read_table
+from taskworker_classifyimage.packing.source_files import SourceFiles, read_small, read_table
 from taskworker_classifyimage.packing.timm_source import open_timm_folder
 
 #: Where exporters put the network; others beside it are rounded.
@@ -65,6 +65,7 @@ def recognise_hugging_face(files: SourceFiles) -> Source | None:
     Raises:
         ModelError: it is for another task, needs code of its own, or a file of it is damaged.
     """
+    files = _enter_cache(files)
     hub = _find_hub(files)
     if hub is None:
         return None
@@ -95,6 +96,16 @@ def recognise_hugging_face(files: SourceFiles) -> Source | None:
     )
     open_network = partial(_open, hub.network, hub.folder, prepared.remark)
     return Source("Hugging Face folder with ONNX", says, open_network)
+
+
+def _enter_cache(files: SourceFiles) -> SourceFiles:
+    """The newest files in a folder of the cache into which the hub's libraries download."""
+    newest = files.folder / "refs" / "main"
+    if files.file is not None or not newest.is_file():
+        return files
+    commit = read_small(newest).decode("ascii", "replace").strip()
+    # It is a part of a path.
+    return replace(files, folder=files.folder / "snapshots" / commit) if commit.isalnum() else files
 
 
 def _find_hub(files: SourceFiles) -> _Hub | None:

@@ -110,6 +110,20 @@ def test_a_file_that_is_named_is_taken_with_the_folder_around_it(tmp_path: Path)
     assert read_pack(tmp_path / "pack").classes == OwnClasses(NAMES, {})
 
 
+def test_the_folder_of_a_download_is_as_good(tmp_path: Path) -> None:
+    """Where the hub's libraries keep what they have downloaded: the newest of several."""
+    cache = tmp_path / "models--lab--things"
+    (cache / "refs").mkdir(parents=True)
+    (cache / "refs" / "main").write_text("0123abcd", encoding="ascii")
+    (cache / "snapshots").mkdir()
+    folder(tmp_path).rename(cache / "snapshots" / "0123abcd")
+    make_pack(str(cache), tmp_path / "pack", PackOptions())
+    assert read_pack(tmp_path / "pack").classes == OwnClasses(NAMES, {})
+    (cache / "refs" / "main").write_text("../../elsewhere", encoding="ascii")
+    with pytest.raises(ConfigError, match="is no network that is known here"):
+        make_pack(str(cache), tmp_path / "other", PackOptions())
+
+
 TIMM: dict[str, Any] = {
     "architecture": "resnet10t",
     "label_names": list(NAMES),
