@@ -18,6 +18,7 @@ class InputSpec:
         crop: share of the picture's shorter side that the centre crop keeps, above 0, up to 1; None
             stretches the whole picture into the square.
         resize: resampling filter; all but "nearest" with anti-aliasing.
+        is_stretched: whether `crop` is the share of both sides, and the square shows it stretched.
         as_original: whether pictures are prepared as by the original worker, whatever `crop` and
             `resize` are.
     """
@@ -25,6 +26,7 @@ class InputSpec:
     size: int
     crop: float | None
     resize: Resize = "bicubic"
+    is_stretched: bool = False
     as_original: bool = False
 
 

@@ -91,6 +91,7 @@ def _read_input(table: TomlTable) -> InputSpec:
         size=int(size),
         crop=None if is_stretched else table.get_number("input.crop", 0.1, 1),
         resize=table.get_choice("input.resize", get_args(Resize)),
+        is_stretched=table.find("input.stretch") is True,
     )
 
 
@@ -163,6 +164,8 @@ def _lines(pack: ModelPack) -> Iterator[str]:
     yield from ("", "[input]", f"size = {pack.input.size}")
     yield f"crop = {_quote('none') if pack.input.crop is None else repr(pack.input.crop)}"
     yield f"resize = {_quote(pack.input.resize)}"
+    if pack.input.is_stretched:
+        yield "stretch = true"
     for key in ("dtype", "layout", "colours"):
         yield f"{key} = {_quote(getattr(pack.tensor, key))}"
     if (pack.tensor.subtract, pack.tensor.divide) == (TensorSpec().subtract, TensorSpec().divide):

@@ -214,6 +214,7 @@ async def _run(
 def _print_accuracy(classifier: Classifier, outcomes: Sequence[Outcome]) -> None:
     count, spec = len(outcomes), classifier.model.input
     crop = "stretched" if spec.crop is None else f"crop {spec.crop:g}"
+    crop += ", stretched" * (spec.crop is not None and spec.is_stretched)
     print(
         f"{classifier.model.name} ({classifier.library}) on {classifier.device}: "
         f"{spec.size}x{spec.size}, {crop}, {spec.resize}"

@@ -58,6 +58,8 @@ def show_pictures(classifier: Classifier, pool: DecoderPool, folder: Path, page:
 def _describe(spec: InputSpec) -> str:
     """How pictures are prepared, in words."""
     crop = "stretched" if spec.crop is None else f"{spec.crop:.1%} of the shorter side kept"
+    if spec.crop is not None and spec.is_stretched:
+        crop = f"stretched, {spec.crop:.1%} of each side kept"
     return f"{spec.size} x {spec.size} pixels, {crop}, {spec.resize}"
 
 

@@ -52,7 +52,10 @@ def min_side(spec: InputSpec) -> int:
 def to_square(image: Image.Image, spec: InputSpec) -> Image.Image:
     """A picture of any size to (S, S), mode kept: its centre, or all of it stretched."""
     width, height = image.size
-    across, down = (width, height) if spec.crop is None else (min(width, height) * spec.crop,) * 2
+    share = spec.crop or 1.0
+    across, down = width * share, height * share
+    if spec.crop is not None and not spec.is_stretched:
+        across = down = min(width, height) * share
     left, top = (width - across) / 2, (height - down) / 2
     return image.resize(
         (spec.size, spec.size), _RESAMPLING[spec.resize], (left, top, left + across, top + down)

@@ -95,7 +95,7 @@ class Preprocessing:
     """What a pack says about its input.
 
     Attributes:
-        remark: where a pack cannot say it exactly; "" if it can.
+        is_stretched: whether `crop` is of both sides.
     """
 
     size: int
@@ -103,7 +103,7 @@ class Preprocessing:
     resize: Resize
     scaling: Scaling
     colours: Literal["RGB", "BGR"]
-    remark: str = ""
+    is_stretched: bool = False
 
 
 def read_preprocessing(stated: Mapping[str, Any], network: str, subject: str) -> Preprocessing:
@@ -133,34 +133,39 @@ def _read(table: Mapping[str, Any], family: str, subject: str) -> Preprocessing:
         raise ModelError(f"{subject} says that pictures are not resized")
     if table["resample"] not in _FILTERS:
         raise ModelError(f"{subject}: resample {table['resample']} is a filter that packs lack")
-    size, crop, remark = _read_square(table, family, subject)
+    size, crop, is_stretched = _read_square(table, family, subject)
     return Preprocessing(
         size=size,
         crop=crop,
         resize=_FILTERS[table["resample"]],
         scaling=_read_scaling(table),
         colours="BGR" if table.get("do_flip_channel_order") else "RGB",
-        remark=remark,
+        is_stretched=is_stretched,
     )
 
 
 def _read_square(
     table: Mapping[str, Any], family: str, subject: str
-) -> tuple[int, float | Literal["none"], str]:
-    """The side of the network's square, what is kept of the shorter side, and a remark."""
+) -> tuple[int, float | Literal["none"], bool]:
+    """The side of the network's square, the share that is kept, and whether it is of both sides."""
     side, keeps_shape = _read_side(table["size"], subject, table.get("default_to_square"), family)
     if not keeps_shape or (family == "ConvNext" and side >= _LARGE):
         cut = _read_side(table["crop_size"], subject)[0] if table["do_center_crop"] else side
-        return cut, "none", "" if cut == side else _tell(side, cut)
+        _check_cut(cut, side, subject)
+        return (cut, "none", False) if cut == side else (cut, cut / side, True)
     shorter = _lengthen(side, table, family)
     if family == "ConvNext":
-        return side, side / shorter, ""
+        return side, side / shorter, False
     if not table["do_center_crop"]:
         raise ModelError(f"{subject}: pictures keep their shape, and no pack can hold that")
     cut = _read_side(table["crop_size"], subject)[0]
-    if cut > shorter:
-        raise ModelError(f"{subject}: crop_size {cut} is more than the size {shorter}")
-    return cut, cut / shorter, ""
+    _check_cut(cut, shorter, subject)
+    return cut, cut / shorter, False
+
+
+def _check_cut(cut: int, side: int, subject: str) -> None:
+    if cut > side:
+        raise ModelError(f"{subject}: crop_size {cut} is more than the size {side}")
 
 
 def _lengthen(side: int, table: Mapping[str, Any], family: str) -> int:
@@ -185,13 +190,6 @@ def _read_side(
     if size.keys() != {"height", "width"} or size["height"] != size["width"]:
         raise ModelError(f"{subject}: the size {size} is not square")
     return int(size["height"]), False
-
-
-def _tell(side: int, cut: int) -> str:
-    return (
-        f"The source stretches pictures to {side} x {side} and cuts out the middle {cut} x {cut}, "
-        "which packs cannot: this one stretches the whole picture."
-    )
 
 
 def _read_scaling(table: Mapping[str, Any]) -> Scaling:

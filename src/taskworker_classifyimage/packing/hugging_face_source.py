@@ -14,7 +14,7 @@ from PIL import Image
 
 from taskworker_classifyimage.classify.base import OwnClasses
 from taskworker_classifyimage.classify.labels import LAST_RESORT
-from taskworker_classifyimage.errors import ModelError, one_line
+from taskworker_classifyimage.errors import ConfigError, ModelError, one_line
 from taskworker_classifyimage.input_spec import Resize
 from taskworker_classifyimage.packing.class_names import is_ilsvrc2012, to_classes
 from taskworker_classifyimage.packing.hugging_face_preprocessing import (
@@ -34,6 +34,8 @@ _CONFIG: Final = "config.json"
 _WEIGHTS: Final = "model.safetensors"
 _TASK: Final = "ForImageClassification"
 _PROCESSOR: Final = "preprocessor_config.json"
+#: Of timm: how it cuts, as far as packs can.
+_CROP_MODES: Final = ("center", "squash")
 #: Names that stand for none.
 _UNNAMED: Final = "LABEL_"
 
@@ -94,7 +96,7 @@ def recognise_hugging_face(files: SourceFiles) -> Source | None:
         classes=_read_classes(hub),
         source=f"Hugging Face, {hub.given.name}, {kinds[0]}",
     )
-    open_network = partial(_open, hub.network, hub.folder, prepared.remark)
+    open_network = partial(_open, hub.network, hub.folder, prepared)
     return Source("Hugging Face folder with ONNX", says, open_network)
 
 
@@ -121,10 +123,11 @@ def _find_hub(files: SourceFiles) -> _Hub | None:
     return _Hub(files.given, folder, network, config) if is_there else None
 
 
-def _open(path: Path, folder: Path, remark: str, options: PackOptions) -> Network:
-    # Where a pack cannot prepare pictures in the same way, the answers are bound to differ.
-    prepare, remarks = (None, (remark,)) if remark else _find_processor(folder)
-    return replace(open_onnx(path, options, prepare), remarks=remarks)
+def _open(path: Path, folder: Path, prepared: Preprocessing, options: PackOptions) -> Network:
+    prepare, remarks = _find_processor(folder)
+    network = open_onnx(path, options, prepare)
+    spec = replace(network.input, is_stretched=prepared.is_stretched)
+    return replace(network, input=spec, remarks=remarks)
 
 
 def _recognise_timm(files: SourceFiles, hub: _Hub) -> Source | None:
@@ -140,7 +143,20 @@ def _recognise_timm(files: SourceFiles, hub: _Hub) -> Source | None:
     if hub.network is None:
         return None
     says = replace(says, **_read_timm_input(hub), kind="logits", colours="RGB")
-    return Source("Hugging Face folder of timm with ONNX", says, partial(open_onnx, hub.network))
+    return Source(
+        "Hugging Face folder of timm with ONNX", says, partial(_open_timm, hub.network, hub)
+    )
+
+
+def _open_timm(path: Path, hub: _Hub, options: PackOptions) -> Network:
+    mode = (hub.config.get("pretrained_cfg") or {}).get("crop_mode", "center")
+    if options.crop is None:
+        raise ConfigError(
+            f"--crop is needed: {hub.config_path} has timm's crop mode {mode!r}, which packs do not "
+            "have; --crop none is closest to it"
+        )
+    network = open_onnx(path, options)
+    return replace(network, input=replace(network.input, is_stretched=mode == "squash"))
 
 
 def _read_timm_input(hub: _Hub) -> dict[str, Any]:
@@ -156,10 +172,9 @@ def _read_timm_input(hub: _Hub) -> dict[str, Any]:
     if len(mean) != 3 or len(deviation) != 3 or 0 in deviation:
         raise ModelError(f"{hub.config_path}: pretrained_cfg has no sound mean and std")
     resize = stated.get("interpolation")
-    is_cut = stated.get("crop_mode", "center") == "center"
     return {
         "size": size,
-        "crop": share if is_cut else None,
+        "crop": share if stated.get("crop_mode", "center") in _CROP_MODES else None,
         "resize": resize if resize in get_args(Resize) else "bilinear",
         "scaling": Scaling(mean, deviation),
     }

@@ -15,7 +15,7 @@ from PIL import Image
 from taskworker_classifyimage.classify.base import Images, OwnClasses
 from taskworker_classifyimage.classify.options import ModelOptions
 from taskworker_classifyimage.errors import ConfigError, ModelError, one_line
-from taskworker_classifyimage.input_spec import Resize
+from taskworker_classifyimage.input_spec import InputSpec, Resize
 from taskworker_classifyimage.packing.graph import simplify
 from taskworker_classifyimage.packing.libraries import import_library, quiet_libraries
 from taskworker_classifyimage.packing.network import Network, PackOptions, Scores
@@ -128,7 +128,7 @@ def _describe(
     return Network(
         name=name,
         source=f"timm {timm.__version__}: {name}, {origin}",
-        input=options.input_spec(size, _read_crop(name, cfg, options), resize),
+        input=_read_input(name, cfg, options, size, resize),
         onnx=_export(torch, model, size, (mean, deviation)),
         scores=scores,
         scores_of_images=None if is_changed else scores_of_images,
@@ -202,16 +202,17 @@ def _read_side(name: str, input_size: tuple[int, int, int]) -> int:
     return height
 
 
-def _read_crop(name: str, cfg: Mapping[str, Any], options: PackOptions) -> float | None:
+def _read_input(
+    name: str, cfg: Mapping[str, Any], options: PackOptions, size: int, resize: Resize
+) -> InputSpec:
     share, mode = float(cfg["crop_pct"]), cfg.get("crop_mode") or "center"
-    if mode == "center":
-        return share
-    if options.crop is None and not (mode == "squash" and share == 1):
+    if options.crop is None and mode not in ("center", "squash"):
         raise ConfigError(
             f"--crop is needed: {name} was evaluated with timm's crop mode {mode!r} at {share}, "
             f"which packs do not have; --crop none is closest to it"
         )
-    return None
+    spec = options.input_spec(size, share, resize)
+    return replace(spec, is_stretched=mode == "squash" and options.crop is None)
 
 
 def _describe_origin(cfg: Mapping[str, Any], weights: Path | None) -> str:

@@ -37,6 +37,7 @@ INPUTS = st.builds(
     size=st.integers(8, 4096),
     crop=st.none() | st.floats(0.1, 1),
     resize=st.sampled_from(["nearest", "bilinear", "bicubic", "lanczos"]),
+    is_stretched=st.booleans(),
 )
 
 

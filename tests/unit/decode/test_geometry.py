@@ -53,6 +53,18 @@ def test_the_middle_is_kept_and_nothing_is_stretched() -> None:
     assert (square_of(image) == 255).all()
 
 
+def test_a_share_of_both_sides_may_be_stretched() -> None:
+    """Of a wide picture, the middle of each side; its corners are cut off."""
+    image = Image.new("RGB", (400, 100), "red")
+    image.paste("white", (50, 10, 350, 90))
+    image.paste("black", (190, 10, 210, 90))
+    encoded = corpus.save(image, "PNG")
+    spec = InputSpec(size=60, crop=0.75, resize="nearest", is_stretched=True)
+    pixels = decode(encoded, spec, DecodeLimits()).pixels
+    assert (pixels[:, [0, 27, 32, 59]] == 255).all()
+    assert (pixels[:, 28:32] == 0).all()
+
+
 def test_a_fine_pattern_does_not_become_a_coarse_one() -> None:
     """Anti-aliasing: stripes of one pixel become grey, not other stripes."""
     stripes = np.zeros((640, 640), dtype=np.uint8)

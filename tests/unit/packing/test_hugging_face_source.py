@@ -15,6 +15,7 @@ from taskworker_classifyimage.classify.base import OwnClasses
 from taskworker_classifyimage.classify.description import read_pack
 from taskworker_classifyimage.classify.loader import load_classifier
 from taskworker_classifyimage.errors import ConfigError, ModelError
+from taskworker_classifyimage.input_spec import InputSpec
 from taskworker_classifyimage.packing import make_pack
 from taskworker_classifyimage.packing.hugging_face_preprocessing import (
     Preprocessing,
@@ -142,9 +143,19 @@ def test_a_network_of_timm_as_onnx_needs_no_timm(tmp_path: Path) -> None:
     (hub / "config.json").write_text(json.dumps(TIMM), encoding="utf-8")
     make_pack(str(hub), tmp_path / "pack", PackOptions())
     pack = read_pack(tmp_path / "pack")
-    assert (pack.input.size, pack.input.crop, pack.input.resize) == (SIZE, 0.95, "bicubic")
+    assert pack.input == InputSpec(SIZE, 0.95, "bicubic")
     assert (pack.tensor.subtract, pack.tensor.divide) == ((127.5,) * 3, (63.75,) * 3)
     assert pack.classes == OwnClasses(NAMES, {})
+    for mode, share in (("squash", None), ("border", "none")):
+        stated = {**TIMM["pretrained_cfg"], "crop_mode": mode}
+        (hub / "config.json").write_text(json.dumps({**TIMM, "pretrained_cfg": stated}), "utf-8")
+        if share is not None:
+            with pytest.raises(ConfigError, match="--crop is needed: .* crop mode 'border'"):
+                make_pack(str(hub), tmp_path / mode, PackOptions())
+        make_pack(str(hub), tmp_path / mode, PackOptions(crop=share))
+    spec = read_pack(tmp_path / "squash").input
+    assert (spec.crop, spec.is_stretched) == (0.95, True)
+    assert read_pack(tmp_path / "border").input.crop is None
     wrong = {**TIMM, "pretrained_cfg": {**TIMM["pretrained_cfg"], "std": [1, 0, 1]}}
     (hub / "config.json").write_text(json.dumps(wrong), encoding="utf-8")
     with pytest.raises(ModelError, match="pretrained_cfg has no sound mean and std"):
@@ -271,8 +282,8 @@ def test_processors_are_read_with_their_own_defaults(
     assert read_preprocessing(stated, network_kind, "table") == expected
 
 
-def test_what_a_pack_cannot_say_is_told(tmp_path: Path) -> None:
-    """DeiT stretches and then cuts; a picture that is padded or keeps its shape is refused."""
+def test_a_picture_may_be_stretched_and_then_cut(tmp_path: Path) -> None:
+    """As DeiT's are."""
     hub = folder(
         tmp_path,
         config={"model_type": "deit"},
@@ -282,8 +293,12 @@ def test_what_a_pack_cannot_say_is_told(tmp_path: Path) -> None:
             "crop_size": {"height": SIZE, "width": SIZE},
         },
     )
-    made = make_pack(str(hub), tmp_path / "pack", PackOptions())
-    assert "stretches pictures to 20 x 20 and cuts out the middle 16 x 16" in made.remarks[1]
+    make_pack(str(hub), tmp_path / "pack", PackOptions())
+    assert read_pack(tmp_path / "pack").input == InputSpec(SIZE, 0.8, "bicubic", is_stretched=True)
+
+
+def test_what_a_pack_cannot_say_is_refused() -> None:
+    """A picture that is padded or keeps its shape."""
     kept = {"image_processor_type": "CLIPImageProcessor"}
     with pytest.raises(ModelError, match="keep their shape"):
         read_preprocessing({**kept, "do_center_crop": False}, "clip", "table")
