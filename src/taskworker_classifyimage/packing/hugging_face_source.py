@@ -152,8 +152,8 @@ def _open_timm(path: Path, hub: _Hub, options: PackOptions) -> Network:
     mode = (hub.config.get("pretrained_cfg") or {}).get("crop_mode", "center")
     if options.crop is None:
         raise ConfigError(
-            f"--crop is needed: {hub.config_path} has timm's crop mode {mode!r}, which packs do not "
-            "have; --crop none is closest to it"
+            f"--crop is needed: {hub.config_path} has timm's crop mode {mode!r}, which packs do "
+            "not have; --crop none is closest to it"
         )
     network = open_onnx(path, options)
     return replace(network, input=replace(network.input, is_stretched=mode == "squash"))
