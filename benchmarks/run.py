@@ -14,17 +14,19 @@ from pathlib import Path
 from harness import tables
 from harness.bench import HERE, Bench
 from harness.bridges import Bridge, embedded, parse_bridge
-from harness.pictures import Pictures
+from harness.pictures import FORMATS, Pictures
 from harness.processes import MeasurementFailed
 from scenarios import (
     bridge_cost,
     cluster,
+    crowd,
     folders,
     isolation,
     latency,
     repeats,
     round_trip,
     same_network,
+    scaling,
     start_memory,
     throughput,
 )
@@ -40,6 +42,8 @@ _SCENARIOS = {
     "isolation": isolation,
     "folders": folders,
     "cluster": cluster,
+    "crowd": crowd,
+    "scaling": scaling,
 }
 _MODELS = ("EfficientNetLite0", "EfficientNetLite2")
 
@@ -76,7 +80,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_common_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--pictures", type=Path, metavar="FOLDER", help="photographs, JPEG")
+    add("--pictures", type=Path, metavar="FOLDER", help="JPEG, PNG and HEIC files")
+    add("--formats", nargs="+", choices=FORMATS, default=FORMATS, help="of them; default: all")
     add("--count", type=int, default=400, metavar="N", help="pictures each; default: 400")
     add("--rounds", type=int, default=3, metavar="N", help="default: 3")
     add("--models", nargs="+", default=_MODELS, metavar="NAME", help=f"default: {_MODELS}")
@@ -100,7 +105,7 @@ def _add_common_arguments(parser: argparse.ArgumentParser) -> None:
 def _bench(options: argparse.Namespace) -> Bench:
     bridges: list[Bridge] = [] if options.no_embedded else [embedded(options.worker_python)]
     return Bench(
-        pictures=Pictures(options.pictures),
+        pictures=Pictures(options.pictures, options.formats),
         count=options.count,
         rounds=options.rounds,
         models=tuple(options.models),

@@ -26,12 +26,18 @@ class Api:
     def call(
         self, method: str, path: str, body: bytes | None = None, headers: Any = None
     ) -> tuple[int, bytes]:
-        """Status and body of one call; again on a connection that the bridge gave up."""
+        """Status and body of one call below /api/."""
+        return self._call(method, f"/api/{path}", body, headers)
+
+    def _call(
+        self, method: str, path: str, body: bytes | None = None, headers: Any = None
+    ) -> tuple[int, bytes]:
+        """Calls, and again on a connection that the bridge gave up."""
         for last_try in (False, True):
             try:
                 if self._connection.sock is None:
                     self._connect()
-                self._connection.request(method, f"/api/{path}", body, headers or {})
+                self._connection.request(method, path, body, headers or {})
                 answer = self._connection.getresponse()
                 return answer.status, answer.read()
             except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
@@ -56,10 +62,10 @@ class Api:
             raise MeasurementFailed(f"{method} {path}: {status} {answer[:200]!r}")
         return json.loads(answer) if answer.strip().startswith((b"{", b"[")) else None
 
-    def add(self, picture: bytes, data: object = None) -> str:
+    def add(self, picture: bytes, data: object = None, task_type: str = "classifyimage") -> str:
         """Adds a task with a file; its id."""
         mark = uuid.uuid4().hex
-        task = json.dumps({"type": "classifyimage", "data": data or {"numberofpredictions": 10}})
+        task = json.dumps({"type": task_type, "data": data or {"numberofpredictions": 10}})
         body = (
             f'--{mark}\r\nContent-Disposition: form-data; name="json"\r\n\r\n{task}\r\n'
             f'--{mark}\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n'
@@ -75,6 +81,30 @@ class Api:
     def add_all(self, pictures: Sequence[bytes]) -> list[str]:
         """Adds a task for each; their ids in order."""
         return [self.add(picture) for picture in pictures]
+
+    def take(self, task_type: str) -> str:
+        """Takes a task of a type; its id."""
+        taken = {"type": task_type, "worker": "benchmark", "abilities": {}}
+        return str(self.json("POST", "tasks/take/", taken)["id"])
+
+    def take_several(self, task_type: str, most: int, files_bytes: int) -> list[str]:
+        """Takes tasks of a type with their files; their ids, one where a bridge gives only one."""
+        asked = {"type": task_type, "worker": "benchmark", "lease": True, "most": most}
+        body = json.dumps({**asked, "filebytes": files_bytes}).encode()
+        status, answer = self.call("POST", "tasks/take/", body, _JSON)
+        if status == 404:
+            return []
+        if status != 200:
+            raise MeasurementFailed(f"take: {status} {answer[:200]!r}")
+        if not answer[:1].isdigit():
+            return [str(json.loads(answer)["id"])]
+        length, _, rest = answer.partition(b"\n")
+        return [str(task["id"]) for task in json.loads(rest[: int(length)])]
+
+    def metrics(self) -> str:
+        """The figures of an embedded bridge, as Prometheus reads them."""
+        _, answer = self._call("GET", "/metrics")
+        return answer.decode()
 
     def status(self, task_id: str) -> str:
         """open, inprogress or completed."""

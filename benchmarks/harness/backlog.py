@@ -24,6 +24,7 @@ class _Moment:
 
     at_s: float
     worker_cpu_s: float
+    own_cpu_s: float
     bridge_cpu_s: float
     harness_cpu_s: float
 
@@ -59,6 +60,7 @@ def work_off(
         "seconds": seconds,
         "per_second": len(ids) / seconds,
         "cpu_ms": 1000 * (end.worker_cpu_s - begin.worker_cpu_s) / len(ids),
+        "own_cpu_ms": 1000 * (end.own_cpu_s - begin.own_cpu_s) / len(ids),
         "bridge_cpu_ms": 1000 * (end.bridge_cpu_s - begin.bridge_cpu_s) / len(ids),
         "harness_cpu_ms": 1000 * (end.harness_cpu_s - begin.harness_cpu_s) / len(ids),
         "pss_mb": memory.peak.pss_mb,
@@ -95,7 +97,8 @@ def _wait_for_results(api: Api, goal: int, worker: Program) -> None:
 
 
 def _moment(bridge: RunningBridge, worker: Program) -> _Moment:
-    return _Moment(time.time(), worker.cpu_s(), bridge.cpu_s(), time.process_time())
+    own_cpu_s, bridge_cpu_s = worker.own_cpu_s(), bridge.cpu_s()
+    return _Moment(time.time(), worker.cpu_s(), own_cpu_s, bridge_cpu_s, time.process_time())
 
 
 def _check_results(api: Api, ids: Sequence[str]) -> None:

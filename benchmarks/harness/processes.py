@@ -109,6 +109,12 @@ class Program:
                 total_s += sum(process.cpu_times()[:4])
         return total_s
 
+    def own_cpu_s(self) -> float:
+        """CPU seconds of the process alone so far."""
+        with contextlib.suppress(psutil.Error):
+            return float(sum(psutil.Process(self._process.pid).cpu_times()[:2]))
+        return 0.0
+
     def memory(self) -> Memory:
         """Memory of the tree now."""
         pss = rss = 0
