@@ -85,21 +85,31 @@ def test_the_version_tells_what_is_decoded_on_request(
 def test_libraries_for_rare_formats_are_not_loaded_for_a_jpeg() -> None:
     """A worker that sees nothing else pays nothing for them."""
     code = (
-        "import sys; from taskworker_classifyimage.decode import DecodeLimits, decode;"
+        "from taskworker_classifyimage.decode import DecodeLimits, decode;"
         "from taskworker_classifyimage.input_spec import InputSpec;"
         "from taskworker_classifyimage.sample import SAMPLE;"
-        "decode(SAMPLE.read_bytes(), InputSpec(64, None), DecodeLimits());"
-        "print(*sorted({'pillow_heif', 'imagecodecs', 'rawpy', 'PIL.ImageCms'} & set(sys.modules)))"
+        "decode(SAMPLE.read_bytes(), InputSpec(64, None), DecodeLimits())"
     )
+    assert _imported(code, {"pillow_heif", "imagecodecs", "rawpy", "PIL.ImageCms"}) == ""
+
+
+def test_a_worker_starts_its_decoders_before_it_loads_what_they_do_not_wait_for() -> None:
+    """Else loading the decoding libraries comes on top of the rest of the start."""
+    code = "from taskworker_classifyimage.commands import local_engine, work"
+    assert _imported(code, {"aiohttp", "numpy", "onnxruntime"}) == ""
+
+
+def _imported(code: str, modules: set[str]) -> str:
+    """Those of the modules that Python has imported after the code."""
     ended = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", f"{code}; import sys; print(*sorted({modules} & set(sys.modules)))"],
         env=clean_environment(),
         capture_output=True,
         encoding="utf-8",
         timeout=60,
         check=True,
     )
-    assert ended.stdout.strip() == ""
+    return ended.stdout.strip()
 
 
 @pytest.mark.parametrize("slash", ["", "/"])

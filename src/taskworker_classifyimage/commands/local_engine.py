@@ -1,5 +1,6 @@
 """The engine on this machine."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
@@ -47,7 +48,6 @@ class ThisMachine:
             models = settings.models
             options = model_options(models.files, models.preprocessing)
             classifiers = load_classifiers(models.model, models.device, options)
-            decoders.start()
             yield LocalModels(classifiers, decoders)
 
 
@@ -55,7 +55,7 @@ class LocalModels:
     """Models that run on this machine; see `Models`."""
 
     def __init__(self, classifiers: "Sequence[Classifier]", decoders: "DecoderPool") -> None:
-        """Takes decoders that are up."""
+        """Takes decoders that `start` waits for."""
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - as above
 
         self.loaded = classifiers
@@ -75,6 +75,7 @@ class LocalModels:
         from taskworker_classifyimage.pipeline.engine import ConcurrentEngine, Engine  # noqa: PLC0415 - as above
         from taskworker_classifyimage.pipeline.memory_budget import MemoryBudget  # noqa: PLC0415 - as above
 
+        await asyncio.to_thread(self._pool.start)
         # Measured when all is up, so that what the program itself takes does not count.
         budget = MemoryBudget(picture_memory_bytes(self._pool.processes))
         return [
