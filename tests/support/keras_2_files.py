@@ -32,7 +32,8 @@ def save_teachable_machine(path: Path, classes: int, side: int = 224) -> Any:
         )
         network = keras().Sequential([layers.Input((side, side, 3)), features, head])
         network(keras().ops.zeros((1, side, side, 3)))
-    one = {"strides": [1, 1], "padding": "same", "groups": 1}
+    start = {"class_name": "VarianceScaling", "config": {"scale": 1, "dtype": "float32"}}
+    one = {"strides": [1, 1], "padding": "same", "groups": 1, "bias_initializer": start}
     trunk_config = functional(
         "model1",
         [
@@ -47,7 +48,7 @@ def save_teachable_machine(path: Path, classes: int, side: int = 224) -> Any:
         ],
     )  # fmt: skip
     dense = [
-        layer("Dense", "dense_Dense1", units=16, activation="relu"),
+        layer("Dense", "dense_Dense1", units=16, activation="relu", batch_input_shape=[None, 8]),
         layer("Dense", "dense_Dense2", units=classes, activation="softmax", use_bias=False),
     ]
     shape = [None, side, side, 3]
@@ -60,7 +61,7 @@ def save_teachable_machine(path: Path, classes: int, side: int = 224) -> Any:
             trunk_config,
             layer("GlobalAveragePooling2D", "average"),
         ),
-        sequential("sequential_3", layer("InputLayer", "in", batch_input_shape=[None, 8]), *dense),
+        sequential("sequential_3", *dense),
     )
     write(path, network, config, "2.4.0")
     return network

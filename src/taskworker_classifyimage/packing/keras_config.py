@@ -29,8 +29,8 @@ _MODULES: Final = (
     "constraints",
     "dtype_policies",
 )
-#: What Keras 2 knows for one kernel, and Keras 3 for the two of a separable convolution.
-_SEPARABLE: Final = ("kernel_initializer", "kernel_regularizer", "kernel_constraint", "groups")
+#: What matters only for training, and what Keras 2 wrote in ways that Keras 3 does not read.
+_OF_TRAINING: Final = ("_initializer", "_regularizer", "_constraint")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +161,7 @@ def _mend(model: dict[str, Any]) -> None:
             continue
         _mend_layer(node.get("class_name"), settings)
         if layers_of(node):
+            _add_input(settings)
             _flatten_ends(settings)
             _renumber_calls(node)
         if isinstance(settings.get("name"), str) and "/" in settings["name"]:
@@ -169,17 +170,28 @@ def _mend(model: dict[str, Any]) -> None:
 
 
 def _mend_layer(kind: object, settings: dict[str, Any]) -> None:
-    if kind == "DepthwiseConv2D" and settings.get("groups") == 1:
+    for key in [key for key in settings if key.endswith(_OF_TRAINING)]:
+        del settings[key]
+    if kind in ("DepthwiseConv2D", "SeparableConv2D") and settings.get("groups") == 1:
         del settings["groups"]
-    if kind == "SeparableConv2D":
-        for key in _SEPARABLE:
-            settings.pop(key, None)
     if kind == "BatchNormalization" and isinstance(settings.get("axis"), list):
         (settings["axis"],) = settings["axis"]
     settings.pop("rng_type", None)
     policy = settings.get("dtype")
     if isinstance(policy, dict) and policy.get("class_name") == "Policy":
         settings["dtype"] = policy["config"]["name"]
+
+
+def _add_input(settings: dict[str, Any]) -> None:
+    """Says what a model of layers in a row takes in a layer for it, not in the first of them."""
+    first = settings["layers"][0]
+    inside = first.get("config") if isinstance(first, dict) else None
+    if not isinstance(inside, dict) or first["class_name"] == "InputLayer":
+        return
+    shape = inside.pop("batch_input_shape", None)
+    if shape is not None:
+        config = {"batch_input_shape": shape, "name": f"{inside.get('name')}_input"}
+        settings["layers"].insert(0, {"class_name": "InputLayer", "config": config})
 
 
 def _flatten_ends(settings: dict[str, Any]) -> None:

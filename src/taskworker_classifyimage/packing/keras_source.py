@@ -157,7 +157,9 @@ def load_model(path: Path, config: KerasConfig | None, keras: Any) -> Any:
             sound = mended_copy(config, path, Path(temporary)) if config.is_of_keras_2 else path
             return keras.saving.load_model(sound, compile=False, safe_mode=True)
         except Exception as err:
-            raise ModelError(f"{path} cannot be loaded: {one_line(err)}") from err
+            # Keras puts the whole configuration first, and the reason last.
+            reason = one_line(err).rpartition("Exception encountered: ")[2][:200]
+            raise ModelError(f"{path} cannot be loaded: {reason}") from err
 
 
 def import_exact_tensorflow() -> tuple[Any, Any]:
