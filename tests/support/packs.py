@@ -100,7 +100,7 @@ def write_pack(folder: Path, network: onnx.ModelProto | bytes, **changes: Any) -
             "crop": 0.875,
             "resize": "bicubic",
         },
-        "output": {"kind": "logits", "classes": IDS, "names": NAMES},
+        "output": {"kind": "logits", "classes": IDS, "names": dict(NAMES)},
     }
     for key, value in changes.items():
         *sections, last = key.split("__")
