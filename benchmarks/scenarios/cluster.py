@@ -1,6 +1,7 @@
 """`classify --engine ray` beside the local engine on one machine, and on simulated nodes."""
 
 import argparse
+import contextlib
 import json
 import re
 import subprocess
@@ -8,6 +9,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy
+import psutil
 from harness import tables
 from harness.bench import HERE, Bench
 from harness.pictures import write_all
@@ -17,6 +20,7 @@ HELP = "`classify --engine ray`: its overhead on this machine, and 1 to 8 simula
 
 _TIMEOUT_S = 1800.0
 _NODES = (1, 2, 4, 8)
+_SAMPLE_S = 0.25
 _RATE = re.compile(r"([\d.]+) pictures/s")
 
 
@@ -62,9 +66,18 @@ def table(results: tables.Row) -> str:
     for model, rows in models.items():
         local = tables.median(rows, "local")
         for engine in ("local", "partitions", "ray", "ray_whole"):
-            shown = tables.shown(tables.median(rows, engine))
-            share = tables.ratio(tables.median(rows, engine), local)
-            lines.append((engine, model, shown, tables.raw(rows, engine), share))
+            cpu_ms = f"{engine}_cpu_ms"
+            lines.append(
+                (
+                    engine,
+                    model,
+                    tables.shown(tables.median(rows, engine)),
+                    tables.raw(rows, engine),
+                    tables.ratio(tables.median(rows, engine), local),
+                    tables.shown(tables.median(rows, cpu_ms), 2),
+                    tables.raw(rows, cpu_ms, 2),
+                )
+            )
     nodes: dict[int, list[tables.Row]] = {}
     for row in results["scaling"]:
         nodes.setdefault(row["nodes"], []).append(row)
@@ -82,7 +95,15 @@ def table(results: tables.Row) -> str:
     return f"{tables.markdown(_OVERHEAD, lines)}\n\n{tables.markdown(_SCALING, scaled)}"
 
 
-_OVERHEAD = ("engine", "model", "pictures/s", "each round", "of local")
+_OVERHEAD = (
+    "engine",
+    "model",
+    "pictures/s",
+    "each round",
+    "of local",
+    "CPU ms/picture",
+    "each round",
+)
 _SCALING = ("nodes", "pictures/s", "each round", "efficiency", "driver, CPU ms a partition")
 
 
@@ -93,17 +114,23 @@ def _compare(bench: Bench, model: str, folder: Path) -> tables.Row:
     size = str(bench.options.partition)
     classify = [bench.worker_python, "-m", "taskworker_classifyimage", "classify", str(pictures)]
     classify += ["--model", model, "--device", "cpu"]
-    told = _run([*classify, "--output", str(folder / "rows.parquet")])
+    one = folder / "one"
+    one.mkdir()
+    (one / "1.jpg").write_bytes(bench.pictures.different(1)[0])
+    start = _Watched(
+        [*classify[:4], str(one), *classify[5:], "--output", str(folder / "1.parquet")]
+    )
+    local = _Watched([*classify, "--output", str(folder / "rows.parquet")])
     script = str(HERE / "contenders" / "partitions.py")
     destination = str(folder / "partitions")
     command = [bench.worker_python, script, str(pictures), destination, model, size]
     partitions = json.loads(_run(command).stdout)["per_second"]
     rows, begin_s = folder / "rows", time.perf_counter()
-    _run([*classify, "--engine", "ray", "--output", str(rows), "--partition-size", size])
+    ray = _Watched([*classify, "--engine", "ray", "--output", str(rows), "--partition-size", size])
     whole_s = time.perf_counter() - begin_s
     written_s = sorted(each.stat().st_mtime for each in rows.glob("part-*.parquet"))
     between = bench.count - bench.options.partition
-    rate = _RATE.search(told.stderr)
+    rate = _RATE.search(local.printed)
     if rate is None or len(written_s) * bench.options.partition != bench.count:
         raise MeasurementFailed("--count has to be a multiple of --partition")
     return {
@@ -112,7 +139,46 @@ def _compare(bench: Bench, model: str, folder: Path) -> tables.Row:
         # From the first partition's end to the last one's, as without the start of the local one.
         "ray": between / (written_s[-1] - written_s[0]),
         "ray_whole": bench.count / whole_s,
+        "local_cpu_ms": 1000 * (local.cpu_s - start.cpu_s) / (bench.count - 1),
+        "ray_cpu_ms": 1000 * (ray.cpu_at(written_s[-1]) - ray.cpu_at(written_s[0])) / between,
     }
+
+
+class _Watched:
+    """A command that has ended, and the CPU seconds of all its processes as they passed.
+
+    Attributes:
+        printed: what it said on standard error.
+    """
+
+    def __init__(self, command: Sequence[str]) -> None:
+        spent: dict[int, float] = {}
+        self._samples: list[tuple[float, float]] = []
+        with subprocess.Popen(
+            command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, encoding="utf-8"
+        ) as process:
+            tree = psutil.Process(process.pid)
+            while process.poll() is None:
+                with contextlib.suppress(psutil.Error):
+                    for each in [tree, *tree.children(recursive=True)]:
+                        with contextlib.suppress(psutil.Error):
+                            times = each.cpu_times()
+                            spent[each.pid] = times.user + times.system
+                self._samples.append((time.time(), sum(spent.values())))
+                time.sleep(_SAMPLE_S)
+            assert process.stderr is not None
+            self.printed = process.stderr.read()
+        if process.returncode != 0:
+            raise MeasurementFailed(f"{command} ended: {self.printed[-2000:]}")
+
+    @property
+    def cpu_s(self) -> float:
+        """All of it."""
+        return self._samples[-1][1]
+
+    def cpu_at(self, when_s: float) -> float:
+        """What was spent by then."""
+        return float(numpy.interp(when_s, *zip(*self._samples, strict=True)))
 
 
 def _simulate(bench: Bench, nodes: int, folder: Path) -> tables.Row:

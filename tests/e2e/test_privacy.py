@@ -1,5 +1,6 @@
 import contextlib
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -51,10 +52,12 @@ def test_a_ray_cluster_of_this_machine_is_seen_by_nobody(tmp_path: Path) -> None
                 if (name := process.name()) in ("gcs_server", "raylet"):
                     kept = process.environ()
                     settings[name] = (kept["RAY_USAGE_STATS_ENABLED"], kept["RAY_AUTH_MODE"])
+        [session] = Path("/tmp").glob(f"ray-*/*/session_*_{driver.process.pid}")
+        assert stat.S_IMODE(session.parents[1].stat().st_mode) == 0o700
         assert driver.process.wait(300) == 0, driver.printed
     assert heard <= {"127.0.0.1", "::ffff:127.0.0.1"}
     assert heard
     assert settings == {"gcs_server": ("0", "token"), "raylet": ("0", "token")}
     assert list(home.rglob("*")) == []
-    assert list(Path("/tmp").glob(f"ray-*/session_*_{driver.process.pid}")) == []
+    assert not session.parents[1].exists()
     assert [each.name for each in rows.glob("part-*")] == ["part-00000000.parquet"]

@@ -38,6 +38,8 @@ def import_ray(address: str | None) -> ModuleType:
         ConfigError: Ray is not installed, or its installation is broken.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # What still runs when a cluster is left must not start another one.
+    os.environ["RAY_ENABLE_AUTO_CONNECT"] = "0"
     # What Ray prints itself says nothing to a user; errors come as exceptions.
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     if address is None:
@@ -83,7 +85,8 @@ def join_cluster(ray: ModuleType, address: str | None) -> Iterator[None]:
             "include_dashboard": False,
             "num_cpus": usable_cores(),
             "object_store_memory": _STORE_BYTES,
-            "_temp_dir": folder,
+            # Ray lets everybody into its own folder; nobody gets through the one around it.
+            "_temp_dir": f"{folder}/r",
         }
     try:
         try:
