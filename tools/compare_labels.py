@@ -34,10 +34,8 @@ def main() -> None:
     parser.add_argument("--open", action="store_true")
     given = parser.parse_args()
     labels = find_label_files()
-    print(
-        "| language | known to a source | confirmed | share | other names that are right | open |"
-    )
-    print("|---|---|---|---|---|---|")
+    print("| language | known to a source | confirmed | share | both right | source wrong | open |")
+    print("|---|---|---|---|---|---|---|")
     for tag in given.tags or labels.languages:
         _compare(tag, labels.names(tag), _read_sources(given.sources, tag), is_listed=given.open)
 
@@ -56,8 +54,8 @@ def _compare(
         if is_listed and verdict == "open":
             print(f"{tag}\t{class_id}\t{names[class_id]}\t{'; '.join(sorted(sources))}")
     share = f"{confirmed / len(known):.0%}" if known else "-"
-    right = verdicts.total() - verdicts["open"]
-    print(f"| {tag} | {len(known)} | {confirmed} | {share} | {right} | {verdicts['open']} |")
+    counts = (verdicts["synonym"], verdicts["error"], verdicts["open"])
+    print("|", " | ".join(map(str, (tag, len(known), confirmed, share, *counts))), "|")
 
 
 def _read_sources(folder: Path, tag: str) -> dict[str, set[str]]:
