@@ -42,12 +42,12 @@ def colour_network(
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
 
 
-def labelling_network() -> onnx.ModelProto:
+def labelling_network(outputs: int = 3) -> onnx.ModelProto:
     """A network whose classes do not exclude each other: which channels are bright, red first.
 
     A channel that is 200 all over gives its class a probability of 0.97, one that is 0 gives 0.002.
     """
-    network = colour_network()
+    network = colour_network(outputs=outputs)
     graph = network.graph
     graph.initializer.append(numpy_helper.from_array(np.array(6.4, np.float32), "middle"))
     graph.node.append(helper.make_node("Sub", ["logits", "middle"], ["above"]))

@@ -30,6 +30,7 @@ from taskworker_classifyimage.packing.pack_writer import check_output, unfinishe
 from taskworker_classifyimage.packing.recognising import recognise
 from taskworker_classifyimage.packing.source_files import open_files
 from taskworker_classifyimage.packing.timm_source import open_timm
+from taskworker_classifyimage.packing.two_classes import share_between_two
 
 #: A pack's probabilities may differ by this much from its source's. Numbers of 8 bits are rounded
 #: differently by each library and processor.
@@ -62,6 +63,7 @@ def make_pack(
     network, options = open_network(source, options, models)
     pictures = load_pictures(network.input, photos)
     scores = compute_scores(network, pictures.pixels)
+    network, scores = share_between_two(network, options, scores)
     with unfinished_pack(output) as folder:
         try:
             pack = write_pack(network, options, scores, folder)

@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+import numpy as np
+
 from taskworker_classifyimage.errors import ModelError, one_line
 from taskworker_classifyimage.packing.graph import drop_unused
 from taskworker_classifyimage.packing.libraries import import_library
@@ -84,6 +86,19 @@ class OnnxNetwork:
         graph.output.append(scores)
         drop_unused(self.model)
         return True
+
+    def add_other_class(self) -> None:
+        """Puts what is missing to 1 before the one probability that a network gives."""
+        graph, helper = self.model.graph, self._onnx.helper
+        given = graph.output[0].name
+        one = self._onnx.numpy_helper.from_array(np.array(1, np.float32), f"{given}_one")
+        graph.initializer.append(one)
+        graph.node.append(helper.make_node("Sub", [one.name, given], [f"{given}_other"]))
+        both = f"{given}_both"
+        graph.node.append(helper.make_node("Concat", [f"{given}_other", given], [both], axis=1))
+        del graph.output[:]
+        kind = self._onnx.TensorProto.FLOAT
+        graph.output.append(helper.make_tensor_value_info(both, kind, ["batch", 2]))
 
     def _inputs(self) -> list[Any]:
         """The inputs that are no constants: old files name these too."""

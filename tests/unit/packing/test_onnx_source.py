@@ -7,7 +7,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from support.packs import IDS, SIZE, colour_network, fixed_network, with_metadata
+from support.packs import IDS, SIZE, colour_network, fixed_network, labelling_network, with_metadata
 from taskworker_classifyimage.classify.base import OwnClasses
 from taskworker_classifyimage.classify.catalogue import built_in_packs
 from taskworker_classifyimage.classify.loader import load_classifier
@@ -298,6 +298,25 @@ def test_a_sigmoid_at_the_end_makes_independent_classes(tmp_path: Path) -> None:
     make_pack(str(saved(tmp_path, network)), tmp_path / "pack", options, [])
     model = load_classifier(str(tmp_path / "pack")).model
     assert model.threshold == 0.5
+
+
+def test_one_sigmoid_for_two_classes_is_shared_between_them(tmp_path: Path) -> None:
+    """As many networks for "cats or dogs" end: it is the probability of the second class."""
+    path = saved(tmp_path, labelling_network(outputs=1))
+    options = PackOptions(classes=OwnClasses(("blank", "red"), {}))
+    made = make_pack(str(path), tmp_path / "pack", options, [])
+    assert "one output is the probability of 'red'" in made.remarks[-1]
+    assert made.largest < 1e-6
+    classifier = load_classifier(str(tmp_path / "pack"))
+    assert classifier.model.threshold is None
+    red = np.full((2, SIZE, SIZE, 3), (200, 0, 0), np.uint8)
+    assert np.abs(classifier.probabilities(red) - (0.0266, 0.9734)).max() < 1e-3
+
+
+def test_one_sigmoid_for_one_class_is_independent(tmp_path: Path) -> None:
+    path = saved(tmp_path, labelling_network(outputs=1))
+    make_pack(str(path), tmp_path / "pack", PackOptions(classes=OwnClasses(("red",), {})), [])
+    assert load_classifier(str(tmp_path / "pack")).model.threshold == 0.5
 
 
 @pytest.mark.parametrize("cut", [1, 40, 200, -1])
