@@ -10,7 +10,7 @@ from taskworker_classifyimage.classify.model_pack import MODEL_FILE, ModelPack
 from taskworker_classifyimage.classify.ranking import to_probabilities
 from taskworker_classifyimage.classify.warm_up import try_blank_pictures
 from taskworker_classifyimage.errors import DeviceMissing, DeviceUnusable, ModelError, one_line
-from taskworker_classifyimage.machine import usable_cores
+from taskworker_classifyimage.machine import trim_memory, usable_cores
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -58,6 +58,8 @@ class OnnxClassifier:
         classifier = cls(pack, session, device)
         # Two, because some networks take only one, and a GPU is given batches.
         try_blank_pictures(classifier, 2, subject)
+        # Reading a network leaves as much free memory behind as it has weights.
+        trim_memory()
         return classifier
 
     def probabilities(self, images: Images) -> Probabilities:

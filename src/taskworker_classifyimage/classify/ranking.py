@@ -69,5 +69,12 @@ def rank_best(probabilities: npt.NDArray[np.float64], top: int) -> list[int]:
     Equal probabilities come in the order of their class index, so that an answer does not depend
     on the sorting algorithm.
     """
-    order = np.argsort(-probabilities, kind="stable")
-    return [int(index) for index in order[:top]]
+    if top < len(probabilities):
+        # Only those that may be among the best are sorted.
+        least = np.partition(probabilities, -top)[-top]
+        candidates = np.flatnonzero(probabilities >= least)
+    else:
+        candidates = np.arange(len(probabilities))
+    order = candidates[np.argsort(-probabilities[candidates], kind="stable")]
+    best: list[int] = order[:top].tolist()
+    return best

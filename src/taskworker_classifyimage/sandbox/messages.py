@@ -220,6 +220,8 @@ def _convert(value: object, kind: Any) -> Any:
             return kind(**{name: _convert(value[name], kinds[name]) for name in kinds})
     if isinstance(value, str) and kind is str:
         text = value[:_MAX_CHARACTERS]
+        if text.isprintable():
+            return text
         return "".join(char if char.isprintable() else " " for char in text)
     # A boolean is no number here, and an integer no float.
     if isinstance(value, int | float) and type(value) is kind and abs(value) < _NUMBER_LIMIT:

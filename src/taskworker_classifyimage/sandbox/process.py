@@ -110,6 +110,8 @@ class DecoderProcess:
             # From here on its process ID may belong to another process.
             self._is_reaped = True
             self.maker.is_replaced = True
+            if self._usage is not None:
+                self._usage.close()
         self.channel.close()
         return self._reap()
 
