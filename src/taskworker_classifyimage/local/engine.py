@@ -19,11 +19,11 @@ from taskworker_classifyimage.local.reading import (
     insist,
     make_row,
 )
-from taskworker_classifyimage.local.remembered import RememberedAnswers
 from taskworker_classifyimage.local.rows import Row
 from taskworker_classifyimage.local.run import Hooks
 from taskworker_classifyimage.machine import picture_memory_bytes
-from taskworker_classifyimage.pipeline.engine import Engine, sha256_of
+from taskworker_classifyimage.pipeline.answer_cache import AnswerCache
+from taskworker_classifyimage.pipeline.engine import Engine, is_still_valid, sha256_of
 from taskworker_classifyimage.pipeline.memory_budget import Hold, MemoryBudget
 from taskworker_classifyimage.pipeline.result import Answer
 from taskworker_classifyimage.pipeline.within_memory import WithinMemory
@@ -87,7 +87,7 @@ class LocalEngine:
         share = share or Share(classifier.threads, 1.0)
         self._request = request
         self._find_equal, self._thumbnails = hooks.find_equal, hooks.thumbnails
-        self._remembered = RememberedAnswers() if remembers else None
+        self._remembered = AnswerCache(is_still_valid) if remembers else None
         self._decoders = decoders
         encode = None if self._thumbnails is None else self._thumbnails.encode
         self._engine = Engine(classifier, decoders, encode)
@@ -188,7 +188,7 @@ class LocalEngine:
         if (known := self._find_equal and self._find_equal(sha256)) is not None:
             return known
         compute = partial(self._compute, read.encoded, sha256, hold)
-        answer = self._remembered.get(sha256, compute) if self._remembered else compute()
+        answer = self._remembered.get_on_thread(sha256, compute) if self._remembered else compute()
         if self._thumbnails is not None and answer.thumbnail is not None:
             self._thumbnails.keep(sha256, answer.thumbnail)
         return self._engine.result(answer, self._request, read.passed_s)

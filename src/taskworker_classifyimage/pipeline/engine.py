@@ -106,7 +106,7 @@ class ConcurrentEngine:
         self._compute = compute
         self._budget = budget
         self._within = WithinMemory(compute, budget, engine.limit_memory_bytes)
-        self._cache = AnswerCache[Answer](lambda answer: not answer.maker.is_replaced)
+        self._cache = AnswerCache(is_still_valid)
 
     @property
     def cache_hits(self) -> int:
@@ -167,6 +167,11 @@ class ConcurrentEngine:
             return self.engine.infer(decoded, sha256)
         finally:
             timing.begin_after("decode", "infer", step="wait")
+
+
+def is_still_valid(answer: Answer) -> bool:
+    """Whether it may be taken for that of an equal picture: its decoder still lives."""
+    return not answer.maker.is_replaced
 
 
 def sha256_of(encoded: bytes) -> str:

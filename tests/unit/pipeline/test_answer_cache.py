@@ -1,4 +1,6 @@
 import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -116,3 +118,46 @@ def test_no_more_than_so_many_are_kept() -> None:
         assert cache.hits == 2
 
     asyncio.run(run())
+
+
+def test_of_several_threads_only_one_computes() -> None:
+    """The others get its answer, however long it takes."""
+    cache, begun, may_end, calls = (
+        AnswerCache[float](always),
+        threading.Event(),
+        threading.Event(),
+        [],
+    )
+
+    def compute() -> float:
+        calls.append(1)
+        begun.set()
+        assert may_end.wait(60)
+        return 0.5
+
+    with ThreadPoolExecutor(4) as threads:
+        first = threads.submit(cache.get_on_thread, "a", compute)
+        assert begun.wait(60)
+        others = [threads.submit(cache.get_on_thread, "a", compute) for _ in range(3)]
+        may_end.set()
+        assert [each.result() for each in (first, *others)] == [0.5] * 4
+    assert (len(calls), cache.hits, cache.misses) == (1, 3, 1)
+
+
+def test_a_thread_that_fails_leaves_the_work_to_another() -> None:
+    """Its error is its own; nobody waits for ever."""
+    cache, begun, may_end = AnswerCache[float](always), threading.Event(), threading.Event()
+
+    def fail() -> float:
+        begun.set()
+        assert may_end.wait(60)
+        raise DamagedPicture("the picture is damaged")
+
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(cache.get_on_thread, "a", fail)
+        assert begun.wait(60)
+        second = threads.submit(cache.get_on_thread, "a", lambda: 0.5)
+        may_end.set()
+        with pytest.raises(DamagedPicture):
+            first.result()
+        assert second.result() == 0.5
