@@ -19,6 +19,7 @@ from taskworker_classifyimage.classify.model_pack import (
     read_member,
 )
 from taskworker_classifyimage.errors import ConfigError, ModelError
+from taskworker_classifyimage.packing.class_names import is_ilsvrc2012
 
 _MOST_MEMBERS: Final = 10_000
 #: Weights hardly shrink, so an honest zip unpacks to little more than its own size.
@@ -68,13 +69,27 @@ def read_small(path: Path) -> bytes:
 
 
 def read_labels(files: SourceFiles) -> OwnClasses | None:
-    """The classes in `labels.txt`, in which most tools put them; None if there is none.
+    """The classes in `labels.txt`, in which most tools put them.
+
+    Returns:
+        None if there is no such file, or if they are those of ILSVRC2012.
 
     Raises:
         ModelError: it is not a class a line.
     """
     path = files.beside("labels.txt")
-    return None if path is None else read_class_lines(read_small(path), str(path))
+    return None if path is None else read_label_lines(read_small(path), str(path))
+
+
+def read_label_lines(content: bytes, subject: str) -> OwnClasses | None:
+    """The classes of a file of labels that a tool wrote; None for those of ILSVRC2012.
+
+    Raises:
+        ModelError: it is not a class a line.
+    """
+    classes = read_class_lines(content, subject, may_repeat=True)
+    names = classes.names.get("en", classes.ids)
+    return None if is_ilsvrc2012(names) else classes
 
 
 def read_table(path: Path) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Final
 
 from taskworker_classifyimage.classify.base import OwnClasses
-from taskworker_classifyimage.classify.class_lines import read_class_lines
 from taskworker_classifyimage.classify.model_pack import (
     DESCRIPTION_LIMIT_BYTES,
     MODEL_LIMIT_BYTES,
@@ -21,6 +20,7 @@ from taskworker_classifyimage.classify.model_pack import (
 from taskworker_classifyimage.errors import ModelError
 from taskworker_classifyimage.packing.flatbuffer import Table
 from taskworker_classifyimage.packing.network import Scaling
+from taskworker_classifyimage.packing.source_files import read_label_lines
 
 #: Of TensorType.
 _TYPES: Final = {0: "float32", 3: "uint8", 9: "int8"}
@@ -203,7 +203,7 @@ def _read_classes(path: Path, content: bytes, name: str) -> OwnClasses | None:
             lines = archive.read(member)
     except (zipfile.BadZipFile, KeyError, RuntimeError, NotImplementedError, OSError) as err:
         raise ModelError(f"{subject} cannot be read: {err}") from err
-    return read_class_lines(lines, subject)
+    return read_label_lines(lines, subject)
 
 
 def _one_line(text: str) -> str:

@@ -27,6 +27,7 @@ from taskworker_classifyimage.packing.source import Source
 from taskworker_classifyimage.packing.source_files import SourceFiles, read_labels
 from taskworker_classifyimage.packing.tflite_file import TfliteFile, read_tflite
 from taskworker_classifyimage.packing.tflite_graph import convert_tflite
+from taskworker_classifyimage.packing.trial import is_survived
 
 #: The whole pictures of a source to (N, S, S, 3) uint8 RGB, by its own preprocessing.
 CutImages = Callable[[Sequence[Image.Image]], Images]
@@ -89,6 +90,8 @@ def open_tflite(
         )
     tensor, scaling = _describe_tensor(path, file, options)
     tensorflow, _ = import_tensorflow()
+    if not is_survived(lambda: _try(tensorflow, path)):
+        raise ModelError(f"{path} crashes TensorFlow Lite: it is damaged")
     content, has_8_bits = convert_tflite(path)
     prepare = partial(_prepare, file=file, scaling=scaling, is_bgr=options.colours == "BGR")
     run = partial(_run, _open(tensorflow, path), file, prepare)
@@ -140,6 +143,12 @@ def _open(tensorflow: Any, path: Path, *, is_reference: bool = False) -> Any:
     except (ValueError, RuntimeError) as err:
         raise ModelError(f"{path} cannot be loaded: {err}".replace("\n", " ")) from err
     return interpreter
+
+
+def _try(tensorflow: Any, path: Path) -> None:
+    interpreter = _open(tensorflow, path)
+    interpreter.invoke()
+    _open(tensorflow, path, is_reference=True).invoke()
 
 
 def _prepare(

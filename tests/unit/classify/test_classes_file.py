@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from taskworker_classifyimage.classify.class_lines import read_class_lines
 from taskworker_classifyimage.classify.description import read_classes_file
 from taskworker_classifyimage.errors import ModelError
 
@@ -83,3 +84,10 @@ def test_a_missing_file_and_one_in_another_encoding_are_refused(tmp_path: Path) 
     (tmp_path / "latin.names").write_bytes("Löffel".encode("latin-1"))
     with pytest.raises(ModelError, match=r"latin\.names is not text in UTF-8"):
         read_classes_file(tmp_path / "latin.names")
+
+
+def test_tools_may_name_two_classes_alike() -> None:
+    """ImageNet has two cranes; the number of the output tells their ids apart."""
+    classes = read_class_lines(b"crane\ncat\ncrane\n", "labels.txt", may_repeat=True)
+    assert classes.ids == ("crane (0)", "cat", "crane (2)")
+    assert classes.names == {"en": ("crane", "cat", "crane")}
