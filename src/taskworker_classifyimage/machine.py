@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import os
+import platform
 import sys
 from pathlib import Path
 from typing import Final
@@ -108,12 +109,19 @@ def peak_memory_bytes() -> int | None:
 
 def processor_flags(cpuinfo: Path = _CPUINFO) -> frozenset[str]:
     """Instruction sets by their Linux names, such as "avx2"; empty on other systems."""
+    return frozenset(_read_cpuinfo(cpuinfo, "flags", "Features").split())
+
+
+def processor_name(cpuinfo: Path = _CPUINFO) -> str:
+    """The processor's model, as far as the system tells it."""
+    return _read_cpuinfo(cpuinfo, "model name") or platform.processor() or platform.machine()
+
+
+def _read_cpuinfo(cpuinfo: Path, *keys: str) -> str:
+    """What it says of the first core under one of these keys; empty on other systems."""
     try:
         lines = cpuinfo.read_text(encoding="ascii", errors="replace").splitlines()
     except OSError:
-        return frozenset()
-    for line in lines:
-        key, _, value = line.partition(":")
-        if key.strip() in ("flags", "Features"):
-            return frozenset(value.split())
-    return frozenset()
+        return ""
+    parts = (line.partition(":") for line in lines)
+    return next((value.strip() for key, _, value in parts if key.strip() in keys), "")

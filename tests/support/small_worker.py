@@ -16,7 +16,8 @@ _FOLDER = tempfile.TemporaryDirectory(prefix="classifyimage-pack-")
 def small_flags() -> tuple[str, ...]:
     """What makes any worker a small one."""
     pack = write_pack(Path(_FOLDER.name) / "colours", colour_network())
-    return "--model", str(pack), "--decoder-processes", "1"
+    # A device that is named is not measured.
+    return "--model", str(pack), "--decoder-processes", "1", "--device", "cpu"
 
 
 def small_worker(url: str, name: str = "w", *flags: str) -> Program:

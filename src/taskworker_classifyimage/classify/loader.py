@@ -15,6 +15,7 @@ from taskworker_classifyimage.classify.model_pack import ModelPack
 from taskworker_classifyimage.classify.onnx_runtime import OnnxClassifier
 from taskworker_classifyimage.classify.openvino_runtime import OpenVinoClassifier
 from taskworker_classifyimage.classify.options import ModelOptions
+from taskworker_classifyimage.classify.runtimes import read_speeds, speeds_file
 from taskworker_classifyimage.classify.warm_up import check_agreement
 from taskworker_classifyimage.errors import ConfigError, DeviceMissing, ModelError
 from taskworker_classifyimage.input_spec import as_original
@@ -65,18 +66,41 @@ def load_classifier(
     on_cpu = _load(found, CPU)
     if device.kind == "cpu":
         return on_cpu
+    if device.kind == "auto":
+        accelerated = _accelerate(found, on_cpu, Device("cuda"), is_sure=False)
+        if accelerated is on_cpu and _is_openvino_faster(on_cpu, options):
+            return _accelerate(found, on_cpu, Device("openvino"))
+        return accelerated
+    return _accelerate(found, on_cpu, device)
+
+
+def _accelerate(
+    found: ModelPack | KerasModel, on_cpu: Classifier, device: Device, *, is_sure: bool = True
+) -> Classifier:
+    """Loads a model on a device if it works there; `is_sure`: whether it is expected to exist."""
     try:
-        accelerated = _load(found, Device("cuda") if device.kind == "auto" else device)
+        accelerated = _load(found, device)
         check_agreement(accelerated, on_cpu)
     except ModelError as err:
         # The network itself runs on the CPU, so the fault is the device's.
-        is_expected = device.kind == "auto" and isinstance(err, DeviceMissing)
+        is_expected = not is_sure and isinstance(err, DeviceMissing)
         level = logging.DEBUG if is_expected else logging.WARNING
         _log.log(level, "device %s cannot be used, working on the CPU: %s", device, err)
         return on_cpu
     # OpenVINO takes calls side by side; other devices take one at a time, so they get batches.
     is_parallel = isinstance(accelerated, OpenVinoClassifier)
     return accelerated if is_parallel else BatchingClassifier(accelerated)
+
+
+def _is_openvino_faster(on_cpu: Classifier, options: ModelOptions) -> bool:
+    if options.speeds is None or not isinstance(on_cpu.model, ModelPack):
+        return False
+    file = speeds_file(options.speeds, on_cpu.model, on_cpu.library)
+    speeds = None if file is None else read_speeds(file)
+    if speeds is None or not speeds.favour_openvino:
+        return False
+    _log.info("%s runs with OpenVINO: a picture took %s", on_cpu.model.name, speeds)
+    return True
 
 
 def _load(found: ModelPack | KerasModel, device: Device) -> Classifier:

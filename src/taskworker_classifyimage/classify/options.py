@@ -29,6 +29,7 @@ class ModelOptions:
             worker did it, whatever the model.
         tell: receives lines about a download's progress.
         labels_dir: folder with names of the classes of ILSVRC2012 in further languages.
+        speeds: folder where the speeds of runtimes are kept; None: "auto" is ONNX Runtime on a CPU.
     """
 
     models_dir: Path | None = None
@@ -36,6 +37,7 @@ class ModelOptions:
     preprocessing: Preprocessing = "model"
     tell: Callable[[str], None] = _log.info
     labels_dir: Path | None = None
+    speeds: Path | None = None
 
     def models_folder(self) -> Path | None:
         """The models folder, which may not exist yet; None if none is named or known."""

@@ -1,7 +1,7 @@
 """Models on a cluster that answer tasks; see `commands.engine.Models`."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import nullcontext
 from functools import partial
 from types import ModuleType
@@ -80,6 +80,10 @@ class ClusterModels:
             ClusterEngine(number, each, self._pool, budget)
             for number, each in enumerate(self.loaded)
         ]
+
+    def improve(self, has_begun: Callable[[], bool]) -> Iterator[Coroutine[None, None, None]]:  # noqa: ARG002 - as in `Models`
+        """Nothing: actors come and go."""
+        return iter(())
 
     def close(self) -> None:
         """Ends what still computes."""

@@ -1,6 +1,6 @@
 """The engine: the machines that pictures are classified on, this one or those of a Ray cluster."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -38,6 +38,12 @@ class Models(Protocol):
     @property
     def decoders(self) -> "Watched":
         """What can be told of the decoders."""
+
+    def improve(self, has_begun: Callable[[], bool]) -> Iterator[Coroutine[None, None, None]]:
+        """What is to run beside the work, for the next start.
+
+        `has_begun` tells whether the first task is done.
+        """
 
     async def start(self) -> "Sequence[TaskEngine]":
         """An engine for each model, to be used on this event loop.

@@ -1,9 +1,11 @@
 """The engine on this machine."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from taskworker_classifyimage.commands.engine import FolderTask
@@ -46,19 +48,25 @@ class ThisMachine:
             from taskworker_classifyimage.commands.parts import model_options  # noqa: PLC0415 - as above
 
             models = settings.models
-            options = model_options(models.files, models.preprocessing)
+            state = settings.decoding.state_folder()
+            # A device that is named is not measured, and runs as it is named.
+            speeds = state / "speeds" if state and models.device.kind == "auto" else None
+            options = replace(model_options(models.files, models.preprocessing), speeds=speeds)
             classifiers = load_classifiers(models.model, models.device, options)
-            yield LocalModels(classifiers, decoders)
+            yield LocalModels(classifiers, decoders, speeds)
 
 
 class LocalModels:
     """Models that run on this machine; see `Models`."""
 
-    def __init__(self, classifiers: "Sequence[Classifier]", decoders: "DecoderPool") -> None:
-        """Takes decoders that `start` waits for."""
+    def __init__(
+        self, classifiers: "Sequence[Classifier]", decoders: "DecoderPool", speeds: Path | None
+    ) -> None:
+        """Takes decoders that `start` waits for, and the folder of measured speeds."""
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - as above
 
         self.loaded = classifiers
+        self._speeds = speeds
         # One more than the device needs, as one thread usually waits for a decoder process.
         self.threads = 1 + max(classifier.threads for classifier in classifiers)
         self._pool = decoders
@@ -68,6 +76,13 @@ class LocalModels:
     def decoders(self) -> "Watched":
         """See `Models`."""
         return self._pool
+
+    def improve(self, has_begun: Callable[[], bool]) -> Iterator[Coroutine[None, None, None]]:
+        """See `Models`."""
+        from taskworker_classifyimage.worker.measuring import measure_runtimes  # noqa: PLC0415 - as above
+
+        if self._speeds is not None:
+            yield measure_runtimes(self.loaded, self._speeds, has_begun)
 
     async def start(self) -> "Sequence[TaskEngine]":
         """See `Models`."""

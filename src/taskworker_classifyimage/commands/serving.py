@@ -106,6 +106,7 @@ async def _work(
                 *monitors(settings.monitoring, view, settings.worker),
                 Systemd(os.environ).keep_notifying(worker.status, stop),
                 heartbeat.keep_beating(view.why_unhealthy),
+                *models.improve(lambda: bool(handler.figures.classified)),
             ]
             if settings.rescue_after is not None:
                 clock = asyncio.get_running_loop().time
