@@ -22,6 +22,7 @@ os.environ |= {
     "PYTHONPATH": str(Path(__file__).parent),
     "RAY_raylet_start_wait_time_s": "200",
     "RAY_agent_register_timeout_ms": "200000",
+    "RAY_health_check_failure_threshold": "50",
 }
 
 from taskworker_classifyimage.classify.device import Device
