@@ -26,7 +26,7 @@ def main(results: Path, picture: Path) -> None:
         nodes.setdefault(row["nodes"], []).append(row["per_second"])
     counts = sorted(nodes)
     middle = [statistics.median(nodes[count]) for count in counts]
-    figure, axes = pyplot.subplots(figsize=(6.2, 4.1), layout="constrained")
+    figure, axes = pyplot.subplots(figsize=(7.4, 4.4), layout="constrained")
     axes.plot(counts, [count * middle[0] for count in counts], color="#888888", label="no loss")
     axes.plot(counts, middle, color="#1a7f37", label="measured")
     for count, value in zip(counts, middle, strict=True):
@@ -40,7 +40,7 @@ def main(results: Path, picture: Path) -> None:
     axes.set_title(f"pictures/s, {content['cost_s'] * 1000:.0f} ms each (efficiency)", fontsize=10)
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(content["machine"], fontsize=8)
+    figure.suptitle(content["machine"], fontsize=7)
     figure.savefig(picture, dpi=110)
 
 
