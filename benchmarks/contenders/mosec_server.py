@@ -29,6 +29,8 @@ def main() -> None:
     # It reads its settings from the command line of the process.
     port = os.environ["BENCH_PORT"]
     sys.argv[1:] = ["--address", "127.0.0.1", "--port", port, "--log-level", "warning"]
+    # By default a request that waits behind large pictures is given up after 3 s.
+    sys.argv += ["--timeout", "60000"]
     server = Server()
     server.append_worker(Classify, num=int(os.environ["BENCH_WORKERS"]))
     server.run()
