@@ -1,5 +1,6 @@
 """Tries in a process of its own what a damaged file may crash."""
 
+import faulthandler
 import os
 import signal
 from collections.abc import Callable
@@ -21,6 +22,9 @@ def is_survived(action: Callable[[], object]) -> bool:
     with quiet_libraries():
         child = os.fork()
     if child == 0:
+        # What it says of its death is not for the user.
+        faulthandler.disable()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
         # It ends the process, whatever the parent does with it.
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(_LIMIT_S)
