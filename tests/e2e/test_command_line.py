@@ -100,7 +100,7 @@ def test_help_of_work_opens_with_examples_and_groups_all_flags(run_here: RunHere
     for flag in (*FLAGS_OF_WORK, "verbose", "quiet, -q"):
         assert f"\n  --{flag}" in rest, flag
     headings = [line for line in rest.splitlines() if line.endswith(":") and line[0].isalpha()]
-    assert len(headings) == 7
+    assert len(headings) == 8
     for secret in ("taskbridgeauth", "bridgetoken"):
         assert f"--{secret}" not in shown
 
