@@ -401,6 +401,28 @@ def test_names_from_outside_are_text(visit: Visit, served: RunningBridge) -> Non
     assert visit.locate("main script, .worker-card img").count() == 0
 
 
+def test_results_that_are_no_results_hurt_nothing(chromium: Any, alone: RunningBridge) -> None:
+    """Other programs may report anything; the page goes on, and saves what there is."""
+    empty(alone.api)
+    odd = [None, "text", {}, {"id": 1, "level": 2, "name": "thing", "probability": 0.5}]
+    results: list[object] = ["text", 7, [None], {"predictions": odd, "categories": odd}]
+    with visiting(chromium, alone.url) as visit:
+        visit.is_live()
+        visit.drop(make_photos(len(results)))
+        visit.shows("#count-open .number", str(len(results)))
+        for result in results:
+            taken = alone.api.json("POST", "tasks/take/", {"type": "classifyimage", "worker": "w"})
+            body, path = json.dumps({"result": result}).encode(), f"tasks/complete/{taken['id']}/"
+            alone.api.call("POST", path, body, "application/json")
+        visit.finishes(done=len(results))
+        assert visit.locate(".card").count() == len(results)
+        saved = json.loads(save(visit, "#json"))
+        assert any(each["result"] == results[-1] for each in saved)
+        assert len(save(visit, "#csv").splitlines()) == 1 + len(results)
+        visit.page.click(".card >> nth=0 >> .tile")
+        visit.locate("#details .facts").wait_for()
+
+
 def test_a_file_of_others_is_never_a_document(visit: Visit, served: RunningBridge) -> None:
     """SVG could hold scripts; HTML is no picture."""
     svg = b'<svg xmlns="http://www.w3.org/2000/svg"><script>parent.pwned=1</script></svg>'

@@ -7,7 +7,6 @@ import { chooseCategories } from "./results.js";
 import { say, sayNumber } from "./texts.js";
 
 const LEVELS = ["coarse", "fine", "overlapping"];
-const known = new WeakMap();
 let chosen = "";
 
 export function connectCategoryFilter(act) {
@@ -18,14 +17,14 @@ export function connectCategoryFilter(act) {
 }
 
 export function isOfChosenCategory(picture) {
-  return chosen === "" || listCategories(picture).some((each) => each.id === chosen);
+  return chosen === "" || chooseCategories(picture.result).some((each) => each.id === chosen);
 }
 
 /** Offers the categories that there are, with how many pictures each has. */
 export function showCategories() {
   const counts = new Map();
   for (const picture of pictures) {
-    for (const each of listCategories(picture)) {
+    for (const each of chooseCategories(picture.result)) {
       const entry = counts.get(each.id) ?? { category: each, count: 0 };
       entry.count += 1;
       counts.set(each.id, entry);
@@ -45,10 +44,4 @@ export function showCategories() {
   // An open list closes when its options are set.
   if (JSON.stringify(now) !== JSON.stringify(all)) fillSelect(select, all, chosen);
   else select.value = chosen;
-}
-
-function listCategories(picture) {
-  if (picture.result === null) return [];
-  if (!known.has(picture.result)) known.set(picture.result, chooseCategories(picture.result));
-  return known.get(picture.result);
 }

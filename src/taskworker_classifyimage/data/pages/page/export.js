@@ -48,11 +48,16 @@ function translate(result) {
   const predictions = result.predictions.slice(0, choices.top);
   return {
     ...result,
-    predictions: predictions.map((each) => ({ ...each, name: nameOf(each) })),
+    predictions: rename(predictions, nameOf),
     ...(Array.isArray(result.categories) && {
-      categories: result.categories.map((each) => ({ ...each, name: nameOfCategory(each) })),
+      categories: rename(result.categories, nameOfCategory),
     }),
   };
+}
+
+/** Entries with other names; what another program has put between them stays as it is. */
+function rename(entries, sayName) {
+  return entries.map((each) => (typeof each?.name === "string" ? { ...each, name: sayName(each) } : each));
 }
 
 function listColumns() {

@@ -9,6 +9,8 @@ import { say, sayIfKnown } from "./texts.js";
 
 const MOST_AT_ONCE = 2;
 const AGAIN_MS = 2000;
+// Cards and the filter ask for them again and again.
+const chosen = new WeakMap();
 const STATES = { open: "queue", inprogress: "classifying", completed: "classifying" };
 
 // Pictures to look up; and those whose task has changed again in the meantime.
@@ -118,10 +120,15 @@ export function readCategories(result) {
 
 /** The categories that a picture is of: the best of both levels, and likely ones that overlap. */
 export function chooseCategories(result) {
-  const found = readCategories(result);
-  const best = ["coarse", "fine"].map((level) => found.find((each) => each.level === level));
-  const further = found.filter((each) => each.level === "overlapping" && each.probability >= 0.5);
-  return [...best, ...further].filter(Boolean);
+  // Only of objects, so that they can be remembered.
+  if (!Array.isArray(result?.categories)) return [];
+  if (!chosen.has(result)) {
+    const found = readCategories(result);
+    const best = ["coarse", "fine"].map((level) => found.find((each) => each.level === level));
+    const further = found.filter((each) => each.level === "overlapping" && each.probability >= 0.5);
+    chosen.set(result, [...best, ...further].filter(Boolean));
+  }
+  return chosen.get(result);
 }
 
 /** Whether the model's classes do not exclude each other, so that several or none may fit. */
