@@ -12,9 +12,9 @@ import numpy.typing as npt
 from support.keras_files import keras, squares
 from taskworker_classifyimage.classify.keras.tensorflow_import import (
     import_tensorflow,
-    silent_stderr,
 )
 from taskworker_classifyimage.packing.libraries import quiet_libraries
+from taskworker_classifyimage.standard_streams import silent_stderr
 
 
 def small_network(side: int, classes: int, name: str = "image", activation: str = "softmax") -> Any:

@@ -14,12 +14,9 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, cast
-
-from filelock import FileLock, Timeout
 
 from taskworker_classifyimage.cluster.files import Folder, explain, open_file
 from taskworker_classifyimage.cluster.partition import (
@@ -34,8 +31,13 @@ from taskworker_classifyimage.errors import ClusterFailed, ConfigError, OutputFa
 from taskworker_classifyimage.local.found import Found
 from taskworker_classifyimage.local.index import SeenPaths
 from taskworker_classifyimage.local.progress import Counts, Progress
-from taskworker_classifyimage.outputs.files import FIXED
 from taskworker_classifyimage.outputs.parquet_file import RUN_KEY, import_pyarrow
+from taskworker_classifyimage.outputs.run_facts import (
+    check_same_settings,
+    encode_facts,
+    time_of_now,
+)
+from taskworker_classifyimage.outputs.run_lock import run_lock
 from taskworker_classifyimage.stopping import stop_on_signals, unless
 
 _log = logging.getLogger(__name__)
@@ -106,13 +108,8 @@ class FolderRun:
         """
         with self._as_output_failed():
             before = json.loads(self._folder.read(_RUN) or b"{}") if resumes else {}
-            for name in FIXED:
-                if before and before.get(name) != facts.get(name):
-                    raise ConfigError(
-                        f"--resume: {self.address} was begun with {name} "
-                        f"{before.get(name)!r}, this is {facts.get(name)!r}; use the same, or "
-                        "another --output"
-                    )
+            if before:
+                check_same_settings(self.address, before, facts)
             self.facts = {**before, **facts}
             self._write_facts()
 
@@ -144,7 +141,9 @@ class FolderRun:
             asyncio.run(self._run(ray, waiting, size, job))
         if not self.is_stopped:
             with self._as_output_failed():
-                self.facts["finished"] = _now()
+                # Of actors that were killed.
+                self._folder.remove_unfinished()
+                self.facts["finished"] = time_of_now()
                 self.facts.update(describe_counts(self.counts))
                 self._write_facts()
 
@@ -206,16 +205,10 @@ class FolderRun:
         if folder.exists() and not folder.is_dir():
             raise ConfigError(f"--output {folder} is a file; with --engine ray it is a folder")
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / _LOCK)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise ConfigError(f"--output {folder}: another run is writing it") from None
-        stack.callback(_unlock, lock)
+        stack.enter_context(run_lock(folder / _LOCK, folder))
 
     def _write_facts(self) -> None:
-        text = json.dumps(self.facts, indent=2, ensure_ascii=False) + "\n"
-        self._folder.write(_RUN, text.encode("utf-8", "backslashreplace"))
+        self._folder.write(_RUN, encode_facts(self.facts))
 
     @contextmanager
     def _as_output_failed(self) -> Iterator[None]:
@@ -262,13 +255,3 @@ def _fail(done: "asyncio.Future[None]", err: BaseException) -> None:
 def _finish(done: "asyncio.Future[None]") -> None:
     if not done.done():
         done.set_result(None)
-
-
-def _unlock(lock: FileLock) -> None:
-    lock.release()
-    with suppress(OSError):
-        Path(lock.lock_file).unlink()
-
-
-def _now() -> str:
-    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"

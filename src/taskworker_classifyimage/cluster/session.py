@@ -16,6 +16,7 @@ from taskworker_classifyimage.cluster.models import LoadedModel, ModelJob, descr
 from taskworker_classifyimage.cluster.pool_size import PoolSize
 from taskworker_classifyimage.errors import ClusterFailed, ConfigError, extra, one_line
 from taskworker_classifyimage.machine import usable_cores
+from taskworker_classifyimage.standard_streams import silent_stderr
 
 #: Only numbers and small rows are in it, and pictures on their way from a bridge to an actor.
 _STORE_BYTES: Final = 200 * 2**20
@@ -90,7 +91,8 @@ def join_cluster(ray: ModuleType, address: str | None) -> Iterator[None]:
         }
     try:
         try:
-            with _silence():
+            # Ray's library says things there at its start, whatever its level.
+            with silent_stderr():
                 ray.init(log_to_driver=False, configure_logging=False, **more)
         except Exception as err:  # noqa: BLE001 - Ray raises anything
             where = "a local Ray cluster does not start" if address is None else f"Ray at {address}"
@@ -111,17 +113,3 @@ def load_on_node(ray: ModuleType, size: PoolSize, job: ModelJob) -> list[LoadedM
     describe = ray.remote(num_cpus=size.cpus, num_gpus=size.gpus)(describe_models)
     loaded: list[LoadedModel] = ray.get(describe.remote(job))
     return loaded
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Keeps off standard error what Ray's library says there at its start, whatever its level."""
-    kept = os.dup(2)
-    null_device = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null_device, 2)
-    os.close(null_device)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)

@@ -1,6 +1,5 @@
 """What an actor does for a worker: answers one picture of a task after another."""
 
-import asyncio
 import errno
 import os
 from collections.abc import Sequence
@@ -10,9 +9,8 @@ from dataclasses import dataclass
 
 from taskworker_classifyimage.cluster.models import LoadedModel, ModelJob, open_models
 from taskworker_classifyimage.errors import NeedsMemory, TaskError, TooLarge, UserError, one_line
-from taskworker_classifyimage.machine import picture_memory_bytes
-from taskworker_classifyimage.pipeline.engine import ConcurrentEngine, Engine
-from taskworker_classifyimage.pipeline.memory_budget import MemoryBudget
+from taskworker_classifyimage.local.task_engines import start_engines
+from taskworker_classifyimage.pipeline.engine import ConcurrentEngine
 from taskworker_classifyimage.pipeline.result import Answer
 from taskworker_classifyimage.pipeline.timing import Timing
 from taskworker_classifyimage.shortage import name_shortage
@@ -50,19 +48,14 @@ class TaskActor:
         """Waits until it is ready to answer; returns why it will never be."""
         if self._problem is None:
             opened = self._opened
+            # One more than the device needs, as one thread usually waits for a decoder process.
+            compute = ThreadPoolExecutor(opened.share.threads + 1, "compute")
             try:
-                await asyncio.to_thread(opened.decoders.start)
+                self._engines = await start_engines(
+                    opened.classifiers, opened.decoders, compute, opened.share.memory
+                )
             except UserError as err:
                 return str(err)
-            share = opened.share
-            # One more than the device needs, as one thread usually waits for a decoder process.
-            compute = ThreadPoolExecutor(share.threads + 1, "compute")
-            free_bytes = picture_memory_bytes(opened.decoders.processes)
-            budget = MemoryBudget(int(share.memory * free_bytes))
-            self._engines = [
-                ConcurrentEngine(Engine(each, opened.decoders), compute, budget)
-                for each in opened.classifiers
-            ]
         return self._problem
 
     async def answer(self, number: int, encoded: bytes, sha256: str, *, is_alone: bool) -> Told:

@@ -1,11 +1,9 @@
 """Models on a cluster that answer tasks; see `commands.engine.Models`."""
 
-import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import nullcontext
 from functools import partial
 from types import ModuleType
-from typing import Final
 
 from taskworker_classifyimage.cluster.models import LoadedModel, ModelJob
 from taskworker_classifyimage.cluster.pool_size import PoolSize
@@ -13,14 +11,11 @@ from taskworker_classifyimage.cluster.task_actor import TaskActor
 from taskworker_classifyimage.cluster.task_pool import TaskPool
 from taskworker_classifyimage.decode import DecodeLimits
 from taskworker_classifyimage.machine import picture_memory_bytes
-from taskworker_classifyimage.pipeline.engine import sha256_of
+from taskworker_classifyimage.pipeline.engine import hash_beside
 from taskworker_classifyimage.pipeline.file_room import FileRoom
 from taskworker_classifyimage.pipeline.memory_budget import MemoryBudget, Waits
 from taskworker_classifyimage.pipeline.result import Answer, ResultMaker
 from taskworker_classifyimage.pipeline.timing import Timing
-
-#: Hashed on the event loop: takes under a millisecond.
-_HASH_AT_ONCE_BYTES: Final = 2**20
 
 
 class ClusterModels:
@@ -114,9 +109,7 @@ class ClusterEngine:
 
     async def hash(self, encoded: bytes) -> str:
         """SHA-256 in hexadecimal."""
-        if len(encoded) <= _HASH_AT_ONCE_BYTES:
-            return sha256_of(encoded)
-        return await asyncio.to_thread(sha256_of, encoded)
+        return await hash_beside(encoded, None)
 
     async def answer(
         self,

@@ -6,14 +6,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from taskworker_classifyimage.commands.case_job import check_case, describe_case, find_case
 from taskworker_classifyimage.commands.engine import FolderTask
-from taskworker_classifyimage.commands.progress import describe_end, show_progress
+from taskworker_classifyimage.commands.progress import Talk, describe_end, show_progress
 from taskworker_classifyimage.errors import ConfigError, ExitCode, OutputFailed, printable
 from taskworker_classifyimage.local.category_filter import CategoryFilter
 from taskworker_classifyimage.local.counting import Counting
@@ -29,6 +28,7 @@ from taskworker_classifyimage.local.walk import Walk
 from taskworker_classifyimage.outputs.failed_list import FailedList
 from taskworker_classifyimage.outputs.formats import choose_outputs
 from taskworker_classifyimage.outputs.make import Style, check_libraries, encode_line, make_output
+from taskworker_classifyimage.outputs.run_facts import time_of_now
 from taskworker_classifyimage.settings.classify_areas import Files, Outputs
 from taskworker_classifyimage.stopping import stop_on_signals
 from taskworker_classifyimage.words import counted
@@ -39,9 +39,6 @@ if TYPE_CHECKING:
 
 #: Makes what classifies.
 OpenEngine = Callable[[Hooks], AbstractAsyncContextManager[Engine]]
-
-#: Folders that cannot be read and are listed by name; a broken disk has more.
-_MOST_UNREADABLE: Final = 1000
 
 
 class FolderJob:
@@ -66,11 +63,12 @@ class FolderJob:
         self._chosen = chosen = choose_outputs(
             [Path(each) for each in wanted.output], wanted.format
         )
-        self._case = find_case(named, self._tell)
-        self._files = self._make_files() if chosen else None
-        self._failed = FailedList(wanted.failed) if wanted.failed else None
         self._filters = Filters(named.include, named.exclude, named.all)
         self._progress = Progress(self._filters)
+        self._talk = Talk(self._progress, is_quiet=is_quiet)
+        self._case = find_case(named, self._talk.tell)
+        self._files = self._make_files() if chosen else None
+        self._failed = FailedList(wanted.failed) if wanted.failed else None
         self._is_stopped = False
         #: How many files have which code in all of the output, also by earlier runs.
         self._counts = self._progress.done
@@ -88,7 +86,7 @@ class FolderJob:
         from taskworker_classifyimage.outputs import vics_file  # noqa: PLC0415 - not for all
 
         written = vics_file.write(part, case, find_row, self._wanted.vics_probability)
-        self._tell(describe_case(written))
+        self._talk.tell(describe_case(written))
 
     def check(self) -> None:
         """Checks what can be checked before a model is loaded.
@@ -123,7 +121,11 @@ class FolderJob:
             if self._failed is not None:
                 self._failed.begin()
             if self._files is not None:
-                named = {"folder": str(Path.cwd()), "paths": list(self._paths), "started": _now()}
+                named = {
+                    "folder": str(Path.cwd()),
+                    "paths": list(self._paths),
+                    "started": time_of_now(),
+                }
                 case = {} if self._case is None else {"case": str(self._case.path)}
                 kept = {} if self._kept is None else self._kept.describe()
                 self._open(self._files, {**facts, **named, **case, **kept})
@@ -146,14 +148,14 @@ class FolderJob:
         style = self._wanted.sidecar or "full"
         changed, problems = remove_keywords(self._sources().find(), style)
         for problem in problems:
-            self._tell(problem)
-        self._tell(f"keywords removed from {counted(changed, 'sidecar')}")
+            self._talk.tell(problem)
+        self._talk.tell(f"keywords removed from {counted(changed, 'sidecar')}")
         return ExitCode.FAILED if problems else ExitCode.DONE
 
     def _open(self, files: "OutputFiles", facts: Mapping[str, object]) -> None:
         files.open(facts, resumes=self._wanted.resume, overwrites=self._wanted.overwrite)
         if there := files.checkpoint.index.count().total():
-            self._tell(f"{there:,} files are there already")
+            self._talk.tell(f"{there:,} files are there already")
 
     async def _classify(self, open_engine: OpenEngine) -> None:
         hooks, files = Hooks(), self._files
@@ -215,7 +217,7 @@ class FolderJob:
         problems = write_sidecars(rows, style, self._wanted.sidecar_probability)
         self._progress.sidecars_failed += len(problems)
         for problem in problems:
-            self._tell(problem)
+            self._talk.tell(problem)
 
     def _write(self, rows: Sequence[Row]) -> None:
         if self._wanted.sidecar is not None:
@@ -240,7 +242,7 @@ class FolderJob:
     def _finish(self, files: "OutputFiles") -> None:
         counts = self._counts = Counts(files.checkpoint.index.count())
         facts = {
-            "finished": _now(),
+            "finished": time_of_now(),
             "counts": {
                 "ok": counts.classified,
                 "not_a_picture": counts.no_picture,
@@ -265,7 +267,7 @@ class FolderJob:
         if self._is_stopped:
             if self._files is not None:
                 kept = self._files.checkpoint.path
-                self._tell(f"stopped; {kept} keeps what is done: go on with --resume")
+                self._talk.tell(f"stopped; {kept} keeps what is done: go on with --resume")
             return ExitCode.FORCED
         is_failed = self._counts.failed or (self._wanted.strict and self._counts.no_picture)
         if is_failed or progress.unreadable or progress.sidecars_failed:
@@ -274,18 +276,9 @@ class FolderJob:
 
     def _sources(self) -> Sources:
         own = self._files.paths if self._files else frozenset()
-        walk = Walk(self._filters, self._named.sort, self._tell_unreadable, own)
+        walk = Walk(self._filters, self._named.sort, self._talk.tell_unreadable, own)
         named = self._named
         return Sources(self._paths, walk, named.files_from, named.archives, self._case)
-
-    def _tell_unreadable(self, folder: str, reason: str) -> None:
-        if len(self._progress.unreadable) < _MOST_UNREADABLE:
-            self._progress.unreadable.append(folder)
-            self._tell(f"folder {printable(folder)} cannot be read: {reason}")
-
-    def _tell(self, text: str) -> None:
-        if not self._is_quiet:
-            print(text, file=sys.stderr, flush=True)
 
 
 def make_job(task: FolderTask) -> FolderJob:
@@ -317,7 +310,3 @@ def _print_rows(rows: Sequence[Row], style: Style) -> None:
         # At its exit, Python would try to write what is left, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise
-
-
-def _now() -> str:
-    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"

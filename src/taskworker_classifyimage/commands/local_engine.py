@@ -1,6 +1,5 @@
 """The engine on this machine."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
@@ -86,17 +85,9 @@ class LocalModels:
 
     async def start(self) -> "Sequence[TaskEngine]":
         """See `Models`."""
-        from taskworker_classifyimage.machine import picture_memory_bytes  # noqa: PLC0415 - as above
-        from taskworker_classifyimage.pipeline.engine import ConcurrentEngine, Engine  # noqa: PLC0415 - as above
-        from taskworker_classifyimage.pipeline.memory_budget import MemoryBudget  # noqa: PLC0415 - as above
+        from taskworker_classifyimage.local.task_engines import start_engines  # noqa: PLC0415 - as above
 
-        await asyncio.to_thread(self._pool.start)
-        # Measured when all is up, so that what the program itself takes does not count.
-        budget = MemoryBudget(picture_memory_bytes(self._pool.processes))
-        return [
-            ConcurrentEngine(Engine(each, self._pool), self._compute, budget)
-            for each in self.loaded
-        ]
+        return await start_engines(self.loaded, self._pool, self._compute)
 
     def close(self) -> None:
         """See `Models`."""

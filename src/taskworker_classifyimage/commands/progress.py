@@ -8,12 +8,34 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
+from taskworker_classifyimage.errors import printable
 from taskworker_classifyimage.local.progress import Progress
 
+#: Folders that cannot be read and are listed by name; a broken disk has more.
+_MOST_UNREADABLE: Final = 1000
 _BAR_S: Final = 0.2
 _LINE_S: Final = 60.0
 #: The rate is that of so many seconds: a bar that remembers the start is wrong for hours.
 _RATE_S: Final = 30.0
+
+
+class Talk:
+    """Lines for people on standard error, unless they want none."""
+
+    def __init__(self, progress: Progress, *, is_quiet: bool) -> None:
+        self._progress = progress
+        self._is_quiet = is_quiet
+
+    def tell(self, text: str) -> None:
+        """Prints a line."""
+        if not self._is_quiet:
+            print(text, file=sys.stderr, flush=True)
+
+    def tell_unreadable(self, folder: str, reason: str) -> None:
+        """Lists a folder that cannot be read."""
+        if len(self._progress.unreadable) < _MOST_UNREADABLE:
+            self._progress.unreadable.append(folder)
+            self.tell(f"folder {printable(folder)} cannot be read: {reason}")
 
 
 async def show_progress(progress: Progress, *, has_bar: bool) -> None:

@@ -1,6 +1,5 @@
 """The engine on a Ray cluster: joins what `cluster` has."""
 
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,8 +18,8 @@ from taskworker_classifyimage.cluster.sources import ClusterSources
 from taskworker_classifyimage.cluster.task_models import ClusterModels
 from taskworker_classifyimage.commands.engine import FolderTask
 from taskworker_classifyimage.commands.parts import model_options
-from taskworker_classifyimage.commands.progress import describe_end, show_in_thread
-from taskworker_classifyimage.errors import ConfigError, ExitCode, printable
+from taskworker_classifyimage.commands.progress import Talk, describe_end, show_in_thread
+from taskworker_classifyimage.errors import ConfigError, ExitCode
 from taskworker_classifyimage.local.description import describe_run
 from taskworker_classifyimage.local.filters import Filters
 from taskworker_classifyimage.local.progress import Progress
@@ -63,7 +62,7 @@ class RayEngine:
         import_ray(self._cluster.ray_address)
         filters = Filters(task.files.include, task.files.exclude, task.files.all)
         progress = Progress(filters)
-        talk = _Talk(progress, is_quiet=is_quiet)
+        talk = Talk(progress, is_quiet=is_quiet)
         run = FolderRun(destination, progress)
         walk = Walk(filters, task.files.sort, talk.tell_unreadable, run.written_paths)
         sources = ClusterSources(task.paths, walk, task.files.files_from)
@@ -126,22 +125,6 @@ class _Joined:
     size: PoolSize
     job: ModelJob
     loaded: Sequence[LoadedModel]
-
-
-class _Talk:
-    """Lines for people on standard error."""
-
-    def __init__(self, progress: Progress, *, is_quiet: bool) -> None:
-        self._progress = progress
-        self._is_quiet = is_quiet
-
-    def tell(self, text: str) -> None:
-        if not self._is_quiet:
-            print(text, file=sys.stderr, flush=True)
-
-    def tell_unreadable(self, folder: str, reason: str) -> None:
-        self._progress.unreadable.append(folder)
-        self.tell(f"folder {printable(folder)} cannot be read: {reason}")
 
 
 def _check(task: FolderTask) -> str:

@@ -12,12 +12,10 @@ FILE_files/             thumbnails of a report of many pictures
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from typing import Final
-
-from filelock import FileLock, Timeout
 
 from taskworker_classifyimage.atomic_file import rename_flushed, write_atomically
 from taskworker_classifyimage.errors import ConfigError
@@ -26,27 +24,10 @@ from taskworker_classifyimage.local.index import Index
 from taskworker_classifyimage.local.rows import Row
 from taskworker_classifyimage.outputs import sqlite_file
 from taskworker_classifyimage.outputs.formats import Output
+from taskworker_classifyimage.outputs.run_facts import check_same_settings, encode_facts
+from taskworker_classifyimage.outputs.run_lock import run_lock
 from taskworker_classifyimage.outputs.sqlite_file import SqliteFile
 from taskworker_classifyimage.outputs.thumbnails import Thumbnails
-
-#: Settings that all rows of an output have in common.
-FIXED: Final = (
-    "bridge",
-    "model",
-    "model_sha256",
-    "temperature",
-    "kind",
-    "preprocessing",
-    "language",
-    "top",
-    "min_probability",
-    "categories",
-    "category",
-    "category_probability",
-    "synonyms",
-    "provenance",
-    "folder",
-)
 
 #: Rows that a table gets at once.
 _BATCH: Final = 1000
@@ -122,12 +103,7 @@ class OutputFiles:
                 is writing it.
             OSError: the files cannot be written.
         """
-        lock = FileLock(_add(self._base, ".lock"))
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise ConfigError(f"--output {self._base}: another run is writing it") from None
-        self._stack.callback(_unlock, lock)
+        self._stack.enter_context(run_lock(_add(self._base, ".lock"), self._base))
         if overwrites:
             self._remove_all()
         elif resumes:
@@ -252,12 +228,8 @@ class OutputFiles:
             self._refuse_existing()
             return
         before = self._read_run()
-        for name in FIXED:
-            if before and before.get(name) != facts.get(name):
-                raise ConfigError(
-                    f"--resume: {self._base} was begun with {name} {before.get(name)!r}, this is "
-                    f"{facts.get(name)!r}; use the same, or another --output"
-                )
+        if before:
+            check_same_settings(self._base, before, facts)
 
     def _refuse_existing(self) -> None:
         for output in self._outputs:
@@ -294,8 +266,7 @@ class OutputFiles:
         return read if isinstance(read, dict) else {}
 
     def _write_run(self) -> None:
-        text = json.dumps(self._facts, indent=2, ensure_ascii=False) + "\n"
-        write_atomically(self._run, text.encode("utf-8", "backslashreplace"))
+        write_atomically(self._run, encode_facts(self._facts))
 
 
 def _add(path: Path, ending: str) -> Path:
@@ -305,9 +276,3 @@ def _add(path: Path, ending: str) -> Path:
 def _folder_of(page: Path) -> Path:
     """The folder of thumbnails that a large report has."""
     return page.with_name(f"{page.name}_files")
-
-
-def _unlock(lock: FileLock) -> None:
-    lock.release()
-    with suppress(OSError):
-        Path(lock.lock_file).unlink()

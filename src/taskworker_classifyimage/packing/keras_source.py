@@ -125,16 +125,42 @@ def open_keras_file(
     with quiet_libraries():
         tensorflow, keras = import_exact_tensorflow()
         model = load_model(path, config, keras)
-        size = options.choose_size(_read_side(path, model))
-        prepare = make_scaling(options.require_scaling(), is_bgr=options.colours == "BGR")
-        return Network(
-            name=name_after(path),
-            source=f"{path.name}, a local file; Keras {keras.__version__}",
-            input=options.input_spec(size),
-            onnx=export(tensorflow, model, size, prepare),
-            scores=make_scores(model, lambda images: prepare(images.astype(np.float32))),
-            scores_of_images=prepare_images and make_scores(model, prepare_images),
-        )
+        source = f"{path.name}, a local file; Keras {keras.__version__}"
+        sized = replace(options, size=options.choose_size(_read_side(path, model)))
+        return describe_network(tensorflow, model, path, source, sized, prepare_images)
+
+
+def describe_network(
+    tensorflow: Any,
+    model: Any,
+    path: Path,
+    source: str,
+    options: PackOptions,
+    prepare_images: PrepareImages | None,
+) -> Network:
+    """The network of a model that takes float32 pictures, scaled as the options say.
+
+    Args:
+        tensorflow: the module.
+        model: of Keras.
+        path: of its file or folder.
+        source: where it comes from, for people.
+        options: what is known about it, its size too.
+        prepare_images: see `open_keras_file`.
+
+    Raises:
+        ConfigError: the options do not say how the model wants its pictures.
+    """
+    size = options.choose_size(None)
+    prepare = make_scaling(options.require_scaling(), is_bgr=options.colours == "BGR")
+    return Network(
+        name=name_after(path),
+        source=source,
+        input=options.input_spec(size),
+        onnx=export(tensorflow, model, size, prepare),
+        scores=make_scores(model, lambda images: prepare(images.astype(np.float32))),
+        scores_of_images=prepare_images and make_scores(model, prepare_images),
+    )
 
 
 def load_model(path: Path, config: KerasConfig | None, keras: Any) -> Any:

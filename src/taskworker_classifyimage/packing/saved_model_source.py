@@ -5,26 +5,23 @@ save and restore these, which nothing else in it calls.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
-from taskworker_classifyimage.classify.keras.tensorflow_import import silent_stderr
 from taskworker_classifyimage.classify.model_pack import read_member
 from taskworker_classifyimage.errors import ModelError, one_line
 from taskworker_classifyimage.packing.keras_source import (
     PrepareImages,
-    export,
+    describe_network,
     import_exact_tensorflow,
-    make_scaling,
-    make_scores,
 )
 from taskworker_classifyimage.packing.libraries import import_library, quiet_libraries
-from taskworker_classifyimage.packing.network import Network, PackOptions, name_after
+from taskworker_classifyimage.packing.network import Network, PackOptions
 from taskworker_classifyimage.packing.source import Source
 from taskworker_classifyimage.packing.source_files import SourceFiles, read_labels
+from taskworker_classifyimage.standard_streams import silent_stderr
 
 FILE: Final = "saved_model.pb"
 _LIMIT_BYTES: Final = 512 * 2**20
@@ -93,16 +90,9 @@ def open_saved_model(
         except Exception as err:
             raise ModelError(f"{folder} cannot be loaded: {one_line(err)}") from err
         model, side = _to_model(tensorflow, folder, function)
-        size = options.choose_size(side)
-        prepare = make_scaling(options.require_scaling(), is_bgr=options.colours == "BGR")
-        return Network(
-            name=name_after(folder),
-            source=f"{folder.name}, a local SavedModel; TensorFlow {tensorflow.__version__}",
-            input=options.input_spec(size),
-            onnx=export(tensorflow, model, size, prepare),
-            scores=make_scores(model, lambda images: prepare(images.astype(np.float32))),
-            scores_of_images=prepare_images and make_scores(model, prepare_images),
-        )
+        source = f"{folder.name}, a local SavedModel; TensorFlow {tensorflow.__version__}"
+        sized = replace(options, size=options.choose_size(side))
+        return describe_network(tensorflow, model, folder, source, sized, prepare_images)
 
 
 def _refuse_others(folder: Path) -> None:

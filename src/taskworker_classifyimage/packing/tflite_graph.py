@@ -7,11 +7,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from taskworker_classifyimage.classify.keras.tensorflow_import import silent_stderr
 from taskworker_classifyimage.errors import ModelError, one_line
 from taskworker_classifyimage.packing.graph import drop_unused, simplify
 from taskworker_classifyimage.packing.libraries import import_library, quiet_libraries
 from taskworker_classifyimage.packing.onnx_changes import OnnxNetwork
+from taskworker_classifyimage.standard_streams import silent_stderr
 
 #: The highest operator set that tf2onnx 1.17 knows well.
 _OPSET: Final = 17

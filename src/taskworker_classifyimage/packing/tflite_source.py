@@ -17,7 +17,6 @@ from PIL import Image
 from taskworker_classifyimage.classify.base import Images
 from taskworker_classifyimage.classify.keras.tensorflow_import import (
     import_tensorflow,
-    silent_stderr,
 )
 from taskworker_classifyimage.classify.model_pack import TensorSpec
 from taskworker_classifyimage.errors import ModelError
@@ -28,6 +27,7 @@ from taskworker_classifyimage.packing.source_files import SourceFiles, read_labe
 from taskworker_classifyimage.packing.tflite_file import TfliteFile, read_tflite
 from taskworker_classifyimage.packing.tflite_graph import convert_tflite
 from taskworker_classifyimage.packing.trial import is_survived
+from taskworker_classifyimage.standard_streams import silent_stderr
 
 #: The whole pictures of a source to (N, S, S, 3) uint8 RGB, by its own preprocessing.
 CutImages = Callable[[Sequence[Image.Image]], Images]

@@ -129,10 +129,7 @@ class ConcurrentEngine:
 
     async def hash(self, encoded: bytes) -> str:
         """SHA-256 in hexadecimal."""
-        if len(encoded) <= _HASH_AT_ONCE_BYTES:
-            return sha256_of(encoded)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._compute, sha256_of, encoded)
+        return await hash_beside(encoded, self._compute)
 
     async def answer(
         self,
@@ -177,3 +174,10 @@ def is_still_valid(answer: Answer) -> bool:
 def sha256_of(encoded: bytes) -> str:
     """SHA-256 in hexadecimal."""
     return hashlib.sha256(encoded).hexdigest()
+
+
+async def hash_beside(encoded: bytes, threads: Executor | None) -> str:
+    """SHA-256 in hexadecimal, of a large file on one of the threads; None: asyncio's own."""
+    if len(encoded) <= _HASH_AT_ONCE_BYTES:
+        return sha256_of(encoded)
+    return await asyncio.get_running_loop().run_in_executor(threads, sha256_of, encoded)

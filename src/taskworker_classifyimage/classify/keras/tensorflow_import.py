@@ -10,6 +10,7 @@ from typing import Any, Final, cast
 
 from taskworker_classifyimage.errors import ModelError, extra
 from taskworker_classifyimage.machine import processor_flags
+from taskworker_classifyimage.standard_streams import silent_stderr
 
 _INSTALL: Final = (
     f"install the extra: {extra('tensorflow')} (Python 3.11 to 3.13); "
@@ -77,22 +78,3 @@ def _hidden(module: str) -> Iterator[None]:
         yield
     finally:
         del sys.modules[module]
-
-
-@contextlib.contextmanager
-def silent_stderr() -> Iterator[None]:
-    """Discards what native code writes to stderr, as TensorFlow does on import since 2.18."""
-    try:
-        kept = os.dup(2)
-    except OSError:
-        # A service may have no stderr.
-        yield
-        return
-    try:
-        sys.stderr.flush()
-        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device, not a file
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
