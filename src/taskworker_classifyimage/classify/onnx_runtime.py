@@ -1,5 +1,7 @@
 """Runs a model pack with ONNX Runtime, on the CPU or on a GPU."""
 
+import contextlib
+import io
 import os
 from types import ModuleType
 from typing import TYPE_CHECKING, Final, Self, cast
@@ -103,6 +105,8 @@ def _open_session(pack: ModelPack, device: Device, subject: str) -> "onnxruntime
         advice = f"; install {wheel} in its place" if wheel else ""
         raise DeviceMissing(f"this onnxruntime has no {provider}{advice}")
     options = session_options()
+    if device.kind == "cuda":
+        _load_cuda(onnxruntime)
     if device.kind == "directml":
         # This provider does not support it (ONNX Runtime's documentation).
         options.enable_mem_pattern = False
@@ -125,6 +129,15 @@ def _open_session(pack: ModelPack, device: Device, subject: str) -> "onnxruntime
         # ONNX Runtime has silently fallen back to the CPU.
         raise DeviceUnusable(f"{provider} does not start here")
     return session
+
+
+def _load_cuda(onnxruntime: ModuleType) -> None:
+    """Loads CUDA and cuDNN from NVIDIA's wheels, where the system's linker does not look."""
+    if not hasattr(onnxruntime, "preload_dlls"):  # before 1.21
+        return
+    # It prints what it misses, among the results; why the device does not start comes later.
+    with contextlib.redirect_stdout(io.StringIO()):
+        onnxruntime.preload_dlls()
 
 
 def _check_signature(
