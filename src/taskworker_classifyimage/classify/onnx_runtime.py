@@ -80,6 +80,16 @@ def import_onnxruntime() -> ModuleType:
     return cast("ModuleType", onnxruntime)
 
 
+def load_cuda() -> None:
+    """Loads CUDA and cuDNN from NVIDIA's wheels, where the system's linker does not look."""
+    onnxruntime = import_onnxruntime()
+    if not hasattr(onnxruntime, "preload_dlls"):  # before 1.21
+        return
+    # It prints what it misses, among the results; why the device does not start comes later.
+    with contextlib.redirect_stdout(io.StringIO()):
+        onnxruntime.preload_dlls()
+
+
 def session_options() -> "onnxruntime.SessionOptions":
     """The options that run one inference per thread, and read a file only as data."""
     options = import_onnxruntime().SessionOptions()
@@ -106,7 +116,7 @@ def _open_session(pack: ModelPack, device: Device, subject: str) -> "onnxruntime
         raise DeviceMissing(f"this onnxruntime has no {provider}{advice}")
     options = session_options()
     if device.kind == "cuda":
-        _load_cuda(onnxruntime)
+        load_cuda()
     if device.kind == "directml":
         # This provider does not support it (ONNX Runtime's documentation).
         options.enable_mem_pattern = False
@@ -129,15 +139,6 @@ def _open_session(pack: ModelPack, device: Device, subject: str) -> "onnxruntime
         # ONNX Runtime has silently fallen back to the CPU.
         raise DeviceUnusable(f"{provider} does not start here")
     return session
-
-
-def _load_cuda(onnxruntime: ModuleType) -> None:
-    """Loads CUDA and cuDNN from NVIDIA's wheels, where the system's linker does not look."""
-    if not hasattr(onnxruntime, "preload_dlls"):  # before 1.21
-        return
-    # It prints what it misses, among the results; why the device does not start comes later.
-    with contextlib.redirect_stdout(io.StringIO()):
-        onnxruntime.preload_dlls()
 
 
 def _check_signature(
