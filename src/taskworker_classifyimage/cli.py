@@ -23,6 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns the exit code; prints one line for an error of the user's."""
     # First: whatever is opened before would take the place of a stream that is closed.
     open_standard_streams()
+    # numpy's library would start a thread for each core, which spins for a while and is never used.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     arguments = sys.argv[1:] if arguments is None else arguments
     flags = set(takewhile(lambda argument: argument != "--", arguments))
     if not flags.isdisjoint(("-v", "--version")):

@@ -41,7 +41,7 @@ def decode(encoded: bytes, spec: InputSpec, _limits: DecodeLimits) -> Decoded:
     return Decoded(pixels, PictureFacts("PNG", 1, 2, 1, "test", tuple(answer or ())))
 
 
-def preload_decoders() -> None:
+def preload_decoders(*, rare: bool) -> None:  # noqa: ARG001 - as of the real ones
     """Loads what looking up names of hosts needs; all else is imported above."""
     codecs.lookup("idna")
 

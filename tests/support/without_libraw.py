@@ -5,9 +5,9 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from taskworker_classifyimage.decode import decode, preload_decoders
+from taskworker_classifyimage.decode import decode, is_rare, preload_decoders
 
-__all__ = ["decode", "preload_decoders"]
+__all__ = ["decode", "is_rare", "preload_decoders"]
 
 
 class _WithoutLibRaw(importlib.machinery.PathFinder):

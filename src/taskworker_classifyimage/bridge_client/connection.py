@@ -86,14 +86,15 @@ class Connection:
     def open(self) -> None:
         """Makes calls possible; nothing is sent yet."""
         address = self._address
-        is_https = address.url.startswith("https:")
+        proxy = proxy_for(address.url)
+        uses_tls = address.url.startswith("https:") or (proxy and proxy.scheme == "https")
         _warn_of_risks(address)
         self._session = aiohttp.ClientSession(
             # No limit of connections: the worker limits its calls itself.
             connector=_Connector(
                 limit=0,
                 keepalive_timeout=_KEEP_ALIVE_S,
-                ssl=address.tls.context() if is_https else True,
+                ssl=address.tls.context() if uses_tls else True,
             ),
             headers=_headers(address),
             # An untrusted server must not store anything here.
@@ -101,7 +102,7 @@ class Connection:
             # Compression was not asked for; unpacking a few bytes could fill the memory.
             auto_decompress=False,
             # Looked up once: the library would read the environment and files at every call.
-            proxy=proxy_for(address.url),
+            proxy=proxy,
         )
 
     async def close(self) -> None:

@@ -1,8 +1,11 @@
 """TLS settings: which certificates of a bridge are trusted, and the worker's own certificate."""
 
 import hashlib
+import os
 import re
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,6 +71,23 @@ class Tls:
                 )
                 raise ConfigError(f"client-cert {files}: {_reason(err)}") from None
         return context
+
+
+@contextmanager
+def without_system_cas() -> Iterator[None]:
+    """Keeps contexts that are made inside from reading the CAs of the system, which takes long.
+
+    aiohttp makes two when it is imported. `Connection` and downloads use contexts of their own.
+    """
+    names = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+    before = {name: os.environ[name] for name in names if name in os.environ}
+    os.environ.update(dict.fromkeys(names, os.devnull))
+    try:
+        yield
+    finally:
+        for name in names:
+            del os.environ[name]
+        os.environ.update(before)
 
 
 def parse_pin(text: str) -> bytes:

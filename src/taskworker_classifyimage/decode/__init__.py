@@ -8,7 +8,7 @@ the other modules know no format, only structures of bytes or of pixels.
 
 Decoding is a pure function of bytes: it knows no bridge, no model library and no files. Arguments
 and results can be pickled, and only `TaskError`s are raised. Libraries for rare formats are
-imported when the first such file comes, or earlier by `preload_decoders`.
+imported when the first such file comes, or earlier by `preload_decoders`; `is_rare` tells which.
 """
 
 from importlib import import_module
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from taskworker_classifyimage.decode.formats.registry import (
         Decoder,
         decoders,
+        is_rare,
         preload_decoders,
     )
 
@@ -31,6 +32,7 @@ __all__ = [
     "PictureFacts",
     "decode",
     "decoders",
+    "is_rare",
     "preload_decoders",
     "silence_decoders",
     "to_input",
@@ -41,6 +43,7 @@ _PLACES: Final = {
     "Decoder": "formats.registry",
     "decode": "decoding",
     "decoders": "formats.registry",
+    "is_rare": "formats.registry",
     "preload_decoders": "formats.registry",
     "silence_decoders": "decoding",
     "to_input": "decoding",

@@ -6,6 +6,7 @@
       +-- decoder   locked down: no files, programs or network; limited memory and time
       +-- decoder
       `-- template  Linux only: has loaded the decoding libraries and forks decoders in milliseconds
+                    (the libraries of rare formats when the first such picture comes)
 
 For one decoder process, the worker holds
 

@@ -36,6 +36,10 @@ Decode = Callable[..., Decoded]
 _ENCODINGS: Final = ("ascii", "latin-1", "utf-8", "utf-16", "utf-16-le", "utf-16-be", "cp1252")
 
 
+class _IsRare(Exception):
+    """A picture is in a rare format, whose libraries are not loaded."""
+
+
 class _LateImports(importlib.abc.MetaPathFinder):
     """Records imports that are tried after the lock-down, when every import fails."""
 
@@ -50,16 +54,26 @@ class _LateImports(importlib.abc.MetaPathFinder):
 _late_imports: Final = _LateImports()
 
 
-def load_decode(path: str) -> Decode:
-    """Imports the function at "module:name" and everything that it will ever import."""
+def load_decode(path: str, *, rare: bool) -> Decode:
+    """Imports the function at "module:name" and everything that it will ever import.
+
+    Without `rare`, it takes no pictures of rare formats, and their libraries are not imported.
+    """
     module_name, _, name = path.partition(":")
     module = importlib.import_module(module_name)
-    # A module without this function needs no further imports.
-    getattr(module, "preload_decoders", lambda: None)()
+    # A module without these functions needs no further imports.
+    getattr(module, "preload_decoders", lambda **_: None)(rare=rare)
+    is_rare = getattr(module, "is_rare", lambda _: False)
     for encoding in _ENCODINGS:
         codecs.lookup(encoding)
     decode: Decode = getattr(module, name)
-    return decode
+
+    def decode_frequent(encoded: bytes, *more: object, **wish: object) -> Decoded:
+        if is_rare(encoded):
+            raise _IsRare
+        return decode(encoded, *more, **wish)
+
+    return decode if rare else decode_frequent
 
 
 def serve(channel: Channel, decode: Decode, limits: ProcessLimits) -> None:
@@ -84,6 +98,8 @@ def _answer(channel: Channel, job: Job, decode: Decode, limits: ProcessLimits) -
         with _limit_time(limits.time_s):
             wish = {"thumbnail": True} if job.thumbnail else {}
             decoded = decode(job.encoded, job.spec, job.limits, **wish)
+    except _IsRare:
+        send_answer(channel, Kind.NEEDS_LIBRARIES, None)
     except NeedsMemory as err:
         send_answer(channel, Kind.NEEDS_MEMORY, err.needed_bytes)
     except TaskError as err:

@@ -23,9 +23,10 @@ from taskworker_classifyimage.sandbox.lockdown import ProcessLimits
 from taskworker_classifyimage.sandbox.process import DecoderProcess, Launcher
 
 #: A request to the template: a verb, and the process ID for REAP. With FORK come the descriptors of
-#: a socket and, if there is one, of shared memory.
+#: a socket and, if there is one, of shared memory. FORK_RARE: with libraries of rare formats.
 REQUEST: Final = struct.Struct("!ci")
 FORK: Final = b"f"
+FORK_RARE: Final = b"F"
 REAP: Final = b"r"
 #: Its reply: an errno or 0; the new process ID, or the exit code of the reaped process.
 REPLY: Final = struct.Struct("!ii")
@@ -48,6 +49,7 @@ class ForkLauncher(Launcher):
         self._decode = decode
         self._lock = threading.Lock()
         self._template: _Template | None = None
+        self._fork = FORK
         self._is_closed = False
 
     def open(self) -> None:
@@ -67,7 +69,8 @@ class ForkLauncher(Launcher):
                 descriptors.append(shared)
                 memory = ours.enter_context(shared_memory.attach(shared))
             with self._lock:
-                pid = self._get_template().request(FORK, self.reply_s, handed_over=descriptors)
+                fork = self._fork
+                pid = self._get_template().request(fork, self.reply_s, handed_over=descriptors)
             file = io.FileIO(near.detach(), "r+")
             ours.pop_all()
         return DecoderProcess(
@@ -75,7 +78,12 @@ class ForkLauncher(Launcher):
             kill=partial(_kill, pid),
             reap=partial(self._reap, pid),
             pid=pid,
+            decodes_rare=fork == FORK_RARE,
         )
+
+    def expect_rare(self) -> None:
+        """See `Launcher`: the template loads what is missing before it forks again."""
+        self._fork = FORK_RARE
 
     def close(self) -> None:
         """Ends the template, which ends its decoders first."""

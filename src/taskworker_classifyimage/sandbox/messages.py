@@ -62,6 +62,12 @@ class Kind(IntEnum):
     FAULT = 4
     #: More memory is needed than the job allows: how much, in bytes.
     NEEDS_MEMORY = 5
+    #: Libraries of rare formats are needed, which this decoder has not loaded: null.
+    NEEDS_LIBRARIES = 6
+
+
+class NeedsLibraries(ChannelBroken):
+    """A decoder without the libraries of rare formats needs them; it is of no more use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +146,7 @@ def read_decoded(channel: Channel, job: Job) -> Decoded:
         TaskError: the picture cannot be decoded.
         NeedsMemory: it needs more memory than the job allows.
         RuntimeError: a fault of this program.
+        NeedsLibraries: it is decoded with libraries of rare formats.
         ChannelBroken: the decoder is gone or sends something invalid.
     """
     import numpy as np  # noqa: PLC0415 - as above
@@ -149,6 +156,8 @@ def read_decoded(channel: Channel, job: Job) -> Decoded:
         raise _build_error(parse_untrusted(content, tuple[str, ...]))
     if kind == Kind.NEEDS_MEMORY:
         raise _build_needs_memory(parse_untrusted(content, int), job.limits.memory_bytes)
+    if kind == Kind.NEEDS_LIBRARIES:
+        raise NeedsLibraries("it asks for libraries that it has")
     if kind == Kind.FAULT:
         raise RuntimeError(f"in a decoder: {parse_untrusted(content, str)}")
     if kind != Kind.DECODED:

@@ -25,6 +25,7 @@ class DecoderProcess:
         pictures: how many it was given to decode.
         maker: tells those who keep its answers when it is replaced.
         pid: its process ID, if it is known.
+        decodes_rare: whether it has the libraries of rare formats.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class DecoderProcess:
         kill: Callable[[], None],
         reap: Callable[[], int],
         pid: int | None = None,
+        decodes_rare: bool = True,
     ) -> None:
         """The process has been started and sends its first message when it is up.
 
@@ -43,12 +45,14 @@ class DecoderProcess:
             reap: kills it if it is alive, and returns its exit code, or minus the number of the
                 signal that ended it.
             pid: its process ID; None: what it does unasked is not looked at.
+            decodes_rare: see the attribute.
         """
         self.channel = channel
         self.is_late = self.is_restless = False
         self.pictures = 0
         self.maker = Maker()
         self.pid = pid
+        self.decodes_rare = decodes_rare
         self._usage: Usage | None = None
         self._kill = kill
         self._reap = reap
@@ -134,6 +138,9 @@ class Launcher(Protocol):
         Raises:
             OSError: the system cannot start one.
         """
+
+    def expect_rare(self) -> None:
+        """Makes the processes that are launched from now on decode rare formats as well."""
 
     def close(self) -> None:
         """Releases what `open` and `launch` need, if anything; may be called twice."""

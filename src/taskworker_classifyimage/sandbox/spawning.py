@@ -53,7 +53,7 @@ def main() -> None:
     decode, limits = interpreter.read_arguments()
     # Standard input and output are the channel, until `serve` gives them to what libraries print.
     channel = Channel(io.FileIO(os.dup(0)), io.FileIO(os.dup(1), "w"))
-    serve(channel, load_decode(decode), limits)
+    serve(channel, load_decode(decode, rare=True), limits)
 
 
 if __name__ == "__main__":

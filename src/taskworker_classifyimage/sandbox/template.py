@@ -16,7 +16,7 @@ from taskworker_classifyimage.machine import return_freed_memory
 from taskworker_classifyimage.sandbox import interpreter, shared_memory
 from taskworker_classifyimage.sandbox.channel import Channel
 from taskworker_classifyimage.sandbox.decoder import Decode, load_decode, serve
-from taskworker_classifyimage.sandbox.forking import REAP, REPLY, REQUEST
+from taskworker_classifyimage.sandbox.forking import FORK_RARE, REAP, REPLY, REQUEST
 from taskworker_classifyimage.sandbox.linux import PR_SET_PDEATHSIG, prctl
 from taskworker_classifyimage.sandbox.lockdown import ProcessLimits
 
@@ -24,10 +24,11 @@ from taskworker_classifyimage.sandbox.lockdown import ProcessLimits
 class Template:
     """Has one thread and never sees a picture, so each fork starts clean."""
 
-    def __init__(self, control: socket.socket, decode: Decode, limits: ProcessLimits) -> None:
+    def __init__(self, control: socket.socket, decode: str, limits: ProcessLimits) -> None:
         self._control = control
-        self._decode = decode
+        self._path = decode
         self._limits = limits
+        self._load(rare=False)
         self._children: set[int] = set()
 
     def run(self) -> None:
@@ -44,14 +45,23 @@ class Template:
                 return
             verb, pid = REQUEST.unpack(request)
             try:
-                reply = (0, self._reap(pid) if verb == REAP else self._fork(handed_over))
+                reply = (0, self._reap(pid) if verb == REAP else self._fork(verb, handed_over))
             except OSError as err:
                 reply = (err.errno or 1, 0)
             self._control.send(REPLY.pack(*reply))
 
-    def _fork(self, handed_over: list[int]) -> int:
+    def _load(self, *, rare: bool) -> None:
+        self._decode: Decode = load_decode(self._path, rare=rare)
+        self._rare = rare
+        # The garbage collector would write to memory that all forks share.
+        gc.collect()
+        gc.freeze()
+
+    def _fork(self, verb: bytes, handed_over: list[int]) -> int:
         parent = os.getpid()
         try:
+            if verb == FORK_RARE and not self._rare:
+                self._load(rare=True)
             pid = os.fork()
             if pid == 0:
                 self._run_decoder(parent, *handed_over)
@@ -96,11 +106,7 @@ def main() -> None:
     decode, limits = interpreter.read_arguments()
     return_freed_memory()
     with socket.socket(fileno=int(sys.argv[-1])) as control:
-        template = Template(control, load_decode(decode), limits)
-        # The garbage collector would write to memory that all forks share.
-        gc.collect()
-        gc.freeze()
-        template.run()
+        Template(control, decode, limits).run()
 
 
 if __name__ == "__main__":

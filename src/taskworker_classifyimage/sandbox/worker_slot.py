@@ -19,7 +19,13 @@ from taskworker_classifyimage.errors import (
 )
 from taskworker_classifyimage.sandbox.channel import ChannelBroken, ChannelClosed
 from taskworker_classifyimage.sandbox.deaths import Deaths
-from taskworker_classifyimage.sandbox.messages import Job, read_decoded, read_ready, send_job
+from taskworker_classifyimage.sandbox.messages import (
+    Job,
+    NeedsLibraries,
+    read_decoded,
+    read_ready,
+    send_job,
+)
 from taskworker_classifyimage.sandbox.process import DecoderProcess, Launcher
 
 _log = logging.getLogger(__name__)
@@ -137,13 +143,17 @@ class WorkerSlot:
                     decoded = read_decoded(process.channel, job)
                 return replace(decoded, maker=process.maker)
             except ChannelBroken as err:
+                left_s -= time.monotonic() - start_s
+                if isinstance(err, NeedsLibraries) and not process.decodes_rare:
+                    self._launcher.expect_rare()
+                    self.clear()
+                    continue
                 cause = self._explain_end(process, err)
             count = self._deaths.add(job.encoded)
             if not job.is_alone:
                 raise NeedsMemory(None, job.limits.memory_bytes or 0)
             if count >= _MAX_DEATHS:
                 raise Killed(f"decoding ended {count} processes, the last by {cause}")
-            left_s -= time.monotonic() - start_s
 
     def _get_process(self) -> DecoderProcess:
         process = self._process

@@ -1,5 +1,7 @@
 import asyncio
 import logging
+import os
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from support.gateways import ConnectProxy
 from taskworker_classifyimage.bridge_client.address import BridgeAddress
 from taskworker_classifyimage.bridge_client.client import BridgeClient
 from taskworker_classifyimage.bridge_client.credentials import Credentials
-from taskworker_classifyimage.bridge_client.tls import Tls, parse_pin
+from taskworker_classifyimage.bridge_client.tls import Tls, parse_pin, without_system_cas
 from taskworker_classifyimage.errors import BridgeUnavailable, ConfigError
 
 #: Known to no resolver but the proxy's.
@@ -194,6 +196,30 @@ def test_a_proxy_may_be_named_without_http(
     monkeypatch.setenv("https_proxy", proxy.url.replace("http://", "me:pr0xy-pw@"))
     assert take(remote.url, Tls(ca_file=authority.file), REMOTE) == []
     assert "Proxy-Authorization: Basic" in proxy.heads[0]
+
+
+def test_the_systems_cas_vouch_for_a_proxy_with_https(
+    own_ca: CannedServer, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also on the way to a bridge without."""
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("http_proxy", own_ca.url)
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+    assert take("http://127.0.0.1:9", Tls(), REMOTE) == []
+    assert own_ca.requests[0].startswith(f"POST http://{REMOTE}:9/")
+
+
+def test_imports_without_the_systems_cas_leave_the_environment_as_it_was(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Contexts that are made later trust what the user says."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    before = dict(os.environ)
+    with without_system_cas():
+        assert ssl.create_default_context().cert_store_stats()["x509_ca"] == 0
+    assert dict(os.environ) == before
+    assert ssl.create_default_context().cert_store_stats()["x509_ca"] == 1
 
 
 @pytest.mark.parametrize("named", ["http://me:pr0xy/pw@h:1", "http://me:pr0xy-pw@", "socks5://h:1"])

@@ -66,6 +66,11 @@ def needs_memory(channel: Channel) -> None:
     send_answer(channel, Kind.NEEDS_MEMORY, 1000)
 
 
+def needs_libraries(channel: Channel) -> None:
+    send_answer(channel, Kind.READY, [])
+    send_answer(channel, Kind.NEEDS_LIBRARIES, None)
+
+
 def has_a_fault(channel: Channel) -> None:
     send_answer(channel, Kind.FAULT, "a module is missing")
 
@@ -77,6 +82,7 @@ class Launcher:
         self.limits = ProcessLimits(time_s, 2**30)
         self.left = list(decoders)
         self.on_end: Callable[[], None] = lambda: None
+        self.expects_rare = False
 
     def open(self) -> None:
         pass
@@ -87,7 +93,15 @@ class Launcher:
         decoder, sent = self.left.pop(0), io.BytesIO()
         decoder.answers(Channel(io.BytesIO(), sent))
         channel = Channel(Answers(sent.getvalue(), self.on_end), io.BytesIO())
-        return DecoderProcess(channel, kill=lambda: None, reap=lambda: decoder.exit_code)
+        return DecoderProcess(
+            channel,
+            kill=lambda: None,
+            reap=lambda: decoder.exit_code,
+            decodes_rare=self.expects_rare,
+        )
+
+    def expect_rare(self) -> None:
+        self.expects_rare = True
 
     def close(self) -> None:
         pass
@@ -148,6 +162,23 @@ def test_a_decoder_says_what_memory_it_needs() -> None:
     with pytest.raises(NeedsMemory) as caught:
         slot_with(launcher).decode(job)
     assert caught.value.needed_bytes == 1000
+    assert len(launcher.left) == 1
+
+
+def test_a_decoder_without_the_libraries_is_replaced_by_one_that_has_them() -> None:
+    """That is no death of a decoder, and the next pictures stay with the new one."""
+    launcher = Launcher(Decoder(needs_libraries), Decoder(decodes))
+    slot = slot_with(launcher)
+    assert slot.decode(JOB).facts == DECODED.facts
+    assert launcher.expects_rare
+    assert not slot.ends.total()
+
+
+def test_asking_for_libraries_that_were_given_is_invalid() -> None:
+    """Or a decoder that was taken over could ask for ever."""
+    launcher = Launcher(*[Decoder(needs_libraries)] * 3, Decoder(decodes))
+    with pytest.raises(Killed, match="ended 2 processes, the last by an invalid answer"):
+        slot_with(launcher).decode(JOB)
     assert len(launcher.left) == 1
 
 

@@ -37,6 +37,8 @@ class Format:
     module: ClassVar[str]
     #: What decoding imports besides, as "module" or "module:attribute".
     imports: ClassVar[tuple[str, ...]] = ()
+    #: Whether its libraries are large, and most runs see no such file.
+    is_rare: ClassVar[bool] = False
     #: A library within Pillow that decodes it: its name for `PIL.features`, and its own.
     codec: ClassVar[tuple[str, str] | None] = None
     #: The first bytes of its files.

@@ -49,6 +49,7 @@ class _Heif(Format):
     """What HEIC and AVIF have in common; their decoders reject truncated files."""
 
     brands: ClassVar[set[bytes]]
+    is_rare = True
 
     def recognises(self, encoded: bytes) -> bool:
         """By the first brand that names a codec, else by the major brand."""

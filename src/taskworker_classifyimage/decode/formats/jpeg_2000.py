@@ -31,6 +31,7 @@ class Jpeg2000(Format):
     module = "PIL.Jpeg2KImagePlugin"
     codec = ("jpg_2000", "OpenJPEG")
     imports = ("imagecodecs:jpeg2k_decode",)
+    is_rare = True
     signatures = (b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  \r\n\x87\n")
 
     def sizes(self, encoded: bytes) -> Iterator[tuple[int, int]]:

@@ -31,6 +31,7 @@ class JpegXl(Format):
     name = "JPEG XL"
     library = module = "imagecodecs"
     imports = ("imagecodecs:jpegxl_decode",)
+    is_rare = True
     signatures = (_BARE, b"\0\0\0\x0cJXL \r\n\x87\n")
 
     def sizes(self, encoded: bytes) -> Iterator[tuple[int, int]]:

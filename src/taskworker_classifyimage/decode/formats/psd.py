@@ -25,6 +25,7 @@ class Psd(Format):
     name = "PSD"
     library = module = "imagecodecs"
     imports = ("imagecodecs:packbits_decode",)
+    is_rare = True
     signatures = (b"8BPS\0\1", b"8BPS\0\2")
 
     def sizes(self, encoded: bytes) -> Iterator[tuple[int, int]]:

@@ -37,6 +37,7 @@ class Raw(Format):
     name = "camera RAW"
     library = module = "rawpy"
     imports = ("multiprocessing",)
+    is_rare = True
     signatures = (
         b"IIU\0",  # Panasonic
         b"IIRO",  # Olympus

@@ -84,6 +84,13 @@ def recognise(encoded: bytes) -> Format:
     raise UnsupportedFormat("the file is no picture, or one in a format that is not decoded")
 
 
+def is_rare(encoded: bytes) -> bool:
+    """Whether a file is in a format that is rare."""
+    with suppress(EmptyFile, UnsupportedFormat):
+        return recognise(encoded).is_rare
+    return False
+
+
 def decoders() -> list[Decoder]:
     """All installed libraries and what they decode; imports none of the heavy ones."""
     formats: dict[str, list[str]] = {}
@@ -94,11 +101,17 @@ def decoders() -> list[Decoder]:
     return [Decoder(name, version(name), tuple(kinds)) for name, kinds in formats.items()]
 
 
-def preload_decoders() -> None:
-    """Imports everything that decoding may need, for a process that cannot import it later."""
+def preload_decoders(*, rare: bool) -> None:
+    """Imports what decoding may need, for a process that cannot import it later.
+
+    Args:
+        rare: for all formats, else for those only that are not `Format.is_rare`.
+    """
     for module in _PILLOW_MODULES:
         importlib.import_module(f"PIL.{module}")
     for kind in FORMATS:
+        if kind.is_rare and not rare:
+            continue
         # A format whose library is missing is refused when a file comes.
         with suppress(ImportError, UnsupportedFormat):
             kind.preload()

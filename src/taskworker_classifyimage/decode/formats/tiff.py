@@ -42,6 +42,7 @@ class Tiff(Format):
     module = "PIL.TiffImagePlugin"
     codec = ("libtiff", "libtiff")
     imports = ("imagecodecs:tiff_decode", "imagecodecs:lzw_decode", "imagecodecs:packbits_decode")
+    is_rare = True
     signatures = tiff.SIGNATURES
 
     def sizes(self, encoded: bytes) -> Iterator[tuple[int, int]]:
