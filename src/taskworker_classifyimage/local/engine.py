@@ -25,7 +25,6 @@ from taskworker_classifyimage.machine import picture_memory_bytes
 from taskworker_classifyimage.pipeline.answer_cache import AnswerCache
 from taskworker_classifyimage.pipeline.engine import Engine, is_still_valid, sha256_of
 from taskworker_classifyimage.pipeline.memory_budget import Hold, MemoryBudget
-from taskworker_classifyimage.pipeline.result import Answer
 from taskworker_classifyimage.pipeline.within_memory import WithinMemory
 from taskworker_classifyimage.sandbox.pool import DecoderPool
 from taskworker_classifyimage.shortage import name_shortage
@@ -166,33 +165,53 @@ class LocalEngine:
         return await insist(lambda: self._within.run(partial(self._work, read), file_bytes))
 
     def _work_all(self, reads: list[ReadFile], hold: Hold) -> dict[int, Row]:
-        rows = {}
-        for number, read in enumerate(reads):
-            try:
-                result = self._work(read, hold)
-            except NeedsMemory:
-                continue
-            except Exception as err:  # noqa: BLE001 - one picture must not end the run
-                if name_shortage(err):
-                    continue
-                result = explain_failure(err, read, self.runtime)
-            # Its bytes are not needed any more, its row may wait.
-            read.encoded = b""
-            rows[number] = read.to_row(result)
-        return rows
+        """Reads all of them before it computes: each change of the thread that computes costs."""
+        results = [self._attempt(read, self._load) for read in reads]
+        with self._computing:
+            for number, read in enumerate(reads):
+                if results[number] is None and read.sha256 is not None:
+                    results[number] = self._attempt(read, partial(self._compute, hold=hold))
+                # Its bytes are not needed any more, its row may wait.
+                read.encoded = b""
+        return {
+            number: read.to_row(result)
+            for number, (read, result) in enumerate(zip(reads, results, strict=True))
+            if result is not None
+        }
+
+    def _attempt(
+        self, read: ReadFile, step: Callable[[ReadFile], Mapping[str, object] | None]
+    ) -> Mapping[str, object] | None:
+        """What comes of a step, if only a failure; None: nothing yet, or it needs more."""
+        try:
+            return step(read)
+        except NeedsMemory:
+            return None
+        except Exception as err:  # noqa: BLE001 - one picture must not end the run
+            return None if name_shortage(err) else explain_failure(err, read, self.runtime)
 
     def _work(self, read: ReadFile, hold: Hold) -> Mapping[str, object]:
+        if (known := self._load(read)) is not None:
+            return known
+        with self._computing:
+            return self._compute(read, hold)
+
+    def _load(self, read: ReadFile) -> Mapping[str, object] | None:
+        """Reads a file; returns the result of an equal one, if there is one."""
         if not read.encoded:
             self._reader.load(read)
         sha256 = read.sha256 = sha256_of(read.encoded)
-        if (known := self._find_equal and self._find_equal(sha256)) is not None:
-            return known
-        compute = partial(self._compute, read.encoded, sha256, hold)
-        answer = self._remembered.get_on_thread(sha256, compute) if self._remembered else compute()
+        return self._find_equal and self._find_equal(sha256)
+
+    def _compute(self, read: ReadFile, hold: Hold) -> Mapping[str, object]:
+        """Classifies a file that is read, on one of the threads that may compute."""
+        sha256 = read.sha256
+        assert sha256 is not None  # noqa: S101 - it is read
+        work = partial(
+            self._engine.answer, read.encoded, sha256, hold.size_bytes, is_alone=hold.is_alone
+        )
+        # One that computes never waits for one that waits to compute.
+        answer = self._remembered.get_on_thread(sha256, work) if self._remembered else work()
         if self._thumbnails is not None and answer.thumbnail is not None:
             self._thumbnails.keep(sha256, answer.thumbnail)
         return self._engine.result(answer, self._request, read.passed_s)
-
-    def _compute(self, encoded: bytes, sha256: str, hold: Hold) -> Answer:
-        with self._computing:
-            return self._engine.answer(encoded, sha256, hold.size_bytes, is_alone=hold.is_alone)
