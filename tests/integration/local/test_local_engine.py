@@ -29,7 +29,7 @@ def test_equal_pictures_in_many_groups_wait_for_each_other_without_end(tmp_path:
 def test_what_cannot_be_read_or_decoded_costs_a_group_only_its_own_row(tmp_path: Path) -> None:
     (tmp_path / "broken.jpg").write_bytes(SAMPLE.read_bytes()[:400])
     (tmp_path / "text.jpg").write_bytes(b"text")
-    odd = [Found(str(tmp_path / name), 10) for name in ("broken.jpg", "gone.jpg", "text.jpg")]
+    odd = [Found(str(tmp_path / name), 400) for name in ("broken.jpg", "gone.jpg", "text.jpg")]
     found = [_write(tmp_path / f"{side}.png", side) for side in range(8, 108)]
     for at, each in zip((60, 70, 71), odd, strict=True):
         found.insert(at, each)
