@@ -1,6 +1,7 @@
 """The integrations of Autopsy and Nuix under Jython: stand-ins with a real bridge and worker."""
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from support.in_process import serving
-from support.other_pythons import jython_program
+from support.other_pythons import QUICK_JAVA, jython_program
 from support.programs import ROOT
 from support.small_worker import small_worker
 from support.working import coloured_picture
@@ -48,6 +49,7 @@ def install(tool: str, folder: Path, **settings: object) -> Path:
 def run(program: str, *arguments: Path) -> dict[str, Any]:
     ended = subprocess.run(
         [jython_program(), "-B", str(PROGRAMS / program), *map(str, arguments)],
+        env={**os.environ, **QUICK_JAVA},
         capture_output=True,
         encoding="utf-8",
         timeout=300,

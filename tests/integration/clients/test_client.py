@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import random
 import subprocess
 import sys
@@ -27,7 +28,7 @@ from support.faults import (
 )
 from support.gateways import TlsFront
 from support.in_process import BridgeOnFolder, serving
-from support.other_pythons import jython_program, python39_program
+from support.other_pythons import QUICK_JAVA, jython_program, python39_program
 from support.programs import ROOT
 from support.proxy import Exchange, FaultyProxy, pass_on
 from support.raw_http import whole_answer
@@ -101,7 +102,13 @@ def test_it_runs_on_the_pythons_of_other_programs(
     program = ROOT / "tests" / "support" / "jython" / "classify_folder.py"
     command = [python(), str(program), str(CLIENT), bridge.url, str(folder)]
     with small_worker(bridge.url):
-        ended = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
+        ended = subprocess.run(
+            command,
+            env={**os.environ, **QUICK_JAVA},
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
     assert ended.returncode == 0, ended.stderr
     assert json.loads(ended.stdout) == wanted
     assert bridge.listed() == []
