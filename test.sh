@@ -1,6 +1,6 @@
 #!/bin/sh
 # ./test.sh: sets up .venv-test and checks everything that needs neither TensorFlow nor torch.
-# ./test.sh --all: adds these, some gigabytes, and checks everything.
+# ./test.sh --all: adds these, some gigabytes, and .venv-moto, and checks everything.
 # Other arguments go to pytest: ./test.sh tests/unit -k labels
 set -eu
 cd -- "$(dirname -- "$0")"
@@ -45,6 +45,11 @@ add_large() {
         $pip --no-deps timm==1.0.31 torchvision==0.28.0
 }
 
+# An S3 server, which needs other versions than the tests.
+set_up_moto() {
+    ensure_locked "$PWD" "$PWD/.venv-moto" "$PWD/requirements-test-moto.lock"
+}
+
 stage "set-up" set_up
 PATH=$venv/bin:$PATH
 which="not large"
@@ -54,10 +59,11 @@ if [ "${1:-}" = --all ]; then
     which="large or not large"
     coverage="--cov --cov-report=term:skip-covered"
     stage "set-up of the large libraries" add_large
+    stage "set-up of the S3 server" set_up_moto
 fi
 stage "ruff format" ruff format --check .
 stage "ruff check" ruff check .
-stage "mypy" mypy
+stage "mypy" mypy --num-workers 2
 if [ $# -gt 0 ]; then
     stage "tests" python -m pytest -m "$which" "$@"
 else

@@ -16,8 +16,9 @@ print(sys.executable)' 2>/dev/null; then
     return 1
 }
 
-# ensure_venv CHECKOUT DIRECTORY LOCK: does nothing when the environment is as the lock says.
-ensure_venv() {
+# ensure_locked CHECKOUT DIRECTORY LOCK: an environment of what the lock names; does nothing when it
+# is as the lock says.
+ensure_locked() {
     sum=$({ echo "$1"; cat "$3"; } | cksum)
     if ! [ -x "$2/bin/python" ] || [ "$(cat "$2/locked" 2>/dev/null)" != "$sum" ]; then
         python=$(find_python) || return 1
@@ -27,7 +28,12 @@ ensure_venv() {
         install_lock "$2" "$3" || return 1
         echo "$sum" >"$2/locked"
     fi
-    # The product itself: its version and its commands stand in pyproject.toml.
+}
+
+# ensure_venv CHECKOUT DIRECTORY LOCK: the same with the product.
+ensure_venv() {
+    ensure_locked "$@" || return 1
+    # Its version and its commands stand in pyproject.toml.
     sum=$(cksum <"$1/pyproject.toml")
     if [ "$(cat "$2/installed" 2>/dev/null)" != "$sum" ]; then
         "$2/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \

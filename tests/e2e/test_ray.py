@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from support.odd_folders import make_odd_folder, make_picture
-from support.programs import Program, RunningBridge, free_port, run_command
+from support.programs import ROOT, Program, RunningBridge, free_port, run_command
 from support.ray_cluster import ENVIRONMENT, RayCluster, need, running_cluster
 from support.waiting import wait_until
 
@@ -31,10 +31,21 @@ LIGHT = {"model": "EfficientNetLite0"}
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[RayCluster]:
-    """Of three nodes."""
+def store() -> dict[str, str]:
+    """What a node has to know of an object store; only one test starts it."""
+    return {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{free_port()}",
+    }
+
+
+@pytest.fixture(scope="module")
+def cluster(store: dict[str, str]) -> Iterator[RayCluster]:
+    """Of two nodes."""
     need("ray", "pandas", "pyarrow")
-    with running_cluster(3) as started:
+    with running_cluster(2, store) as started:
         yield started
 
 
@@ -106,66 +117,80 @@ def find_actors() -> list[int]:
     ]
 
 
-def test_an_object_store_is_source_and_destination(tmp_path: Path) -> None:
+def test_an_object_store_is_source_and_destination(
+    tmp_path: Path, store: dict[str, str], cluster: RayCluster
+) -> None:
     """Odd keys, a broken object, one that is too large to be read, and one that is gone."""
-    need("ray", "pandas", "pyarrow")
-    if (python := os.environ.get("CLASSIFYIMAGE_MOTO")) is None:
-        pytest.skip("CLASSIFYIMAGE_MOTO names no Python with moto, an S3 server")
-    fs = importlib.import_module("pyarrow.fs")
-    port = free_port()
-    environ = {
-        **LIGHT,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-        "PYTHONWARNINGS": "default",
-    }
+    pictures = {f"{number % 3}/#? {number}.png": make_picture(number) for number in range(12)}
+    pictures["broken.png"] = make_picture(12)[:100]
+    pictures["large.png"] = bytes(256 * 2**20 + 1)
+    with running_store(store) as bucket:
+        for name, content in {**pictures, ".hidden": b"x"}.items():
+            with bucket.open_output_stream(f"bucket/in/{name}") as file:
+                file.write(content)
+        for name in pictures:
+            bucket.copy_file(f"bucket/in/{name}", f"bucket/again/{name}")
+        command = ["classify", "--engine=ray", f"--ray-address={cluster.address}"]
+        command += ["--max-actors=1", "--partition-size=5", "--output=s3://bucket/out"]
+        environ = {**LIGHT, **ENVIRONMENT, **store}
+        ended = run_command(*command, "s3://bucket/in", **environ)
+        assert ended.returncode == 1, ended.stderr
+        assert "12 classified, 2 failed (1 damaged, 1 too_large), 1 skipped" in ended.stderr
+        walked = stored_rows(bucket, tmp_path / "walked")
+        paths = [f"s3://bucket/{folder}/{name}" for folder in ("in", "again") for name in pictures]
+        write_list(tmp_path / "list.parquet", [*paths, "s3://bucket/again/gone.png"])
+        listed = (f"--files-from={tmp_path / 'list.parquet'}", "--resume")
+        ended = run_command(*command, *listed, **environ)
+        assert ended.returncode == 1, ended.stderr
+        assert "14 files are there already" in ended.stderr
+        told = "12 classified, 3 failed (1 damaged, 1 too_large, 1 file_missing), 14 were there"
+        assert told in ended.stderr
+        both = stored_rows(bucket, tmp_path / "both")
+    assert sorted(both) == sorted([*paths, "s3://bucket/again/gone.png"])
+    assert {path: both[path] for path in walked} == walked
+    for path, (*row, modified) in walked.items():
+        *copied, copied_modified = both[path.replace("/in/", "/again/")]
+        assert copied == row
+        assert copied_modified >= modified
+    assert both["s3://bucket/again/gone.png"][1] == "file_missing"
+
+
+@contextlib.contextmanager
+def running_store(environ: dict[str, str]) -> Iterator[Any]:
+    """A server of S3 with an empty bucket, as a file system of pyarrow."""
+    python = os.environ.get("CLASSIFYIMAGE_MOTO", str(ROOT / ".venv-moto/bin/python"))
+    if not Path(python).exists():
+        assert os.environ.get("CI") != "true", f"{python} has to be there: ./test.sh --all"
+        pytest.skip("there is no Python with moto, an S3 server: ./test.sh --all makes one")
+    address = environ["AWS_ENDPOINT_URL"]
+    port = int(address.rpartition(":")[2])
     server = [python, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     with subprocess.Popen(server, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            wait_until(lambda: answers(port))
-            store = fs.S3FileSystem(
-                access_key="test",
-                secret_key="test",
-                region="us-east-1",
-                endpoint_override=environ["AWS_ENDPOINT_URL"],
+            wait_until(lambda: answers(port) or process.poll() is not None)
+            bucket = importlib.import_module("pyarrow.fs").S3FileSystem(
+                access_key=environ["AWS_ACCESS_KEY_ID"],
+                secret_key=environ["AWS_SECRET_ACCESS_KEY"],
+                region=environ["AWS_DEFAULT_REGION"],
+                endpoint_override=address,
                 allow_bucket_creation=True,
             )
-            store.create_dir("bucket")
-            pictures = {
-                f"{number % 3}/#? {number}.png": make_picture(number) for number in range(12)
-            }
-            pictures["broken.png"] = make_picture(12)[:100]
-            pictures["large.png"] = bytes(256 * 2**20 + 1)
-            for name, content in {**pictures, ".hidden": b"x"}.items():
-                with store.open_output_stream(f"bucket/in/{name}") as file:
-                    file.write(content)
-            paths = [f"s3://bucket/in/{number % 3}/#? {number}.png" for number in range(12)]
-            others = [f"s3://bucket/in/{name}.png" for name in ("broken", "large", "gone")]
-            write_list(tmp_path / "list.parquet", [*paths, *others])
-            command = ["classify", "--engine=ray", "--partition-size=5"]
-            ended = run_command(*command, "--output=s3://bucket/out", "s3://bucket/in", **environ)
-            assert ended.returncode == 1, ended.stderr
-            assert "12 classified, 2 failed (1 damaged, 1 too_large), 1 skipped" in ended.stderr
-            again = [*command, "--output=s3://bucket/out", "s3://bucket/in", "--resume"]
-            ended = run_command(*again, **environ)
-            assert "0 classified, 14 were there already, 1 skipped" in ended.stderr
-            listed = [*command, f"--output={tmp_path / 'listed'}"]
-            ended = run_command(*listed, f"--files-from={tmp_path / 'list.parquet'}", **environ)
-            told = "12 classified, 3 failed (1 damaged, 1 too_large, 1 file_missing)"
-            assert told in ended.stderr
-            (tmp_path / "stored").mkdir()
-            for number in range(3):
-                with store.open_input_stream(f"bucket/out/part-{number:08}.parquet") as file:
-                    (tmp_path / "stored" / f"{number}.parquet").write_bytes(file.read())
+            bucket.create_dir("bucket")
+            yield bucket
         finally:
             process.kill()
-    stored = rows_of(tmp_path / "stored" / "*.parquet")
-    assert sorted(row[0] for row in stored) == sorted([*paths, *others[:2]])
-    listed_rows = {row[0]: row for row in rows_of(tmp_path / "listed" / "part-*.parquet")}
-    assert [listed_rows[row[0]] for row in stored] == stored
-    assert listed_rows[others[2]][2] == "file_missing"
+
+
+def stored_rows(bucket: Any, folder: Path) -> dict[str, tuple[Any, ...]]:
+    """The rows that a run has left in the bucket, by path; `modified` comes last."""
+    fs = importlib.import_module("pyarrow.fs")
+    folder.mkdir()
+    for info in bucket.get_file_info(fs.FileSelector("bucket/out")):
+        if info.base_name.startswith("part-"):
+            with bucket.open_input_stream(info.path) as file:
+                (folder / info.base_name).write_bytes(file.read())
+    rows = rows_of(folder / "*.parquet")
+    return {path: (*others[:4], *others[5:], others[4]) for path, *others in rows}
 
 
 def answers(port: int) -> bool:

@@ -4,7 +4,7 @@ import importlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -57,9 +57,9 @@ class RayCluster:
 
 
 @contextmanager
-def running_cluster(nodes: int) -> Iterator[RayCluster]:
-    """So many nodes of one CPU each."""
-    environ = clean_environment(**ENVIRONMENT, PYTHONPATH=str(ROOT / "tests"))
+def running_cluster(nodes: int, environ: Mapping[str, str]) -> Iterator[RayCluster]:
+    """So many nodes of one CPU each, which know these variables."""
+    environ = clean_environment(**ENVIRONMENT, **environ, PYTHONPATH=str(ROOT / "tests"))
     with subprocess.Popen(
         [sys.executable, "-m", "support.ray_cluster", str(nodes)],
         env=environ,
@@ -86,7 +86,8 @@ def need(*modules: str) -> None:
 def _serve(nodes: int) -> None:
     cluster_utils: Any = importlib.import_module("ray.cluster_utils")
     more = {"num_cpus": 1, "object_store_memory": _STORE_BYTES}
-    head = {**more, "include_dashboard": False}
+    # Nobody scales the cluster, and nobody sees its log.
+    head = {**more, "include_dashboard": False, "no_monitor": True, "include_log_monitor": False}
     cluster = cluster_utils.Cluster(initialize_head=True, head_node_args=head)
     others = [cluster.add_node(**more) for _ in range(nodes - 1)]
     print(cluster.address, flush=True)
