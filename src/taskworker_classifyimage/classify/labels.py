@@ -49,6 +49,7 @@ class Labels:
         self.languages = sorted(languages)
         self.has_categories = has_categories
         self._read = read
+        self._by_tag = {language.lower(): language for language in self.languages}
         self._sha256: dict[str, str] = {}
 
     @cached_property
@@ -89,7 +90,7 @@ class Labels:
         and "zh-CN" mean nb and zh-Hans.
         """
         subtags = tag.lower().replace("_", "-").split("-")
-        known = {language.lower(): language for language in self.languages}
+        known = self._by_tag
         for length in range(len(subtags), 0, -1):
             asked = "-".join(subtags[:length])
             meant = _ALIASES.get(asked, asked)

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Final, Generic, TypeVar
 
-#: An answer has 8 bytes a class: 16 MB in all for 1000 classes.
-_SIZE: Final = 2000
+#: An answer has 8 bytes a class: 8 MB in all for 1000 classes.
+_SIZE: Final = 1000
 
 T = TypeVar("T")
 

@@ -214,13 +214,16 @@ class Handler:
                 raise TaskLeft("the bridge refuses every result") from None
 
     def _log_end(self, task: Task, result: dict[str, object], timing: Timing) -> None:
+        is_failure = "error" in result
+        if not is_failure and not _log.isEnabledFor(logging.DEBUG):
+            return
         steps = {step: round(seconds, 6) for step, seconds in timing.seconds.items()}
-        if "error" in result:
+        if is_failure:
             code, message = _code_of(result), str(result["error"])
             self.figures.note_failure(task.id, code, message)
             more = {"code": code, "steps": steps}
             _log.info("task %r: %s: %s", task.id, code, message, extra=more)
-        elif _log.isEnabledFor(logging.DEBUG):
+        else:
             shown = ", ".join(f"{step} {seconds:.3f}" for step, seconds in steps.items())
             text = "task %r: classified in %s s (%s)"
             _log.debug(text, task.id, result["duration"], shown, extra={"steps": steps})
