@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.errors import NeedsMemory, TaskError
@@ -25,6 +25,7 @@ from taskworker_classifyimage.machine import picture_memory_bytes
 from taskworker_classifyimage.pipeline.answer_cache import AnswerCache
 from taskworker_classifyimage.pipeline.engine import Engine, is_still_valid, sha256_of
 from taskworker_classifyimage.pipeline.memory_budget import Hold, MemoryBudget
+from taskworker_classifyimage.pipeline.result import Answer
 from taskworker_classifyimage.pipeline.within_memory import WithinMemory
 from taskworker_classifyimage.sandbox.pool import DecoderPool
 from taskworker_classifyimage.shortage import name_shortage
@@ -39,6 +40,8 @@ _READERS: Final = 4
 _TOGETHER: Final = 8
 _NO_HOOKS: Final = Hooks()
 
+_T = TypeVar("_T")
+
 
 @dataclass(frozen=True, slots=True)
 class Share:
@@ -51,6 +54,14 @@ class Share:
 
     threads: int
     memory: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Computed:
+    """An answer, and the seconds that it took."""
+
+    answer: Answer
+    passed_s: float
 
 
 class LocalEngine:
@@ -165,26 +176,32 @@ class LocalEngine:
         return await insist(lambda: self._within.run(partial(self._work, read), file_bytes))
 
     def _work_all(self, reads: list[ReadFile], hold: Hold) -> dict[int, Row]:
-        """Reads all of them before it computes: each change of the thread that computes costs."""
-        results = [self._attempt(read, self._load) for read in reads]
+        """Reads all, computes all, names all: each change of threads or of what they do costs."""
+        outcomes: list[_Computed | Mapping[str, object] | None]
+        outcomes = [self._attempt(partial(self._load, read), read) for read in reads]
         with self._computing:
             for number, read in enumerate(reads):
-                if results[number] is None and read.sha256 is not None:
-                    results[number] = self._attempt(read, partial(self._compute, hold=hold))
+                if outcomes[number] is None and read.sha256 is not None:
+                    outcomes[number] = self._attempt(partial(self._compute, read, hold), read)
                 # Its bytes are not needed any more, its row may wait.
                 read.encoded = b""
-        return {
-            number: read.to_row(result)
-            for number, (read, result) in enumerate(zip(reads, results, strict=True))
-            if result is not None
-        }
+        rows = {}
+        for number, (read, outcome) in enumerate(zip(reads, outcomes, strict=True)):
+            result = (
+                self._attempt(partial(self._name, outcome), read)
+                if isinstance(outcome, _Computed)
+                else outcome
+            )
+            if result is not None:
+                rows[number] = read.to_row(result)
+        return rows
 
     def _attempt(
-        self, read: ReadFile, step: Callable[[ReadFile], Mapping[str, object] | None]
-    ) -> Mapping[str, object] | None:
-        """What comes of a step, if only a failure; None: nothing yet, or it needs more."""
+        self, step: Callable[[], _T | None], read: ReadFile
+    ) -> _T | Mapping[str, object] | None:
+        """What comes of a step, or the result of its failure; None: nothing, or it needs more."""
         try:
-            return step(read)
+            return step()
         except NeedsMemory:
             return None
         except Exception as err:  # noqa: BLE001 - one picture must not end the run
@@ -194,7 +211,8 @@ class LocalEngine:
         if (known := self._load(read)) is not None:
             return known
         with self._computing:
-            return self._compute(read, hold)
+            computed = self._compute(read, hold)
+        return self._name(computed)
 
     def _load(self, read: ReadFile) -> Mapping[str, object] | None:
         """Reads a file; returns the result of an equal one, if there is one."""
@@ -203,7 +221,7 @@ class LocalEngine:
         sha256 = read.sha256 = sha256_of(read.encoded)
         return self._find_equal and self._find_equal(sha256)
 
-    def _compute(self, read: ReadFile, hold: Hold) -> Mapping[str, object]:
+    def _compute(self, read: ReadFile, hold: Hold) -> _Computed:
         """Classifies a file that is read, on one of the threads that may compute."""
         sha256 = read.sha256
         assert sha256 is not None  # noqa: S101 - it is read
@@ -214,4 +232,7 @@ class LocalEngine:
         answer = self._remembered.get_on_thread(sha256, work) if self._remembered else work()
         if self._thumbnails is not None and answer.thumbnail is not None:
             self._thumbnails.keep(sha256, answer.thumbnail)
-        return self._engine.result(answer, self._request, read.passed_s)
+        return _Computed(answer, read.passed_s)
+
+    def _name(self, computed: _Computed) -> Mapping[str, object]:
+        return self._engine.result(computed.answer, self._request, computed.passed_s)
