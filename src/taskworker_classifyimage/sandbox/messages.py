@@ -15,7 +15,7 @@ import pickle
 import struct
 from dataclasses import asdict, dataclass, is_dataclass
 from enum import IntEnum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from taskworker_classifyimage.decode import Decoded, DecodeLimits, PictureFacts
@@ -88,7 +88,7 @@ class Job:
 
 def send_job(channel: Channel, job: Job) -> None:
     """Sends a job to a decoder; raises `ChannelClosed` if it is gone."""
-    options = pickle.dumps((job.spec, job.limits, job.thumbnail))
+    options = _pack_options(job.spec, job.limits, job.thumbnail)
     is_put = channel.put(job.encoded)
     channel.send(_JOB.pack(len(options), len(job.encoded)) + options)
     if not is_put:
@@ -98,9 +98,21 @@ def send_job(channel: Channel, job: Job) -> None:
 def read_job(channel: Channel) -> Job:
     """Reads a decoder's next job; raises `ChannelClosed` when the worker is gone."""
     options_bytes, encoded_bytes = _JOB.unpack(channel.read(_JOB.size))
-    # A decoder trusts its worker, never the other way round.
-    spec, limits, thumbnail = pickle.loads(channel.read(options_bytes))  # noqa: S301 - from the worker
+    spec, limits, thumbnail = _unpack_options(channel.read(options_bytes))
     return Job(channel.take_bytes(encoded_bytes), spec, limits, thumbnail=thumbnail)
+
+
+@lru_cache(maxsize=64)
+def _pack_options(spec: InputSpec, limits: DecodeLimits, thumbnail: bool) -> bytes:
+    """The same for most pictures."""
+    return pickle.dumps((spec, limits, thumbnail))
+
+
+@lru_cache(maxsize=64)
+def _unpack_options(packed: bytes) -> tuple[InputSpec, DecodeLimits, bool]:
+    # A decoder trusts its worker, never the other way round.
+    options: tuple[InputSpec, DecodeLimits, bool] = pickle.loads(packed)  # noqa: S301 - from the worker
+    return options
 
 
 def send_answer(channel: Channel, kind: Kind, content: object) -> None:
@@ -208,7 +220,7 @@ def parse_untrusted(encoded: bytes, kind: Any) -> Any:
         ChannelBroken: it is anything else.
     """
     try:
-        return _convert(json.loads(encoded), kind)
+        return _convert(json.loads(encoded.decode()), kind)
     except RecursionError:
         raise ChannelBroken("nested too deeply") from None
     except ValueError as err:
@@ -221,12 +233,6 @@ def _kinds_of(kind: Any) -> dict[str, Any]:
 
 
 def _convert(value: object, kind: Any) -> Any:
-    if get_origin(kind) is tuple and isinstance(value, list) and len(value) <= _MAX_ITEMS:
-        return tuple(_convert(item, get_args(kind)[0]) for item in value)
-    if isinstance(kind, type) and is_dataclass(kind) and isinstance(value, dict):
-        kinds = _kinds_of(kind)
-        if value.keys() == kinds.keys():
-            return kind(**{name: _convert(value[name], kinds[name]) for name in kinds})
     if isinstance(value, str) and kind is str:
         text = value[:_MAX_CHARACTERS]
         if text.isprintable():
@@ -235,4 +241,10 @@ def _convert(value: object, kind: Any) -> Any:
     # A boolean is no number here, and an integer no float.
     if isinstance(value, int | float) and type(value) is kind and abs(value) < _NUMBER_LIMIT:
         return value
+    if isinstance(value, dict) and is_dataclass(kind) and isinstance(kind, type):
+        kinds = _kinds_of(kind)
+        if value.keys() == kinds.keys():
+            return kind(**{name: _convert(value[name], kinds[name]) for name in kinds})
+    if isinstance(value, list) and get_origin(kind) is tuple and len(value) <= _MAX_ITEMS:
+        return tuple(_convert(item, get_args(kind)[0]) for item in value)
     raise ValueError(f"{type(value).__name__} where {kind.__name__} is expected")
