@@ -12,7 +12,7 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from support.programs import ROOT, Program, clean_environment, free_port
+from support.programs import NOT_COMPILED, ROOT, Program, clean_environment, free_port
 from taskworker_classifyimage import __version__
 
 MEBIBYTE = 2**20
@@ -60,7 +60,7 @@ def test_one_command_from_a_fresh_checkout_to_a_classified_picture(tmp_path: Pat
         with Program(
             *flags,
             command=[str(folder / "classifyimage.sh")],
-            environ={"PYTHONWARNINGS": "default"},
+            environ={"PYTHONWARNINGS": "default", **NOT_COMPILED},
         ) as program:
             program.wait_for("Stop with Ctrl-C.", timeout_s=500)
             assert '"class": "n07920052"' in program.printed

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from support.photos import ESPRESSO
-from support.programs import ROOT, clean_environment
+from support.programs import NOT_COMPILED, ROOT, clean_environment
 
 VERIFY = ROOT / "tools" / "bundle" / "verify.py"
 
@@ -75,7 +75,8 @@ def test_a_machine_without_a_network_classifies_a_picture(tmp_path: Path) -> Non
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     build = [sys.executable, "tools/build_bundle.py", str(tmp_path)]
     # pip itself warns, which this project cannot fix.
-    environment = clean_environment(PYTHON=sys.executable, PYTHONWARNINGS="default")
+    more = {"PYTHON": sys.executable, "PYTHONWARNINGS": "default", **NOT_COMPILED}
+    environment = clean_environment(**more)
     subprocess.run(
         [*build, "--platform", platform, "--python", python], cwd=ROOT, env=environment, check=True
     )
