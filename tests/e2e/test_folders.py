@@ -51,7 +51,7 @@ def test_every_file_of_an_odd_folder_has_one_row(tmp_path: Path) -> None:
 @linux
 def test_a_run_that_is_killed_again_and_again_loses_and_repeats_nothing(tmp_path: Path) -> None:
     """kill -9 at random moments; the same command goes on, and each file is there once."""
-    folder, output = make_odd_folder(tmp_path / "odd", 400), tmp_path / "rows.jsonl"
+    folder, output = make_odd_folder(tmp_path / "odd", 200), tmp_path / "rows.jsonl"
     tables = [tmp_path / "rows.csv", tmp_path / "rows.sqlite"]
     outputs = [f"--output={each}" for each in (output, *tables)]
     command = [*COMMAND, "classify", str(folder.path), *outputs, "--resume"]
@@ -59,7 +59,7 @@ def test_a_run_that_is_killed_again_and_again_loses_and_repeats_nothing(tmp_path
     part, least = Path(f"{output}.part"), 0
     while kills < 5:
         process = subprocess.Popen(command, env=clean_environment(**LIGHT), stderr=subprocess.PIPE)
-        least += chance.randrange(20_000)
+        least += chance.randrange(10_000)
         while process.poll() is None and (not part.exists() or part.stat().st_size < least):
             time.sleep(0.005)
         process.send_signal(signal.SIGKILL)

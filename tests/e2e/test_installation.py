@@ -9,8 +9,6 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 
 from support.programs import NOT_COMPILED, ROOT, Program, clean_environment, free_port
 from taskworker_classifyimage import __version__
@@ -142,6 +140,10 @@ def test_the_source_distribution_has_all_of_the_checkout(release: Path) -> None:
 
 def test_the_sbom_lists_every_package_that_is_installed(release: Path) -> None:
     """Each with the version of the lock, and nothing that only the installation needs."""
+    # Importing it takes seconds, which every process of the suite would spend.
+    from cyclonedx.schema import SchemaVersion  # noqa: PLC0415
+    from cyclonedx.validation.json import JsonStrictValidator  # noqa: PLC0415
+
     (path,) = release.glob("*.cdx.json")
     text = path.read_text(encoding="utf-8")
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None

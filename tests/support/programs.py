@@ -29,8 +29,8 @@ ORIGINAL = (sys.executable, str(ROOT / "classifyimage.py"))
 #: Settings that a developer's shell may have and no test wants.
 _OWN_NAMES = ("taskbridgeurl", "taskbridgeauth", "worker", "device", "model", "bridgetoken")
 
-#: For pip: no source is compiled before it is used, which saves half of an installation; pip reads it
-#: the wrong way round.
+#: For pip: no source is compiled before it is used, which saves seconds of each installation; pip
+#: reads this variable the wrong way round.
 NOT_COMPILED = {"PIP_NO_COMPILE": "0"}
 
 #: Where workers keep what outlives them, instead of the developer's home.
