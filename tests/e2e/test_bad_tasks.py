@@ -79,6 +79,6 @@ def test_a_wrong_setting_stops_the_start_with_one_line(
 ) -> None:
     """The operator reads what is wrong; no task is taken by a worker that cannot answer."""
     with worker(running_bridge.url, "w", flag, "nonsense") as program:
-        assert program.process.wait() == 2
+        assert program.wait() == 2
     assert program.printed.count("\n") == 1
     assert "'nonsense'" in program.printed

@@ -19,7 +19,7 @@ def test_a_second_process_of_a_name_is_refused(running_bridge: RunningBridge) ->
     with small_worker(running_bridge.url, "w") as first:
         first.wait_for("works for")
         with small_worker(running_bridge.url, "w") as second:
-            assert second.process.wait() == 2
+            assert second.wait() == 2
             assert second.printed.count("\n") == 1
             assert "a worker with the name 'w' works for" in second.printed
         with small_worker(running_bridge.url, "v") as other:

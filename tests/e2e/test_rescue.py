@@ -22,7 +22,7 @@ def take(api: Api, name: str) -> str:
 
 def rescue(url: str, *flags: str) -> tuple[int, str]:
     with Program("rescue", "--taskbridgeurl", url, *flags) as program:
-        code = program.process.wait()
+        code = program.wait()
     return code, program.printed
 
 

@@ -131,7 +131,13 @@ class Program:
     def stop(self, number: signal.Signals = signal.SIGTERM, timeout_s: float = LONG_S) -> int:
         """Sends a signal and gives the exit code."""
         self.process.send_signal(number)
-        return self.process.wait(timeout_s)
+        return self.wait(timeout_s)
+
+    def wait(self, timeout_s: float = LONG_S) -> int:
+        """Waits until it has ended and all that it printed is here; gives the exit code."""
+        code = self.process.wait(timeout_s)
+        self._reader.join(timeout_s)
+        return code
 
     def kill(self) -> None:
         self.process.kill()

@@ -22,6 +22,10 @@ _KEPT: Final = frozenset(
 #: with threads is not safe.
 _ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
+#: Makes glibc (2.35 and later) ask Linux for pages of 2 MiB: new pages of 4 kB, and finding them in
+#: memory, take a fifth of the time of a large picture. Other libraries ignore it.
+_LARGE_PAGES: Final = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+
 
 def build_command(module: str, decode: str, limits: ProcessLimits) -> list[str]:
     """The command that runs a module of this package, which calls `read_arguments`."""
@@ -43,7 +47,8 @@ def build_environment() -> dict[str, str]:
         for name, text in os.environ.items()
         if name.upper() in _KEPT or name.startswith("LC_")
     }
-    return {**kept, **_ONE_THREAD, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    path = os.pathsep.join(filter(None, sys.path))
+    return {**kept, **_ONE_THREAD, **_LARGE_PAGES, "PYTHONPATH": path}
 
 
 def ignore_stop_signals() -> None:
