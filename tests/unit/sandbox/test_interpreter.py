@@ -1,5 +1,4 @@
-"""The environment of decoders, as a Python that is started with it finds it."""
-
+import os
 import platform
 import re
 import subprocess
@@ -8,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from taskworker_classifyimage.sandbox.interpreter import build_environment
+from taskworker_classifyimage.sandbox import interpreter
+from taskworker_classifyimage.sandbox.lockdown import ProcessLimits
 
 _LARGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 _TAKE_AND_TELL = """
@@ -25,11 +25,36 @@ def _has_large_pages() -> bool:
     return _LARGE_PAGES.exists() and "[never]" not in _LARGE_PAGES.read_text(encoding="ascii")
 
 
+def test_arguments_arrive_as_they_were_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The new process reads them from its command line."""
+    limits = ProcessLimits(0.1, 2**31)
+    command = interpreter.build_command("spawning", "module:name", limits)
+    assert command[:4] == [
+        *(sys.executable, "-P", "-m", "taskworker_classifyimage.sandbox.spawning")
+    ]
+    monkeypatch.setattr(sys, "argv", ["program", *command[4:]])
+    assert interpreter.read_arguments() == ("module:name", limits)
+
+
+def test_only_what_python_needs_reaches_the_new_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Locale, folders and the import path; no other variable, since each may hold a secret."""
+    for name in ("taskbridgeurl", "BridgeToken", "DB_PASSWORD", "AWS_SECRET_ACCESS_KEY", "PLAIN"):
+        monkeypatch.setenv(name, "secret")
+    for name in ("LC_ALL", "TMPDIR", "SystemRoot"):
+        monkeypatch.setenv(name, "kept")
+    environ = interpreter.build_environment()
+    assert "secret" not in environ.values()
+    # Windows has no small letters in names.
+    named = {name.upper(): text for name, text in environ.items()}
+    assert [named[name] for name in ("LC_ALL", "TMPDIR", "SYSTEMROOT")] == ["kept"] * 3
+    assert set(filter(None, sys.path)) <= set(environ["PYTHONPATH"].split(os.pathsep))
+
+
 @pytest.mark.skipif(not _has_large_pages(), reason="neither this glibc nor Linux has large pages")
 def test_memory_comes_in_large_pages() -> None:
     printed = subprocess.run(
         [sys.executable, "-c", _TAKE_AND_TELL],
-        env=build_environment(),
+        env=interpreter.build_environment(),
         capture_output=True,
         encoding="utf-8",
         check=True,
