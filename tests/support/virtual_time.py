@@ -3,10 +3,11 @@
 import asyncio
 import selectors
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Executor
-from typing import Any, TypeVar, TypeVarTuple
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from typing import Any, ParamSpec, TypeVar, TypeVarTuple
 
 T = TypeVar("T")
+P = ParamSpec("P")
 Ts = TypeVarTuple("Ts")
 
 
@@ -55,8 +56,25 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         finally:
             self._jumping.threads -= 1
 
-    def _note_end_of_thread(self, _future: asyncio.Future[Any]) -> None:
+    def wait_for(self, running: Future[Any]) -> None:
+        """The clock stands still while a thread does this."""
+        self._jumping.threads += 1
+        ended = self._note_end_of_thread
+        running.add_done_callback(lambda done: self.call_soon_threadsafe(ended, done))
+
+    def _note_end_of_thread(self, _future: asyncio.Future[Any] | Future[Any]) -> None:
         self._jumping.threads -= 1
+
+
+class VirtualTimeThreads(ThreadPoolExecutor):
+    """Threads that a loop with virtual time waits for, however work is given to them."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        running = super().submit(fn, *args, **kwargs)
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualTimeLoop)
+        loop.wait_for(running)
+        return running
 
 
 def run_in_virtual_time(coroutine: Coroutine[Any, Any, T]) -> T:

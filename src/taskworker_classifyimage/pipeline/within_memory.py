@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 from taskworker_classifyimage.errors import NeedsMemory
 from taskworker_classifyimage.pipeline.memory_budget import Hold, MemoryBudget, Waits
+from taskworker_classifyimage.pipeline.on_threads import OnThreads
 
 #: What decoding may take at first, by the size of the file: enough for one that is not compressed.
 _GUESSED_FACTOR: Final = 3
@@ -25,7 +26,7 @@ class WithinMemory:
 
     def __init__(self, compute: Executor, budget: MemoryBudget, limit_bytes: int) -> None:
         """Takes its collaborators; `limit_bytes` is the most that one picture may take."""
-        self._compute = compute
+        self._threads = OnThreads(compute)
         self._budget = budget
         self._limit_bytes = limit_bytes
 
@@ -68,7 +69,7 @@ class WithinMemory:
         # In this task's context, so that the log says for which task a decoder has died.
         work_here = partial(copy_context().run, work, hold)
         try:
-            running = asyncio.get_running_loop().run_in_executor(self._compute, work_here)
+            running = self._threads.begin(work_here)
         except RuntimeError:
             # The machine gives no thread; others still need the memory.
             hold.release()

@@ -3,7 +3,6 @@
 import errno
 import random
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 
 from support.memory_bridge import MemoryBridge, StoredTask, bridge_of
 from support.packs import colour_network, write_pack
-from support.virtual_time import run_in_virtual_time
+from support.virtual_time import VirtualTimeThreads, run_in_virtual_time
 from support.working import coloured_picture
 from taskworker_classifyimage.classify.base import Classifier
 from taskworker_classifyimage.classify.loader import load_classifiers
@@ -73,7 +72,7 @@ class Parts:
         self.client = MemoryBridge(
             a=StoredTask(status="inprogress", worker="w", file=picture),
         )
-        self.compute = ThreadPoolExecutor(1)
+        self.compute = VirtualTimeThreads(1)
         bridge = bridge_of(self.client)
         self.reporter = Reporter(bridge, UndeliveredResults(folder))
         engine = ConcurrentEngine(
