@@ -67,9 +67,11 @@ stage "mypy" mypy --num-workers 2
 if [ $# -gt 0 ]; then
     stage "tests" python -m pytest -m "$which" "$@"
 else
-    # Half as many again as there are cores: tests wait for programs for some of their time.
-    workers=$(python -c 'import os; print(3 * (os.cpu_count() or 2) // 2)')
+    # More than there are cores: tests wait for programs for some of their time. Tests of one file stay
+    # together, as what they share may take half a minute to make; see tests/conftest.py for the order.
+    workers=$(python -c 'import os; print(2 + (os.cpu_count() or 2))')
     # shellcheck disable=SC2086 # several words
-    stage "tests, $workers at a time" python -m pytest -n "$workers" --dist worksteal $coverage -m "$which"
+    stage "tests, $workers at a time" python -m pytest -n "$workers" --dist loadfile \
+        --no-loadscope-reorder $coverage -m "$which"
 fi
 finish "All passed."
