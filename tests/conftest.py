@@ -1,10 +1,11 @@
 """What holds for all tests."""
 
-import logging
 from collections.abc import Iterator
 
 import hypothesis
 import pytest
+
+from support.logged import logging_restored
 
 # A busy machine is no reason to fail.
 hypothesis.settings.register_profile(
@@ -21,12 +22,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def own_logging() -> Iterator[None]:
-    """A test that runs a command in this process leaves the logging as it was."""
-    loggers = [
-        logging.getLogger(name) for name in ("taskworker_classifyimage", "aiohttp", "asyncio")
-    ]
-    before = [(logger.level, logger.handlers[:]) for logger in loggers]
-    yield
-    for logger, (level, handlers) in zip(loggers, before, strict=True):
-        logger.setLevel(level)
-        logger.handlers[:] = handlers
+    """A test that sets up logging in this process leaves it as it was."""
+    with logging_restored():
+        yield

@@ -1,7 +1,7 @@
 """The one style of the source, where no linter has a rule for it; CONTRIBUTING has the rest."""
 
 import ast
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import taskworker_classifyimage
@@ -13,10 +13,13 @@ BASES = {"TaskworkerError", "UserError", "ConfigError", "ModelError", "TaskError
 PARTICIPLES = {"asked", "checked", "explained", "known", "measured", "own", "told", "tried"}
 
 
-def nodes() -> Iterator[tuple[str, ast.AST]]:
-    for path in sorted(SOURCE.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            yield f"{path.relative_to(SOURCE)}:{getattr(node, 'lineno', 0)}", node
+@cache
+def nodes() -> list[tuple[str, ast.AST]]:
+    return [
+        (f"{path.relative_to(SOURCE)}:{getattr(node, 'lineno', 0)}", node)
+        for path in sorted(SOURCE.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    ]
 
 
 def test_every_dataclass_has_slots() -> None:

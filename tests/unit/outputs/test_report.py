@@ -186,7 +186,7 @@ def test_writing_holds_one_block_in_memory(tmp_path: Path) -> None:
     """Ten times the rows need no more of it."""
     thumbnail = bytes(1500)
     peaks = []
-    for name, count in (("few", 2500), ("many", 25_000)):
+    for name, count in (("few", 1500), ("many", 15_000)):
         rows = (classified(f"{number}.jpg") for number in range(count))
         tracemalloc.start()
         page, files = tmp_path / name, tmp_path / f"{name}_files"
