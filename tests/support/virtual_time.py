@@ -1,6 +1,7 @@
 """An event loop whose clock jumps ahead when nothing else is left to do, so that no test waits."""
 
 import asyncio
+import contextlib
 import selectors
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -59,8 +60,13 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def wait_for(self, running: Future[Any]) -> None:
         """The clock stands still while a thread does this."""
         self._jumping.threads += 1
-        ended = self._note_end_of_thread
-        running.add_done_callback(lambda done: self.call_soon_threadsafe(ended, done))
+
+        def note_end(done: Future[Any]) -> None:
+            # Its result may have ended the loop already.
+            with contextlib.suppress(RuntimeError):
+                self.call_soon_threadsafe(self._note_end_of_thread, done)
+
+        running.add_done_callback(note_end)
 
     def _note_end_of_thread(self, _future: asyncio.Future[Any] | Future[Any]) -> None:
         self._jumping.threads -= 1
