@@ -17,6 +17,8 @@ _MOST_RESULTS: Final = 8
 _LONGEST_S: Final = 0.02
 
 _T = TypeVar("_T")
+#: One piece of work and who waits for it; empty when a thread has taken it out.
+_Job = list[tuple[Callable[[], _T], asyncio.Future[_T]]]
 
 
 class OnThreads:
@@ -25,9 +27,12 @@ class OnThreads:
     def __init__(self, threads: Executor) -> None:
         """Takes the executor; the caller shuts it down."""
         self._threads = threads
-        self._waiting: deque[tuple[Callable[[], Any], asyncio.Future[Any]]] = deque()
-        self._finished: deque[Callable[[], object]] = deque()
-        self._unfinished = 0
+        #: What no thread has begun.
+        self._waiting: set[asyncio.Future[Any]] = set()
+        #: What nobody has got.
+        self._unfinished: set[asyncio.Future[Any]] = set()
+        #: What threads have done, and the loop has not handed over.
+        self._finished: deque[tuple[asyncio.Future[Any], Callable[[], object]]] = deque()
         self._is_woken = False
         self._timer: asyncio.TimerHandle | None = None
 
@@ -42,36 +47,48 @@ class OnThreads:
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[_T] = loop.create_future()
-        self._waiting.append((work, future))
+        self._waiting.add(future)
+        job = [(work, future)]
         try:
-            running = self._threads.submit(self._work, loop)
+            running = self._threads.submit(self._work, loop, job)
         except RuntimeError:
-            self._waiting.pop()
+            # A thread that is there may do it all the same, for nobody.
+            self._waiting.discard(future)
             raise
-        running.add_done_callback(partial(self._note_end, loop))
-        self._unfinished += 1
+        running.add_done_callback(partial(self._note_end, loop, job))
+        self._unfinished.add(future)
         if self._timer is None:
             self._timer = loop.call_later(_LONGEST_S, self._hand_over_at_times, loop)
         return future
 
-    def _work(self, loop: asyncio.AbstractEventLoop) -> None:
-        """On a thread: does what has waited longest."""
-        work, future = self._waiting.popleft()
+    def _work(self, loop: asyncio.AbstractEventLoop, job: _Job[_T]) -> None:
+        """On a thread."""
+        work, future = job.pop()
+        self._waiting.discard(future)
         try:
             finish = partial(_resolve, future, work())
         except BaseException as err:  # noqa: BLE001 - whoever waits for it gets it
             finish = partial(_fail, future, err)
-        self._note_finished(loop, finish)
-        # An error refers to this frame: a circle would keep a file in memory.
+        self._note_finished(loop, future, finish)
+        # An error refers to this frame and to the executor's, and these to the job: if they still
+        # had its work or its future, the circle would keep a file in memory.
         del work, future, finish
 
-    def _note_end(self, loop: asyncio.AbstractEventLoop, running: Future[None]) -> None:
+    def _note_end(
+        self, loop: asyncio.AbstractEventLoop, job: _Job[Any], running: Future[None]
+    ) -> None:
         if running.cancelled():
-            _, future = self._waiting.popleft()
-            self._note_finished(loop, future.cancel)
+            _, future = job.pop()
+            self._waiting.discard(future)
+            self._note_finished(loop, future, future.cancel)
 
-    def _note_finished(self, loop: asyncio.AbstractEventLoop, finish: Callable[[], object]) -> None:
-        self._finished.append(finish)
+    def _note_finished(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        future: "asyncio.Future[Any]",
+        finish: Callable[[], object],
+    ) -> None:
+        self._finished.append((future, finish))
         is_time = not self._waiting or len(self._finished) >= _MOST_RESULTS
         if is_time and not self._is_woken:
             self._is_woken = True
@@ -82,8 +99,9 @@ class OnThreads:
     def _hand_over(self) -> None:
         self._is_woken = False
         while self._finished:
-            self._unfinished -= 1
-            self._finished.popleft()()
+            future, finish = self._finished.popleft()
+            self._unfinished.discard(future)
+            finish()
 
     def _hand_over_at_times(self, loop: asyncio.AbstractEventLoop) -> None:
         """Hands over what the threads leave behind that have begun something that takes longer."""

@@ -164,6 +164,34 @@ def test_work_that_gets_no_thread_is_refused_and_never_done(thread: ThreadPoolEx
     assert done == ["taken"]
 
 
+def test_a_thread_that_fails_to_start_takes_no_other_work_along(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The executor has its work by then, and another thread may have begun it."""
+    goes_on, refused_begins = threading.Event(), threading.Event()
+    start = threading.Thread.start
+
+    def fail_late(thread: threading.Thread) -> None:
+        if thread.name != "few_1":
+            start(thread)
+            return
+        goes_on.set()
+        assert refused_begins.wait(30)
+        raise RuntimeError("can't start new thread")
+
+    async def run() -> tuple[bool, str]:
+        monkeypatch.setattr(threading.Thread, "start", fail_late)
+        on_threads = OnThreads(threads)
+        first = on_threads.begin(goes_on.wait)
+        with pytest.raises(RuntimeError, match="new thread"):
+            on_threads.begin(refused_begins.set)
+        async with asyncio.timeout(30):
+            return await first, await on_threads.begin(lambda: "next")
+
+    with ThreadPoolExecutor(2, "few") as threads:
+        assert asyncio.run(run()) == (True, "next")
+
+
 class Picture:
     """A file that fails."""
 
