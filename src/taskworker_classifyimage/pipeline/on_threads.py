@@ -50,71 +50,58 @@ class OnThreads:
         self._waiting.add(future)
         job = [(work, future)]
         try:
-            running = self._threads.submit(self._work, loop, job)
+            running = self._threads.submit(self._work, job)
         except RuntimeError:
             # A thread that is there may do it all the same, for nobody.
             self._waiting.discard(future)
             raise
-        running.add_done_callback(partial(self._note_end, loop, job))
+        running.add_done_callback(partial(self._note_end, job))
         self._unfinished.add(future)
         if self._timer is None:
-            self._timer = loop.call_later(_LONGEST_S, self._hand_over_at_times, loop)
+            self._timer = loop.call_later(_LONGEST_S, self._hand_over_at_times)
         return future
 
-    def _work(self, loop: asyncio.AbstractEventLoop, job: _Job[_T]) -> None:
+    def _work(self, job: _Job[_T]) -> None:
         """On a thread."""
         work, future = job.pop()
         self._waiting.discard(future)
         try:
-            finish = partial(_resolve, future, work())
+            finish = partial(future.set_result, work())
         except BaseException as err:  # noqa: BLE001 - whoever waits for it gets it
-            finish = partial(_fail, future, err)
-        self._note_finished(loop, future, finish)
+            finish = partial(future.set_exception, err)
+        self._note_finished(future, finish)
         # An error refers to this frame and to the executor's, and these to the job: if they still
         # had its work or its future, the circle would keep a file in memory.
         del work, future, finish
 
-    def _note_end(
-        self, loop: asyncio.AbstractEventLoop, job: _Job[Any], running: Future[None]
-    ) -> None:
+    def _note_end(self, job: _Job[Any], running: Future[None]) -> None:
         if running.cancelled():
             _, future = job.pop()
             self._waiting.discard(future)
-            self._note_finished(loop, future, future.cancel)
+            self._note_finished(future, future.cancel)
 
-    def _note_finished(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        future: "asyncio.Future[Any]",
-        finish: Callable[[], object],
-    ) -> None:
+    def _note_finished(self, future: "asyncio.Future[Any]", finish: Callable[[], object]) -> None:
         self._finished.append((future, finish))
         is_time = not self._waiting or len(self._finished) >= _MOST_RESULTS
         if is_time and not self._is_woken:
             self._is_woken = True
             # At the end of the program nobody waits any more.
             with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(self._hand_over)
+                future.get_loop().call_soon_threadsafe(self._hand_over)
 
     def _hand_over(self) -> None:
         self._is_woken = False
         while self._finished:
             future, finish = self._finished.popleft()
             self._unfinished.discard(future)
-            finish()
+            # Whoever waited for it may have given up.
+            if not future.done():
+                finish()
 
-    def _hand_over_at_times(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _hand_over_at_times(self) -> None:
         """Hands over what the threads leave behind that have begun something that takes longer."""
+        self._timer = None
         self._hand_over()
-        again = partial(self._hand_over_at_times, loop)
-        self._timer = loop.call_later(_LONGEST_S, again) if self._unfinished else None
-
-
-def _resolve(future: "asyncio.Future[_T]", result: _T) -> None:
-    if not future.done():
-        future.set_result(result)
-
-
-def _fail(future: "asyncio.Future[Any]", err: BaseException) -> None:
-    if not future.done():
-        future.set_exception(err)
+        if self._unfinished:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(_LONGEST_S, self._hand_over_at_times)
